@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { UserError } from "../../lib/errors.ts";
+import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
+import { stopRecorded } from "../../provider/process.ts";
+import { takeStack } from "../locks.ts";
+import type { Run } from "../run.ts";
+import { backendOf, cloneStateFiles, readStateFile, runLock, Stack } from "../stack.ts";
+import { refreshOrKeepWorkspace, requireStack, type Workspace, workspaceDir } from "../stack-files.ts";
+import type { Terminal } from "../terminal.ts";
+import { destroy } from "../update.ts";
+
+/** `npm run destroy [-- STACK]`: takes the stack down, then what a run that was killed may have left. */
+export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
+  requireStack(root, name);
+  const { release, takenOver } = await takeStack(runLock(name), name, "destroy");
+  let deleted: number | undefined;
+  let stopped: string[];
+  try {
+    deleted = await takeDown(name, terminal, takenOver ? 20_000 : 0);
+    stopped = await sweep(name, terminal);
+    rmSync(workspaceDir(stateDir, name), { recursive: true, force: true });
+  } finally {
+    release();
+  }
+  const last = removeSharedFiles();
+  const nothing = deleted === undefined && stopped.length === 0;
+  if (nothing) terminal.print(`Nothing to take down: stack ${name} is not up.`);
+  else terminal.print(`Stack ${name} is down${deleted === undefined ? "" : `: ${deleted} resources deleted`}.`);
+  const left = last ? whatIsLeft() : [];
+  if (last && !nothing)
+    terminal.print(`Nothing is left but: ${left.join(", ")}, and the download caches of npm and pip.`);
+  terminal.document({ ok: true, stack: name, deleted: deleted ?? 0, stopped, left });
+  return 0;
+};
+
+/** @returns how many resources were deleted; undefined when no state tells of the stack */
+async function takeDown(name: string, terminal: Terminal, patienceMs: number): Promise<number | undefined> {
+  const { kind } = backendOf(name);
+  if (kind === "clone") {
+    const file = cloneStateFiles().get(name);
+    if (!file) return undefined;
+    if (!readStateFile(file)) {
+      dropBrokenState(name, file, terminal);
+      return undefined;
+    }
+  }
+  const stack = await Stack.open(name, terminal, workspaceOf(name, terminal));
+  await stack.unlock(patienceMs);
+  if (kind === "person" && !(await stack.export())) return undefined;
+  terminal.note(`Taking down stack ${name}`);
+  const { changes } = await destroy(stack, terminal);
+  await stack.remove();
+  return changes.delete ?? 0;
+}
+
+/** What runs can be taken down whatever its files look like by now. */
+function workspaceOf(name: string, terminal: Terminal): Workspace {
+  return refreshOrKeepWorkspace(root, stateDir, name, (line) => terminal.note(line));
+}
+
+/** On this machine the process records tell what to take down; elsewhere only the state does. */
+function dropBrokenState(name: string, file: string, terminal: Terminal): void {
+  const where = relative(root, file);
+  if (workspaceOf(name, terminal).config["meshup:mesh"] !== "standalone")
+    throw new UserError(
+      `The state of stack ${name} cannot be read (${where}). The one before is ${where}.bak: put it in its place and run the command again.`,
+    );
+  terminal.note(`The state cannot be read (${where}): going by the records of the processes`);
+  for (const other of readdirSync(dirname(file)))
+    if (other.startsWith(basename(file))) rmSync(join(dirname(file), other), { force: true });
+}
+
+/** Ends processes that are on record and still live, then removes the stack's files. @returns their names */
+async function sweep(name: string, terminal: Terminal): Promise<string[]> {
+  const stopped = await stopRecorded(stackDir(name));
+  for (const { name, pid } of stopped) terminal.note(`  stopped ${name} (pid ${pid})`);
+  rmSync(stackDir(name), { recursive: true, force: true });
+  return stopped.map(({ name }) => name);
+}
+
+/** What stays in `.meshup` when its last stack has gone. */
+const kept = ["engine.json", "install.lock", "passphrase-elsewhere"];
+
+/** Once no stack is left in the clone: state, passphrase, modules and all. @returns whether that was so */
+function removeSharedFiles(): boolean {
+  const stacks = join(stateDir, "stacks");
+  const locks = join(stateDir, "locks");
+  const others = [stacks, locks].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
+  if (cloneStateFiles().size > 0 || others.length > 0 || !existsSync(stateDir)) return false;
+  for (const entry of readdirSync(stateDir))
+    if (!kept.includes(entry)) rmSync(join(stateDir, entry), { recursive: true, force: true });
+  return true;
+}
+
+function whatIsLeft(): string[] {
+  const here = ["node_modules", "build"].filter((folder) => existsSync(join(root, folder)));
+  return [...here, ...[cacheDir()].filter(existsSync)];
+}

@@ -1,0 +1,104 @@
+import { messageOf, UserError } from "../../lib/errors.ts";
+import type { DiagnosedFilter, Step } from "../../provider/kube/diagnose.ts";
+import { prove } from "../../provider/proof.ts";
+import { processesOf } from "../processes.ts";
+import { type FilterOutput, filterOutputs } from "../proof.ts";
+import type { Run } from "../run.ts";
+import { servedModules } from "../served.ts";
+import { type Deployment, outputsOf, readDeployment } from "../stack.ts";
+
+/** `npm run doctor [-- STACK]`: step by step from this machine to a header on a response, which one is broken. */
+export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
+  const deployment = await readDeployment(name, terminal);
+  const outputs = outputsOf(deployment);
+  if (!deployment?.resources?.length)
+    throw new UserError(
+      `Stack ${name} is not up: ${name === "local" ? "npm start" : `npm start -- ${name}`} brings it up.`,
+    );
+
+  const filters = filterOutputs(outputs);
+  const steps =
+    typeof outputs.kubeconfig === "string"
+      ? await examineCluster(outputs.kubeconfig, deployment, filters)
+      : await examineMachine(deployment, outputs, filters);
+  const width = Math.max(...steps.map((step) => step.name.length));
+  const { good, bad } = terminal.paint;
+  for (const { name, ok, detail, mend } of steps) {
+    const mark = ok === undefined ? "-     " : ok ? `${good("ok")}    ` : `${bad("BROKEN")}`;
+    terminal.print(`  ${mark}  ${name.padEnd(width)}  ${detail.replaceAll("\n", `\n${" ".repeat(width + 12)}`)}`);
+    if (mend) terminal.print(`${" ".repeat(width + 12)}to mend it: ${mend.replaceAll("STACK", name)}`);
+  }
+  const broken = steps.filter((step) => step.ok === false);
+  terminal.print(
+    broken.length === 0 ? "\nNothing is broken." : `\nBroken: ${broken.map((step) => step.name).join(", ")}.`,
+  );
+  terminal.document({ ok: broken.length === 0, stack: name, steps });
+  return broken.length === 0 ? 0 : 1;
+};
+
+/** What the stack's state names is what is looked at. */
+async function examineCluster(kubeconfig: string, deployment: Deployment, filters: FilterOutput[]): Promise<Step[]> {
+  const { diagnose } = await import("../../provider/kube/diagnose.ts");
+  const inputsOf = (type: string) => deployment.resources?.find((r) => r.type === type)?.inputs;
+  const stdin = inputsOf("command:local:Command")?.stdin;
+  const kind = typeof stdin === "string" ? (JSON.parse(stdin) as { name: string }).name : undefined;
+  const container = inputsOf("docker:index/container:Container") as
+    | { name: string; ports: { external: number }[] }
+    | undefined;
+  return diagnose({
+    kubeconfig,
+    kind,
+    registry: container && { url: `http://127.0.0.1:${container.ports[0]?.external}`, container: container.name },
+    filters: filters.map(diagnosed),
+  });
+}
+
+function diagnosed({ image, ...filter }: FilterOutput): DiagnosedFilter {
+  const [, repository, digest] = /^[^/]+\/(.+)@(sha256:[0-9a-f]+)$/.exec(image ?? "") ?? [];
+  return { ...filter, ...(repository && digest && { image: { repository, digest } }) };
+}
+
+/** The same for processes of this machine: does each run, has Envoy each module, does a request show it. */
+async function examineMachine(
+  deployment: Deployment,
+  outputs: Record<string, unknown>,
+  filters: FilterOutput[],
+): Promise<Step[]> {
+  const steps: Step[] = processesOf(deployment, Date.now()).map(({ name, pid, alive, ports, log }) => ({
+    name,
+    ok: alive,
+    detail: alive ? `pid ${pid}, port ${ports.join(", ")}` : `pid ${pid} has ended; what it said last stands in ${log}`,
+    ...(!alive && { mend: "npm start starts it again" }),
+  }));
+  const modules = await servedModules(deployment, outputs, filters).catch((error) => messageOf(error));
+  for (const filter of filters) {
+    const served = typeof modules === "string" ? undefined : modules?.find((module) => module.filter === filter.name);
+    const step = `module of ${filter.name}`;
+    if (served?.running) steps.push({ name: step, ok: true, detail: `sha256:${filter.digest}` });
+    else
+      steps.push({
+        name: step,
+        ok: false,
+        detail: typeof modules === "string" ? modules : "Envoy has another module",
+        mend: "npm start",
+      });
+    steps.push(await request(filter));
+  }
+  return steps;
+}
+
+async function request({ name, url, headers, expect, digest }: FilterOutput): Promise<Step> {
+  const step = `request for ${name}`;
+  try {
+    const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs: 3_000 });
+    const what = Object.entries(seen).map(([header, value]) => `${header}: ${value}`);
+    return { name: step, ok: true, detail: [`GET ${url} → ${status}`, ...what].join("  ") };
+  } catch (error) {
+    return {
+      name: step,
+      ok: false,
+      detail: messageOf(error),
+      mend: "npm run logs -- local envoy has the filter's own lines",
+    };
+  }
+}

@@ -1,0 +1,35 @@
+import { readFileSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { UserError } from "../../lib/errors.ts";
+import { root } from "../../lib/paths.ts";
+import { writeAtomically } from "../../toolchain/files.ts";
+import { declareFilter, firstRoute, scaffold } from "../../toolchain/new.ts";
+import type { Run } from "../run.ts";
+
+const stackFile = "Pulumi.local.yaml";
+
+/** `npm run new -- NAME`: a filter of the person's own: source, cases, declaration. */
+export const run: Run = async ({ positionals: [name] }, terminal) => {
+  if (name === undefined) throw new UserError("A name is needed: npm run new -- NAME");
+  const path = join(root, stackFile);
+  const stack = readFileSync(path, "utf8");
+  const { files, declaration } = await scaffold(name, root, firstRoute(stack));
+  const folder = join("filters", name);
+  try {
+    await writeAtomically(path, declareFilter(stack, declaration));
+  } catch (error) {
+    rmSync(join(root, folder), { recursive: true, force: true }); // all of it, or nothing
+    throw error;
+  }
+  const written = files.map((file) => relative(root, file));
+  terminal.print(`Filter ${name}:`);
+  for (const file of written) terminal.print(`  ${file}`);
+  terminal.print(
+    `  ${stackFile}: declared for route ${declaration.target.route}, with ${JSON.stringify(declaration.config)}`,
+  );
+  terminal.print(
+    `\nNext: npm start runs it and shows the header that it adds. Change ${written[0]}, and npm start again.`,
+  );
+  terminal.document({ filter: declaration, files: written, declaredIn: stackFile });
+  return 0;
+};

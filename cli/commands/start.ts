@@ -1,0 +1,41 @@
+import { summaryOf } from "../progress.ts";
+import { filterOutputs, printProofs, proveAll } from "../proof.ts";
+import type { Run } from "../run.ts";
+import { withStack } from "../stack.ts";
+import { duration } from "../terminal.ts";
+import { up } from "../update.ts";
+
+/** `npm start [-- STACK]`: brings the stack up, then shows on live traffic that its filters work. */
+export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
+  const result = await withStack(name, "start", terminal, (stack) => {
+    const { backend, engine } = stack;
+    terminal.note(`Bringing up stack ${name} with Pulumi ${engine.version}`);
+    if (backend.kind === "person") {
+      terminal.note(`Its state: ${backend.url ?? "Pulumi's own choice"}, because ${backend.reason}`);
+      if (backend.ownPassphrase)
+        terminal.note(
+          "Its passphrase: .meshup/passphrase-elsewhere, as you have set none (PULUMI_CONFIG_PASSPHRASE); keep that file",
+        );
+    }
+    return up(stack, terminal);
+  });
+  terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
+  const proofs = await proveAll(filterOutputs(result.outputs));
+  const ok = printProofs(terminal, result.outputs, proofs);
+  terminal.document({ ok, stack: name, changes: result.changes, outputs: result.outputs, proofs });
+  terminal.print(`\nNext: ${next(name).join("\n      ")}`);
+  return ok ? 0 : 1;
+};
+
+/** What a person may want to do with a running stack. */
+function next(stack: string): string[] {
+  const to = stack === "local" ? "" : ` -- ${stack}`;
+  const commands = [
+    [`npm run status${to}`, "what runs"],
+    [`npm run logs${to}`, "what it says"],
+    ["npm run new -- NAME", "a filter of your own"],
+    [`npm run destroy${to}`, "take it all down"],
+  ] as const;
+  const width = Math.max(...commands.map(([command]) => command.length));
+  return commands.map(([command, what]) => `${command.padEnd(width)}  ${what}`);
+}

@@ -1,0 +1,31 @@
+import { UserError } from "../../lib/errors.ts";
+import { filterOutputs, printProofs, proveAll } from "../proof.ts";
+import type { Run } from "../run.ts";
+import { servedModules } from "../served.ts";
+import { outputsOf, readDeployment } from "../stack.ts";
+
+/** `npm run verify [-- STACK]`: the proofs alone, and whether the proxy runs the very modules that were built. */
+export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
+  const deployment = await readDeployment(name, terminal);
+  const outputs = outputsOf(deployment);
+  const filters = filterOutputs(outputs);
+  if (typeof outputs.gatewayUrl !== "string")
+    throw new UserError(
+      `Stack ${name} is not up: ${name === "local" ? "npm start" : `npm start -- ${name}`} brings it up.`,
+    );
+
+  const proofs = await proveAll(filters);
+  let ok = printProofs(terminal, outputs, proofs);
+  const modules = await servedModules(deployment, outputs, filters);
+  if (modules) {
+    terminal.print("\nModules, as the proxy itself says what it runs:");
+    const width = Math.max(0, ...modules.map((module) => module.filter.length));
+    for (const { filter, digest, running } of modules) {
+      const mark = running ? `${terminal.paint.good("ok")}    ` : `${terminal.paint.bad("OTHER")} `;
+      terminal.print(`  ${mark}  ${filter.padEnd(width)}  sha256:${digest}`);
+    }
+    ok &&= modules.every((module) => module.running);
+  }
+  terminal.document({ ok, stack: name, outputs, proofs, modules });
+  return ok ? 0 : 1;
+};

@@ -1,0 +1,169 @@
+import { messageOf, UserError } from "../lib/errors.ts";
+import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments.ts";
+import type { Run } from "./run.ts";
+import { createTerminal, reserveStdout, type Terminal } from "./terminal.ts";
+
+interface Command {
+  /** What follows `--`. */
+  arguments: string;
+  help: string;
+  maxPositionals: number;
+  options?: Record<string, OptionSpec>;
+  /** Takes its arguments as they are: they are another program's. */
+  passesOn?: boolean;
+  /** Loaded when it is called. */
+  load: () => Promise<{ run: Run }>;
+}
+
+const lines: OptionSpec = { value: "N", help: "how many lines of each log (default 20)" };
+const follow: OptionSpec = { help: "go on as the logs grow" };
+
+/** Every command, as `npm run` has them. */
+export const commands: Record<string, Command> = {
+  start: {
+    arguments: "[STACK]",
+    help: "bring the stack up and show that its filters work",
+    maxPositionals: 1,
+    load: () => import("./commands/start.ts"),
+  },
+  destroy: {
+    arguments: "[STACK]",
+    help: "take everything of the stack down",
+    maxPositionals: 1,
+    load: () => import("./commands/destroy.ts"),
+  },
+  verify: {
+    arguments: "[STACK]",
+    help: "show again that the filters of a running stack work",
+    maxPositionals: 1,
+    load: () => import("./commands/verify.ts"),
+  },
+  doctor: {
+    arguments: "[STACK]",
+    help: "step by step, what is broken and how to mend it",
+    maxPositionals: 1,
+    load: () => import("./commands/doctor.ts"),
+  },
+  status: {
+    arguments: "[STACK]",
+    help: "what runs: processes, ports, since when",
+    maxPositionals: 1,
+    load: () => import("./commands/status.ts"),
+  },
+  logs: {
+    arguments: "[STACK] [NAME]",
+    help: "the processes' logs, or that of one",
+    maxPositionals: 2,
+    options: { lines, follow },
+    load: () => import("./commands/logs.ts"),
+  },
+  "config-dump": {
+    arguments: "[STACK] [FILTER]",
+    help: "the filters' part of the proxy's own configuration",
+    maxPositionals: 2,
+    load: () => import("./commands/config-dump.ts"),
+  },
+  new: {
+    arguments: "NAME",
+    help: "make a filter of your own and declare it in Pulumi.local.yaml",
+    maxPositionals: 1,
+    load: () => import("./commands/new.ts"),
+  },
+  build: {
+    arguments: "",
+    help: "compile the filter to build/filter.wasm",
+    maxPositionals: 0,
+    load: () => import("./commands/build.ts"),
+  },
+  init: {
+    arguments: "[STACK]",
+    help: 'set up for your own `pulumi up`: eval "$(npm -s run init -- STACK)"',
+    maxPositionals: 1,
+    load: () => import("./commands/init.ts"),
+  },
+  check: {
+    arguments: "",
+    help: "types, format and lint",
+    maxPositionals: 0,
+    load: () => import("./commands/check.ts"),
+  },
+  format: {
+    arguments: "",
+    help: "format every file, and mend what the linter can",
+    maxPositionals: 0,
+    load: () => import("./commands/format.ts"),
+  },
+  test: {
+    arguments: "[VITEST'S ARGUMENTS]",
+    help: "check, then every test that needs no cluster",
+    maxPositionals: Number.POSITIVE_INFINITY,
+    passesOn: true,
+    load: () => import("./commands/test.ts"),
+  },
+  "test:e2e": {
+    arguments: "[VITEST'S ARGUMENTS]",
+    help: "the tests in a cluster; they need Docker, kind and Pulumi's plugins",
+    maxPositionals: Number.POSITIVE_INFINITY,
+    passesOn: true,
+    load: () => import("./commands/test-e2e.ts"),
+  },
+  "bench:stack": {
+    arguments: "[--quick]",
+    help: "how long the stack dev takes, in a cluster of its own; needs what test:e2e needs",
+    maxPositionals: 0,
+    options: { quick: { help: "each figure fewer times" } },
+    load: () => import("./commands/bench-stack.ts"),
+  },
+};
+
+/** Runs one command. @returns the exit code */
+export async function main(args: string[]): Promise<number> {
+  // A reader that has gone (`npm start | head`) is no reason to leave the work half-done.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const [name = "", ...rest] = args;
+  const json = rest.includes("--json") && !commands[name]?.passesOn;
+  const terminal = createTerminal(json ? { json, stdout: reserveStdout() } : { json });
+  try {
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (!command) throw new UserError(`${name ? `There is no command "${name}". ` : ""}${commandList()}`);
+    if (command.passesOn) return await (await command.load()).run({ positionals: rest, options: {} }, terminal);
+    const spec = specOf(name, command);
+    const line = parseArguments(rest, spec);
+    if (line.options.help) {
+      terminal.print(`${command.help}\n${usageOf(spec)}`);
+      terminal.document({ help: command.help, usage: spec.usage });
+      return 0;
+    }
+    return await (await command.load()).run(line, terminal);
+  } catch (error) {
+    return report(error, terminal);
+  }
+}
+
+/** A person's error is its message; ours shows where it is. */
+function report(error: unknown, terminal: Terminal): number {
+  const expected = error instanceof UserError;
+  const text = expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  terminal.note(terminal.paint.bad(expected ? text : `${text}\nThis is a defect of meshup.`));
+  terminal.document({ ok: false, error: messageOf(error) });
+  return expected && error.constructor.name === "Interrupted" ? 130 : 1;
+}
+
+function specOf(name: string, command: Command): ArgumentSpec {
+  const run = name === "start" || name === "test" ? `npm ${name}` : `npm run ${name}`;
+  return {
+    usage: command.arguments ? `${run} -- ${command.arguments}` : run,
+    maxPositionals: command.maxPositionals,
+    options: {
+      ...command.options,
+      json: { help: "one JSON document on standard output" },
+      help: { help: "this" },
+    },
+  };
+}
+
+function commandList(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const list = Object.entries(commands).map(([name, { help }]) => `  ${name.padEnd(width)}  ${help}`);
+  return ["The commands of `npm run` are:", ...list].join("\n");
+}

@@ -1,0 +1,41 @@
+/** What the proxy itself says it runs. */
+import { servedDigest } from "../provider/kube/proxy.ts";
+import { envoyOf, filterConfigurations, runsDigest } from "./envoy-dump.ts";
+import type { FilterOutput } from "./proof.ts";
+import type { Deployment } from "./stack.ts";
+
+export interface ServedModule {
+  filter: string;
+  /** Of the module that was built: sha256, hex. */
+  digest: string;
+  /** Whether every proxy runs that very module. */
+  running: boolean;
+}
+
+/**
+ * Asks a standalone Envoy, or the proxies in the cluster, for each filter.
+ * @returns undefined for a stack that has neither
+ */
+export async function servedModules(
+  deployment: Deployment | undefined,
+  outputs: Record<string, unknown>,
+  filters: FilterOutput[],
+): Promise<ServedModule[] | undefined> {
+  const admin = envoyOf(deployment);
+  if (admin) {
+    const running = await filterConfigurations(admin);
+    return filters.map(({ name, digest }) => ({
+      filter: name,
+      digest,
+      running: runsDigest(running.get(name), digest),
+    }));
+  }
+  const { kubeconfig } = outputs;
+  if (typeof kubeconfig !== "string") return undefined;
+  return Promise.all(
+    filters.map(async ({ name, digest }) => {
+      const served = await servedDigest(kubeconfig, { name, digest });
+      return { filter: name, digest, running: served === digest };
+    }),
+  );
+}

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { stringify } from "yaml";
+import type { Container } from "./docker.ts";
+
+/** A kind cluster to make, or to delete: all that `kind-command.ts` needs to know. */
+export interface KindSpec {
+  /** As kind names it: `meshup-dev`. */
+  name: string;
+  /** Image of the node; kind's own choice by default. */
+  nodeImage?: string;
+  /** This machine's port, on loopback, that leads to the node port of the same number. */
+  gatewayPort: number;
+  /** The stack that it belongs to. */
+  owner: Owner;
+  /** A cluster made anew is another generation. */
+  generation: string;
+  /** Absolute path of the kubeconfig file to write. */
+  kubeconfig: string;
+  /** Registries that the nodes reach over plain HTTP: the name that images are pulled by → address. */
+  registries: Record<string, string>;
+}
+
+/** Tells the clusters and containers of one stack of one clone from all others. */
+export interface Owner {
+  stack: string;
+  /** Absolute path of the stack's folder in the clone. */
+  directory: string;
+}
+
+/** Labels of the containers that we make ourselves. kind gives a node none of ours: there it is a mount. */
+export const ownerLabel = "dev.meshup.owner";
+export const generationLabel = "dev.meshup.generation";
+const mountRoot = "/etc/meshup";
+
+/** An owner as text, the same on every run and different for another clone: `dev-1f0c9a3b5d7e`. */
+export function ownerId({ stack, directory }: Owner): string {
+  return `${stack}-${createHash("sha256").update(directory).digest("hex").slice(0, 12)}`;
+}
+
+export const nodeName = (cluster: string) => `${cluster}-control-plane`;
+
+/** Where the container's name says who made it, and in which generation; undefined when it was not made by meshup. */
+export function ownership(container: Container): { owner: string; generation: string; directory?: string } | undefined {
+  const owner = container.labels[ownerLabel];
+  if (owner !== undefined) return { owner, generation: container.labels[generationLabel] ?? "" };
+  for (const [destination, directory] of Object.entries(container.mounts)) {
+    const [, id, generation] = /^\/etc\/meshup\/([^/]+)\/([^/]+)$/.exec(destination) ?? [];
+    if (id !== undefined && generation !== undefined) return { owner: id, generation, directory };
+  }
+  return undefined;
+}
+
+/**
+ * kind's configuration. A node has its mounts from its first moment on, so that a cluster is known as the stack's own
+ * however early its making was interrupted; the path inside says whose, since Docker may alter the one outside.
+ */
+export function kindConfig({ gatewayPort, owner, generation }: KindSpec): string {
+  return stringify({
+    kind: "Cluster",
+    apiVersion: "kind.x-k8s.io/v1alpha4",
+    networking: { apiServerAddress: "127.0.0.1" },
+    nodes: [
+      {
+        role: "control-plane",
+        extraPortMappings: [
+          { containerPort: gatewayPort, hostPort: gatewayPort, listenAddress: "127.0.0.1", protocol: "TCP" },
+        ],
+        extraMounts: [
+          {
+            hostPath: `${owner.directory}/kind`,
+            containerPath: `${mountRoot}/${ownerId(owner)}/${generation}`,
+            readOnly: true,
+          },
+        ],
+      },
+    ],
+  });
+}
+
+/** Where containerd looks for what it must know of a registry; kind's nodes are set up for it. */
+export const hostsDirectory = (registry: string) => `/etc/containerd/certs.d/${registry}`;
+
+/** Tells containerd to pull images of a registry from this address, over plain HTTP. */
+export function hostsToml(address: string): string {
+  return [`server = "${address}"`, "", `[host."${address}"]`, '  capabilities = ["pull", "resolve"]', ""].join("\n");
+}

@@ -1,0 +1,160 @@
+import { stringify } from "yaml";
+import { UserError } from "../../lib/errors.ts";
+import type { Exposure } from "../cluster/cluster.ts";
+import { type Route, type StackConfig, type WorkloadName, workloadNames } from "../config.ts";
+
+/**
+ * The Gateway API's resources and Envoy Gateway's own, as plain functions. Field names and types are those of
+ * https://gateway-api.sigs.k8s.io/reference/spec/ and https://gateway.envoyproxy.io/docs/api/extension_types/
+ */
+export interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  spec: Record<string, unknown>;
+}
+
+export type Kind = Pick<Manifest, "apiVersion" | "kind">;
+export const httpRouteKind = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
+export const policyKind = { apiVersion: "gateway.envoyproxy.io/v1alpha1", kind: "EnvoyExtensionPolicy" };
+
+/** Where Envoy Gateway runs, and the proxies that it starts. */
+export const controllerNamespace = "envoy-gateway-system";
+/** Where workloads, routes and policies are. */
+export const namespace = "default";
+export const gatewayName = "gateway";
+
+/** The port of every workload's Service. */
+export const workloadPort = 8000;
+
+export function gatewayClass(): Manifest {
+  return {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "GatewayClass",
+    metadata: { name: "meshup" },
+    spec: {
+      controllerName: "gateway.envoyproxy.io/gatewayclass-controller",
+      parametersRef: {
+        group: "gateway.envoyproxy.io",
+        kind: "EnvoyProxy",
+        name: gatewayName,
+        namespace: controllerNamespace,
+      },
+    },
+  };
+}
+
+export interface EnvoyProxyArgs {
+  /** The proxy's image; Envoy Gateway's own choice where none is given. */
+  image?: string;
+  exposure: Exposure;
+  config: Pick<StackConfig, "logLevels" | "concurrency">;
+}
+
+/** How Envoy Gateway runs its proxies. It replaces the chart's `envoyProxy` settings as a whole. */
+export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): Manifest {
+  return {
+    apiVersion: "gateway.envoyproxy.io/v1alpha1",
+    kind: "EnvoyProxy",
+    metadata: { name: gatewayName, namespace: controllerNamespace },
+    spec: {
+      concurrency: config.concurrency,
+      logging: { level: { default: "warn", ...logLevels(config.logLevels) } },
+      bootstrap: { type: "Merge", value: stringify(calloutBootstrap()) },
+      provider: {
+        type: "Kubernetes",
+        kubernetes: {
+          envoyDeployment: {
+            replicas: 1,
+            container: {
+              ...(image !== undefined && { image }),
+              resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
+            },
+          },
+          envoyService: service(exposure),
+        },
+      },
+    },
+  };
+}
+
+/** Envoy says `warning`, Envoy Gateway `warn`. */
+function logLevels(levels: StackConfig["logLevels"]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(levels).map(([component, level]) => [component, level === "warning" ? "warn" : level]),
+  );
+}
+
+/**
+ * A filter calls out only through a cluster that its proxy knows by name, and Envoy Gateway names its own after routes:
+ * so every workload is one in the bootstrap, under the name that it has on this machine's Envoy too.
+ */
+function calloutBootstrap() {
+  return { static_resources: { clusters: workloadNames.map(calloutCluster) } };
+}
+
+function calloutCluster(name: WorkloadName) {
+  const address = { address: `${name}.${namespace}.svc.cluster.local`, port_value: workloadPort };
+  return {
+    name,
+    type: "STRICT_DNS",
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: address } } }] }],
+    },
+  };
+}
+
+function service(exposure: Exposure) {
+  // `Local`, the default, leaves the node ports of nodes without a proxy unanswered.
+  const externalTrafficPolicy = "Cluster";
+  if (exposure.type === "loadBalancer") return { type: "LoadBalancer", externalTrafficPolicy };
+  const ports = [{ port: 80, nodePort: exposure.nodePort }];
+  return {
+    type: "NodePort",
+    externalTrafficPolicy,
+    patch: { type: "StrategicMerge", value: { spec: { ports } } },
+  };
+}
+
+export function gateway(): Manifest {
+  return {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name: gatewayName, namespace },
+    spec: {
+      gatewayClassName: gatewayClass().metadata.name,
+      listeners: [{ name: "http", protocol: "HTTP", port: 80, allowedRoutes: { namespaces: { from: "Same" } } }],
+    },
+  };
+}
+
+/** The path's prefix is rewritten to `/`: `/one/get` is `/get` for the workload. */
+export function httpRoute(route: Route): Manifest {
+  const rewrite = {
+    type: "URLRewrite",
+    urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } },
+  };
+  return {
+    ...httpRouteKind,
+    metadata: { name: route.name, namespace },
+    spec: {
+      parentRefs: [{ name: gatewayName }],
+      ...(route.host !== undefined && { hostnames: [route.host] }),
+      rules: [
+        {
+          matches: [{ path: { type: "PathPrefix", value: route.path } }],
+          ...(route.rewrite && { filters: [rewrite] }),
+          backendRefs: [{ name: route.workload, port: workloadPort }],
+        },
+      ],
+    },
+  };
+}
+
+/** The port that this machine reaches the gateway by. */
+export function gatewayAddress(exposure: Exposure): string {
+  if (exposure.type === "nodePort") return exposure.url;
+  throw new UserError("envoy-gateway needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind");
+}

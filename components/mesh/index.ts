@@ -1,0 +1,14 @@
+import type { StackConfig } from "../config.ts";
+import type { Mesh, MeshArgs } from "./mesh.ts";
+
+/** Each mesh is loaded when it is asked for: Pulumi's SDK for Kubernetes is not needed without a cluster. */
+const meshes: Record<StackConfig["mesh"], () => Promise<new (name: string, args: MeshArgs) => Mesh>> = {
+  standalone: async () => (await import("./standalone.ts")).StandaloneMesh,
+  "envoy-gateway": async () => (await import("./envoy-gateway.ts")).EnvoyGatewayMesh,
+};
+
+/** The mesh that the stack's configuration names. */
+export async function createMesh(args: MeshArgs): Promise<Mesh> {
+  const Mesh = await meshes[args.config.mesh]();
+  return new Mesh("mesh", args);
+}

@@ -1,0 +1,25 @@
+import type { z } from "zod";
+
+/**
+ * What a schema found wrong, one line for each problem: its key, what it is, and what would be right.
+ * @param prefix stands before every key: `meshup:`
+ */
+export function problemsOf(error: z.ZodError, prefix = ""): string[] {
+  return error.issues.flatMap((issue) => describe(issue, prefix));
+}
+
+function describe(issue: z.core.$ZodIssue, prefix: string): string[] {
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => `${prefix}${keyPath([...issue.path, key])}: there is no such key`);
+  const message = issue.message.replace(/^Invalid (input|option): /, "").replace(/, received undefined$/, "");
+  const missing = issue.code !== "custom" && issue.input === undefined;
+  return [`${prefix}${keyPath(issue.path)}: ${missing ? "is missing; " : ""}${message}`];
+}
+
+/** `["filters", 0, "target"]` → `filters[0].target` */
+function keyPath(path: PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) => text + (typeof key === "number" ? `[${key}]` : (text && `.${String(key)}`) || String(key)),
+    "",
+  );
+}

@@ -1,0 +1,180 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { ImageArgs } from "../registry/registry.ts";
+import { ClusterWorkloads, type ClusterWorkloadsArgs } from "./cluster.ts";
+
+interface Made {
+  type: string;
+  name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: parts of it are asserted on
+  inputs: any;
+}
+
+let made: Made[] = [];
+
+/** What the provider would add to the inputs. A type that is not here is an error. */
+const outputs: Record<string, (inputs: Record<string, unknown>) => object> = {
+  "pulumi:providers:kubernetes": () => ({}),
+  "meshup:workloads:Cluster": () => ({}),
+  "meshup:index:ServiceContext": ({ entry, from }) => ({
+    context: `/contexts/${entry}`,
+    tag: `tag of ${entry} on ${from}`,
+  }),
+  "kubernetes:apps/v1:Deployment": () => ({}),
+  "kubernetes:core/v1:Service": () => ({}),
+  "kubernetes:core/v1:ServiceAccount": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
+  "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": () => ({}),
+  "kubernetes:helm.sh/v3:Release": () => ({}),
+};
+
+beforeEach(async () => {
+  made = [];
+  await pulumi.runtime.setMocks({
+    newResource: ({ type, name, inputs }) => {
+      const add = outputs[type];
+      if (!add) throw new Error(`the mock knows no resource type ${type}`);
+      made.push({ type, name, inputs });
+      return { id: name, state: { ...inputs, ...add(inputs) } };
+    },
+    call: ({ token }) => {
+      throw new Error(`the mock knows no function ${token}`);
+    },
+  });
+});
+
+const pushed: [string, ImageArgs][] = [];
+const registry: ClusterWorkloadsArgs["registry"] = {
+  address: "registry.localhost:5000",
+  push(name, args) {
+    pushed.push([name, args]);
+    const repository = pulumi.output(`registry.localhost:5000/${args.repository}`);
+    const digest = pulumi.interpolate`sha256:${args.tag}`;
+    return { repository, digest, reference: pulumi.interpolate`${repository}@${digest}` };
+  },
+};
+
+/** Every resource of the component, once all of them are made. */
+async function create(args: Partial<ClusterWorkloadsArgs> = {}) {
+  pushed.length = 0;
+  const provider = new kubernetes.Provider("cluster", {});
+  const workloads = new ClusterWorkloads(
+    "workloads",
+    {
+      config: { load: { capacity: 4, minReplicas: 1, maxReplicas: 3, periodMs: 700 } },
+      registry,
+      metricsServer: {
+        chart: "metrics-server",
+        version: "1.2.3",
+        repositoryOpts: { repo: "https://charts.example.com" },
+      },
+      image: (name) => name,
+      ...args,
+    },
+    { providers: [provider] },
+  );
+  await pulumi.runtime.disconnect();
+  const of = (kind: string) => made.filter(({ type }) => type.endsWith(`:${kind}`));
+  const one = (kind: string, name: string) => of(kind).find((resource) => resource.name === name)?.inputs;
+  return { workloads, of, one };
+}
+
+/** An output's value, for outputs that are known. */
+const value = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
+
+describe("the workloads in a cluster", () => {
+  test("are five deployments, four of them with a service, each with an account", async () => {
+    const { of } = await create();
+    const names = ["bursting-metrics", "client", "echo", "httpbin", "httpbin-two"];
+    expect(
+      of("Deployment")
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(names);
+    expect(
+      of("ServiceAccount")
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(names);
+    expect(
+      of("Service")
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(names.filter((name) => name !== "client"));
+    for (const { inputs } of [...of("Deployment"), ...of("Service"), ...of("HorizontalPodAutoscaler")])
+      expect(inputs.metadata.namespace).toBe("default");
+  });
+
+  test("echo and bursting-metrics run what was built and pushed, by digest", async () => {
+    const { one } = await create({ image: (name) => name.replace("docker.io", "mirror.example.com") });
+    for (const name of ["echo", "bursting-metrics"]) {
+      const [, args] = pushed.find(([pushedName]) => pushedName === name) ?? [];
+      expect(args?.repository).toBe(`meshup/${name}`);
+      expect(await value(pulumi.output(args?.context))).toBe(`/contexts/services/${name}.ts`);
+      const tag = `tag of services/${name}.ts on mirror.example.com/library/node:22-slim`;
+      expect(one("Deployment", name).spec.template.spec.containers[0].image).toBe(
+        `registry.localhost:5000/meshup/${name}@sha256:${tag}`,
+      );
+    }
+  });
+
+  test("images and charts are what the stack takes in place of the internet's", async () => {
+    const { one } = await create({
+      image: (name) => `mirror.example.com/${name.split("/").at(-1)}`,
+      metricsServer: { chart: "/charts/metrics-server.tgz" },
+    });
+    const image = (name: string) => one("Deployment", name).spec.template.spec.containers[0].image;
+    expect(image("httpbin")).toBe("mirror.example.com/go-httpbin:2.26.0");
+    expect(image("client")).toBe("mirror.example.com/curl:8.17.0");
+    expect(one("Release", "metrics-server")).toMatchObject({
+      chart: "/charts/metrics-server.tgz",
+      values: { image: { repository: "mirror.example.com/metrics-server" } },
+    });
+    expect(one("Release", "metrics-server")).not.toHaveProperty("repositoryOpts");
+  });
+
+  test("metrics-server comes from its repository, with its own image, where nothing takes their place", async () => {
+    const release = (await create()).one("Release", "metrics-server");
+    expect(release).toMatchObject({
+      name: "metrics-server",
+      namespace: "kube-system",
+      chart: "metrics-server",
+      version: "1.2.3",
+      repositoryOpts: { repo: "https://charts.example.com" },
+    });
+    expect(release.values).not.toHaveProperty("image");
+  });
+
+  test("a cluster that has metrics-server gets no second one", async () => {
+    const { of } = await create({ metricsServer: undefined });
+    expect(of("Release")).toEqual([]);
+    expect(of("HorizontalPodAutoscaler")).toHaveLength(1);
+  });
+
+  test("the autoscaler's range and the period of the figures are the configured ones", async () => {
+    const { one } = await create();
+    expect(one("HorizontalPodAutoscaler", "echo").spec).toMatchObject({ minReplicas: 1, maxReplicas: 3 });
+    expect(one("Deployment", "bursting-metrics").spec.template.spec.containers[0].env).toContainEqual({
+      name: "LOAD_PERIOD_MS",
+      value: "700",
+    });
+  });
+
+  test("another namespace holds all of them, and the rights", async () => {
+    const { of, one, workloads } = await create({ namespace: "shop" });
+    for (const kind of ["Deployment", "Service", "ServiceAccount", "Role", "RoleBinding", "HorizontalPodAutoscaler"])
+      for (const { inputs } of of(kind)) expect(inputs.metadata.namespace).toBe("shop");
+    expect(one("RoleBinding", "bursting-metrics").subjects[0].namespace).toBe("shop");
+    expect(workloads.backends.echo.namespace).toBe("shop");
+  });
+
+  test("backends tell how to reach each workload", async () => {
+    const { workloads } = await create();
+    for (const [name, backend] of Object.entries(workloads.backends)) {
+      expect(await value(backend.name)).toBe(name);
+      expect(backend).toMatchObject({ namespace: "default", port: 8000, selector: { app: name } });
+    }
+  });
+});

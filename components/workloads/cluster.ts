@@ -1,0 +1,124 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { ServiceContext } from "../../provider/resources.ts";
+import { bundleHash } from "../../toolchain/bundle.ts";
+import type { StackConfig, WorkloadName } from "../config.ts";
+import type { ChartReference } from "../overrides.ts";
+import type { Registry } from "../registry/registry.ts";
+import { burstingMetrics, role, roleBinding } from "./kubernetes/bursting-metrics.ts";
+import { client, clientImage } from "./kubernetes/client.ts";
+import { echo, echoAutoscaler } from "./kubernetes/echo.ts";
+import { httpbin, httpbinImage } from "./kubernetes/httpbin.ts";
+import { metricsServerImage, metricsServerValues } from "./kubernetes/metrics-server.ts";
+import { deployment, type PodArgs, service, serviceAccount, servicePort } from "./kubernetes/pod.ts";
+import type { Workloads } from "./workloads.ts";
+
+export interface ClusterWorkloadsArgs {
+  config: Pick<StackConfig, "load">;
+  /** Where the images of echo and bursting-metrics go. */
+  registry: Registry;
+  /** Default: `default`. */
+  namespace?: string;
+  /** The chart of metrics-server. None where the cluster has one, as GKE's have: there can only be one. */
+  metricsServer?: ChartReference;
+  /** The reference to use in place of an image's own name; that name itself where nothing takes its place. */
+  image: (name: string) => string;
+}
+
+/** A workload as routes and policies point to it. */
+export interface Backend {
+  /** Of the Kubernetes Service; known once the deployment is ready. */
+  name: pulumi.Output<string>;
+  namespace: string;
+  port: number;
+  /** Labels of its pods. */
+  selector: Record<string, string>;
+  deployment: kubernetes.apps.v1.Deployment;
+}
+
+/** Image that the project's own services are built upon. */
+const nodeImage = "docker.io/library/node:22-slim";
+
+/** The workloads in a cluster: two httpbins, echo with its autoscaler, bursting-metrics that watches it, and a client. */
+export class ClusterWorkloads extends pulumi.ComponentResource implements Workloads {
+  readonly resources: pulumi.Resource[];
+  readonly logs = {};
+  /** By name, as routes and filters' calls use it. */
+  readonly backends: Record<WorkloadName, Backend>;
+  /** The pod to send requests from, inside the mesh. */
+  readonly client: kubernetes.apps.v1.Deployment;
+
+  constructor(name: string, args: ClusterWorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("meshup:workloads:Cluster", name, {}, opts);
+    const parent = this;
+    const { config, registry, namespace = "default", image, metricsServer } = args;
+    const { load } = config;
+
+    if (metricsServer) createMetricsServer(metricsServer);
+    this.backends = {
+      httpbin: createBackend(httpbin("httpbin", namespace, image(httpbinImage))),
+      "httpbin-two": createBackend(httpbin("httpbin-two", namespace, image(httpbinImage))),
+      echo: createBackend(echo(namespace, createImage("echo"))),
+      "bursting-metrics": createBurstingMetrics(),
+    };
+    createAutoscaler();
+    this.client = createDeployment(client(namespace, image(clientImage)));
+    this.resources = [...Object.values(this.backends).map(({ deployment }) => deployment), this.client];
+    this.registerOutputs({});
+
+    function createMetricsServer(chart: ChartReference) {
+      const other = image(metricsServerImage);
+      new kubernetes.helm.v3.Release(
+        "metrics-server",
+        {
+          name: "metrics-server",
+          namespace: "kube-system",
+          ...chart,
+          values: metricsServerValues(other === metricsServerImage ? undefined : other),
+        },
+        { parent },
+      );
+    }
+
+    function createBackend(pod: PodArgs, dependsOn: pulumi.Resource[] = []): Backend {
+      const deployment = createDeployment(pod, dependsOn);
+      const created = new kubernetes.core.v1.Service(pod.name, service(pod.name, namespace), { parent });
+      return {
+        name: pulumi.all([created.metadata.name, deployment.id]).apply(([name]) => name),
+        namespace,
+        port: servicePort,
+        selector: { app: pod.name },
+        deployment,
+      };
+    }
+
+    function createDeployment(pod: PodArgs, dependsOn: pulumi.Resource[] = []): kubernetes.apps.v1.Deployment {
+      const account = new kubernetes.core.v1.ServiceAccount(pod.name, serviceAccount(pod.name, namespace), { parent });
+      return new kubernetes.apps.v1.Deployment(pod.name, deployment(pod), {
+        parent,
+        dependsOn: [account, ...dependsOn],
+      });
+    }
+
+    function createImage(name: "echo" | "bursting-metrics"): pulumi.Output<string> {
+      const entry = `services/${name}.ts`;
+      const from = image(nodeImage);
+      const { context, tag } = new ServiceContext(name, { entry, sourceHash: bundleHash(entry), from }, { parent });
+      return registry.push(name, { repository: `meshup/${name}`, context, tag }, { parent }).reference;
+    }
+
+    function createBurstingMetrics(): Backend {
+      const name = "bursting-metrics";
+      const rights = new kubernetes.rbac.v1.Role(name, role(namespace), { parent });
+      const binding = new kubernetes.rbac.v1.RoleBinding(name, roleBinding(namespace), { parent, dependsOn: [rights] });
+      return createBackend(burstingMetrics({ namespace, image: createImage(name), periodMs: load.periodMs }), [
+        binding,
+      ]);
+    }
+
+    function createAutoscaler() {
+      // It waits for nothing: its controller looks at a new one after a quarter of a minute only, and then every quarter.
+      new kubernetes.autoscaling.v2.HorizontalPodAutoscaler("echo", echoAutoscaler(namespace, load), { parent });
+    }
+  }
+}

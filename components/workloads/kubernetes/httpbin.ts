@@ -1,0 +1,16 @@
+import type { PodArgs } from "./pod.ts";
+
+/** The maintained httpbin, in Go. The original's image has been without updates since 2018. */
+export const httpbinImage = "docker.io/mccutchen/go-httpbin:2.26.0";
+
+export function httpbin(name: string, namespace: string, image: string): PodArgs {
+  return {
+    name,
+    namespace,
+    image,
+    port: 8080,
+    healthPath: "/status/200",
+    requests: { cpu: "10m", memory: "16Mi" },
+    memoryLimit: "128Mi",
+  };
+}

@@ -1,0 +1,114 @@
+import type * as kubernetes from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+
+export type DeploymentManifest = kubernetes.types.input.apps.v1.Deployment;
+export type Container = kubernetes.types.input.core.v1.Container;
+
+export interface PodArgs {
+  /** Of the deployment, its service, its service account and the label `app`. */
+  name: string;
+  namespace: string;
+  image: pulumi.Input<string>;
+  /** In place of the image's own command. */
+  command?: string[];
+  /** The port that it serves HTTP on; none: it serves nothing. */
+  port?: number;
+  /** Answers 200 on the port once it works. */
+  healthPath?: string;
+  env?: Record<string, string>;
+  /** What it is meant to need: `{ cpu: "10m", memory: "32Mi" }`. */
+  requests: { cpu: string; memory: string };
+  /** What it may at most have; more of it ends the pod. */
+  memoryLimit: string;
+  /** The pod may use the Kubernetes API, as its service account. */
+  usesApi?: boolean;
+  /** Seconds from SIGTERM to SIGKILL; default 30. */
+  graceSeconds?: number;
+}
+
+/** Port of every service in the cluster. */
+export const servicePort = 8000;
+
+/** As meshes and `kubectl` select it. Istio takes `app` and `version` for its telemetry. */
+export function labels(name: string): Record<string, string> {
+  return { app: name, version: "v1" };
+}
+
+/**
+ * A deployment of one container that has no rights: not root, nothing writable, no capabilities. It has no `replicas`, so that
+ * an autoscaler's, or a person's, stay as they are; Kubernetes starts with one.
+ */
+export function deployment(args: PodArgs): DeploymentManifest {
+  const { name, namespace, usesApi = false, graceSeconds } = args;
+  return {
+    metadata: { name, namespace, labels: labels(name) },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      // A new pod is ready before an old one goes: no request finds nobody.
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: {
+        metadata: { labels: labels(name) },
+        spec: {
+          serviceAccountName: name,
+          automountServiceAccountToken: usesApi,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: graceSeconds,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: 1000,
+            runAsGroup: 1000,
+            seccompProfile: { type: "RuntimeDefault" },
+          },
+          containers: [container(args)],
+        },
+      },
+    },
+  };
+}
+
+function container({ name, image, command, port, healthPath, env = {}, requests, memoryLimit }: PodArgs): Container {
+  return {
+    name,
+    image,
+    command,
+    env: Object.entries(env).map(([name, value]) => ({ name, value })),
+    ports: port === undefined ? [] : [{ name: "http", containerPort: port }],
+    // No limit of cpu: it would slow a pod down while the machine has nothing else to do.
+    resources: { requests, limits: { memory: memoryLimit } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    },
+    ...(port !== undefined && probes(healthPath ?? "/")),
+    // Proxies learn a moment later than the pod that it is to go; until then they send it requests.
+    ...(port !== undefined && { lifecycle: { preStop: { sleep: { seconds: 3 } } } }),
+  };
+}
+
+function probes(path: string): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
+  const httpGet = { path, port: "http" };
+  return {
+    startupProbe: { httpGet, periodSeconds: 1, failureThreshold: 60 },
+    readinessProbe: { httpGet, periodSeconds: 5, timeoutSeconds: 2 },
+    // Slack for a pod whose cpu is all in use: it works, and a restart would lose its requests.
+    livenessProbe: { httpGet, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+  };
+}
+
+export function service(name: string, namespace: string): kubernetes.types.input.core.v1.Service {
+  return {
+    metadata: {
+      name,
+      namespace,
+      labels: { app: name },
+      // Pulumi would look on for ten seconds whether its pods stay; the deployment tells that they are ready.
+      annotations: { "pulumi.com/skipAwait": "true" },
+    },
+    spec: { selector: { app: name }, ports: [{ name: "http", port: servicePort, targetPort: "http" }] },
+  };
+}
+
+export function serviceAccount(name: string, namespace: string): kubernetes.types.input.core.v1.ServiceAccount {
+  return { metadata: { name, namespace, labels: { app: name } }, automountServiceAccountToken: false };
+}

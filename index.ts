@@ -1,0 +1,27 @@
+import * as pulumi from "@pulumi/pulumi";
+import { createCluster } from "./components/cluster/index.ts";
+import { readConfig } from "./components/config.ts";
+import { createFilters } from "./components/filter.ts";
+import { createMesh } from "./components/mesh/index.ts";
+import { createRegistry } from "./components/registry/index.ts";
+import { createWorkloads } from "./components/workloads/index.ts";
+
+/** The program: configuration in, filters checked, a mesh that serves with them attached, outputs out. */
+export default async function main(): Promise<Record<string, pulumi.Input<unknown>>> {
+  const stack = pulumi.getStack();
+  const config = readConfig(pulumi.runtime.allConfig(), stack);
+
+  const filters = await createFilters(config.filters);
+  const cluster = await createCluster(config, stack);
+  const registry = await createRegistry(config, cluster);
+  const workloads = createWorkloads(config, cluster);
+  const mesh = await createMesh({ config, filters, cluster, registry, workloads: workloads.resources });
+
+  return {
+    gatewayUrl: mesh.gatewayUrl,
+    routes: mesh.routes,
+    filters: mesh.filters,
+    logs: pulumi.all([workloads.logs, mesh.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
+    ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
+  };
+}

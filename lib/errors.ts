@@ -1,0 +1,15 @@
+/**
+ * An error that the person at the terminal can mend: its message says what is wrong, where, and what to do.
+ * It is shown without a stack trace; every other error is a defect of ours and shows one.
+ */
+export class UserError extends Error {
+  override name = "UserError";
+  /** Pulumi shows an error of its program with this mark (its `RunError`) without the stack. */
+  readonly __pulumiRunError = true;
+}
+
+/** The message of anything that was thrown. A connection that failed on each of a host's addresses has one for each. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
+}

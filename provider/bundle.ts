@@ -1,0 +1,23 @@
+/** `meshup:local:Bundle`: one of the project's own services as one file. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { stateDir } from "../lib/paths.ts";
+import type { ResourceType } from "./resource.ts";
+import type { BundleInputs, BundleOutputs } from "./types.ts";
+
+const directory = join(stateDir, "services");
+
+export const bundleType: ResourceType<BundleInputs, BundleOutputs> = {
+  inputs: { entry: "replace", sourceHash: "update" },
+  id: ({ entry }) => entry,
+  create: make,
+  update: (_olds, news) => make(news),
+  hasDrifted: async ({ file }) => !existsSync(file),
+  read: async (state) => (existsSync(state.file) ? state : undefined),
+  // No delete: a file by content may be another stack's as well. `npm run destroy` removes the folder.
+};
+
+async function make({ entry }: BundleInputs): Promise<BundleOutputs> {
+  const { bundle } = await import("../toolchain/bundle.ts");
+  return bundle(entry, directory);
+}

@@ -1,0 +1,32 @@
+import { httpRequest } from "../lib/http.ts";
+
+/** Envoy's admin interface: https://www.envoyproxy.io/docs/envoy/latest/operations/admin */
+export class EnvoyAdmin {
+  readonly address: string;
+
+  /** @param address of the admin interface, such as `http://127.0.0.1:9901` */
+  constructor(address: string) {
+    this.address = address;
+  }
+
+  /** Counters and gauges whose names match, by name. */
+  async stats(filter: RegExp): Promise<Map<string, number>> {
+    const query = new URLSearchParams({ format: "json", filter: filter.source });
+    const { stats } = (await this.#get(`/stats?${query}`)) as { stats: { name?: string; value?: unknown }[] };
+    return new Map(stats.flatMap((s) => (s.name && typeof s.value === "number" ? [[s.name, s.value] as const] : [])));
+  }
+
+  /** The parts of /config_dump under `resource`, such as `ecds_filters` or `dynamic_listeners`. */
+  async configDump(resource: string): Promise<Record<string, unknown>[]> {
+    const dump = await this.#get(`/config_dump?resource=${resource}`);
+    return (dump as { configs?: Record<string, unknown>[] } | undefined)?.configs ?? [];
+  }
+
+  /** Undefined for 404: Envoy has no such thing yet. */
+  async #get(path: string): Promise<unknown> {
+    const { status, body } = await httpRequest({ url: this.address + path });
+    if (status === 404) return undefined;
+    if (status !== 200) throw new Error(`Envoy's admin interface answered ${status} to ${path}: ${body}`);
+    return JSON.parse(body);
+  }
+}

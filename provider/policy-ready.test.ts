@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { advice } from "./kube/policy.ts";
+import { waitForPolicy } from "./policy-ready.ts";
+import type { PolicyReadyInputs } from "./types.ts";
+
+/** An API server of plain HTTP (which the library takes only where certificates are not asked for) with the answers of a test, by `METHOD path`. What it does not know is 404. */
+async function cluster(answers: Record<string, () => unknown>) {
+  const asked: string[] = [];
+  const server = http.createServer((req, res) => {
+    const key = `${req.method} ${req.url?.split("?")[0]}`;
+    asked.push(key);
+    const answer = answers[key]?.();
+    res.statusCode = answer === undefined ? 404 : 200;
+    res.end(typeof answer === "string" ? answer : JSON.stringify(answer ?? { message: "not found" }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  return { kubeconfig: kubeconfig(`http://127.0.0.1:${port}`), asked };
+}
+
+function kubeconfig(server: string): string {
+  const directory = mkdtempSync(join(tmpdir(), "meshup-kube-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, "kubeconfig");
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "a", cluster: { server, "insecure-skip-tls-verify": true } }],
+    users: [{ name: "a", user: {} }],
+    contexts: [{ name: "a", context: { cluster: "a", user: "a" } }],
+    "current-context": "a",
+  };
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
+
+const policyPath = "GET /apis/gateway.envoyproxy.io/v1alpha1/namespaces/default/envoyextensionpolicies/route-one";
+const podsPath = "GET /api/v1/namespaces/envoy-gateway-system/pods";
+const logPath = "GET /api/v1/namespaces/envoy-gateway-system/pods/envoy-gateway-1/log";
+const gatewayPath = "PATCH /apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/gateway";
+
+function policy(status: "True" | "False", message = "") {
+  const reason = status === "True" ? "Accepted" : "Invalid";
+  const conditions = [{ type: "Accepted", status, reason, message, observedGeneration: 1 }];
+  const ancestors = [{ ancestorRef: { name: "gateway" }, controllerName: "c", conditions }];
+  return { metadata: { name: "route-one", namespace: "default", generation: 1 }, status: { ancestors } };
+}
+
+const inputs = (kubeconfig: string, over: Partial<PolicyReadyInputs> = {}): PolicyReadyInputs => ({
+  kubeconfig,
+  namespace: "default",
+  name: "route-one",
+  gateway: { namespace: "default", name: "gateway" },
+  uid: "u",
+  generation: 1,
+  filters: [{ name: "f", digest: "d", failure: "close" }],
+  timeoutMs: 400,
+  ...over,
+});
+
+const ready = { type: "Ready", status: "True" };
+const controller = {
+  metadata: { name: "envoy-gateway-1", namespace: "envoy-gateway-system" },
+  status: { conditions: [ready] },
+};
+
+test("a refusal: after one more pull, with the condition, Envoy Gateway's own line, and what to do", async () => {
+  const message = "Wasm: could not fetch manifest: GET http://r/v2/f: MANIFEST_UNKNOWN: manifest unknown.";
+  const line = ["t", "error", "wasm-cache", "httpserver.go:189", "Failed to get Wasm module", '{"URL": "oci://r/f"}'];
+  const { kubeconfig, asked } = await cluster({
+    [policyPath]: () => policy("False", message),
+    [podsPath]: () => ({ items: [controller] }),
+    [logPath]: () => `${line.join("\t")}\n`,
+    [gatewayPath]: () => 1,
+  });
+  await expect(waitForPolicy(inputs(kubeconfig, { timeoutMs: 60_000 }))).rejects.toThrow(
+    [
+      "policy default/route-one is not accepted: Invalid; its routes answer 500",
+      `  ${message}`,
+      "  Envoy Gateway's log:",
+      '    Failed to get Wasm module {"URL": "oci://r/f"}',
+      `  ${advice(message)}`,
+    ].join("\n"),
+  );
+  expect(asked.filter((path) => path === gatewayPath)).toHaveLength(1);
+});
+
+test("a refusal that no pull can mend: at once", async () => {
+  const { kubeconfig, asked } = await cluster({
+    [policyPath]: () => policy("False", "Lua: validation failed"),
+    [podsPath]: () => ({ items: [] }),
+  });
+  await expect(waitForPolicy(inputs(kubeconfig, { timeoutMs: 60_000 }))).rejects.toThrow("Lua: validation failed");
+  expect(asked.filter((path) => path === policyPath)).toHaveLength(1);
+  expect(asked).not.toContain(gatewayPath);
+});
+
+test.each([
+  ["a registry that was down", "Wasm: could not fetch Wasm OCI image: dial tcp: connect: connection refused."],
+  ["an image that was not there yet", "Wasm: could not fetch Wasm OCI image: MANIFEST_UNKNOWN: manifest unknown."],
+])("%s: Envoy Gateway is made to pull again, and the policy accepted", async (_, down) => {
+  let pulls = 0;
+  const { kubeconfig, asked } = await cluster({
+    [policyPath]: () => (pulls === 0 ? policy("False", down) : policy("True")),
+    [gatewayPath]: () => ++pulls,
+    [podsPath]: () => ({ items: [] }),
+  });
+  // Accepted; there is no proxy here to run it.
+  await expect(waitForPolicy(inputs(kubeconfig, { timeoutMs: 4000 }))).rejects.toThrow(
+    "no proxy of Gateway default/gateway is ready",
+  );
+  expect(asked.filter((path) => path === gatewayPath)).toHaveLength(1);
+});
+
+test.each([
+  ["there is no policy", {}, "there is no such policy"],
+  ["nobody takes it up", { [policyPath]: () => ({ metadata: { name: "route-one" } }) }, "no Gateway has taken it up"],
+  [
+    "an older generation is accepted",
+    { [policyPath]: () => ({ ...policy("True"), metadata: { name: "route-one", generation: 2 } }) },
+    "only generation 1",
+  ],
+])("not in force in time: %s", async (_, answers, why) => {
+  const { kubeconfig } = await cluster(answers);
+  await expect(waitForPolicy(inputs(kubeconfig))).rejects.toThrow(
+    new RegExp(`policy default/route-one is not in force after 0.4 s: .*${why}`),
+  );
+});
+
+test("cancelled", async () => {
+  const { kubeconfig } = await cluster({});
+  const waiting = waitForPolicy(inputs(kubeconfig, { timeoutMs: 60_000 }), AbortSignal.abort());
+  await expect(waiting).rejects.toThrow("cancelled");
+});
+
+test("a cluster that does not answer, and files that are no kubeconfig", async () => {
+  await expect(waitForPolicy(inputs(kubeconfig("http://127.0.0.1:1")))).rejects.toThrow(
+    "the cluster at http://127.0.0.1:1 does not answer: connect ECONNREFUSED",
+  );
+  await expect(waitForPolicy(inputs("/nonexistent/kubeconfig"))).rejects.toThrow("/nonexistent/kubeconfig");
+});

@@ -1,0 +1,147 @@
+/** Which processes there are, and whether one of them is *the* one: Linux through /proc, macOS through ps and lsof. */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** Names one process for all time: the kernel gives its pid to others once it has ended, and after a reboot. */
+export interface ProcessIdentity {
+  pid: number;
+  /** Linux: clock ticks since boot (field 22 of /proc/<pid>/stat). macOS: `ps -o lstart=`, UTC. */
+  startTime: string;
+  /** Linux: /proc/sys/kernel/random/boot_id. macOS: empty, as its start times are dates. */
+  bootId: string;
+}
+
+interface Entry {
+  pid: number;
+  /** One letter; `Z` (ended, waiting for its parent) counts as dead. */
+  state: string;
+  group: number;
+  startTime: string;
+}
+
+const linux = process.platform === "linux";
+
+/** The identity of the living process with this pid; undefined when there is none. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const entry = read(pid);
+  return entry && isLiving(entry) ? { pid, startTime: entry.startTime, bootId: bootId() } : undefined;
+}
+
+/** Whether this very process lives: same pid, same start, same boot. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  const now = identity.pid > 0 ? identify(identity.pid) : undefined;
+  return now !== undefined && now.startTime === identity.startTime && now.bootId === identity.bootId;
+}
+
+/** The process group of a pid; undefined when there is no such process. */
+export function groupOf(pid: number): number | undefined {
+  return read(pid)?.group;
+}
+
+/** The living members of a process group. */
+export function groupMembers(group: number): number[] {
+  return list()
+    .filter((entry) => entry.group === group && isLiving(entry))
+    .map((entry) => entry.pid);
+}
+
+/** Who listens on a port of this machine; undefined when nobody does, or it may not be seen (another user's process). */
+export function portHolder(port: number): { pid: number; name: string } | undefined {
+  return linux ? portHolderFromProc(port) : portHolderFromLsof(port);
+}
+
+function isLiving(entry: Entry): boolean {
+  return entry.state !== "Z" && entry.state !== "X";
+}
+
+function bootId(): string {
+  return linux ? readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() : "";
+}
+
+function read(pid: number): Entry | undefined {
+  if (!linux) return ps(["-p", String(pid)])[0];
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return undefined; // it has ended
+  }
+}
+
+function list(): Entry[] {
+  if (!linux) return ps(["-A"]);
+  return pids().flatMap((pid) => read(pid) ?? []);
+}
+
+function pids(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** A line of /proc/<pid>/stat. The second field is the program's name in brackets and may itself hold both. */
+export function parseStat(line: string): Entry {
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  return {
+    pid: Number.parseInt(line, 10),
+    state: fields[0] ?? "X",
+    group: Number(fields[2]),
+    startTime: fields[19] ?? "",
+  };
+}
+
+function ps(which: string[]): Entry[] {
+  const { stdout } = spawnSync("ps", ["-o", "pid=,state=,pgid=,lstart=", ...which], {
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+  });
+  return (stdout ?? "").split("\n").flatMap((line) => parsePs(line) ?? []);
+}
+
+/** A line of `ps -o pid=,state=,pgid=,lstart=`; undefined for an empty one. */
+export function parsePs(line: string): Entry | undefined {
+  const match = line.match(/^\s*(\d+)\s+(\S)\S*\s+(\d+)\s+(.+?)\s*$/);
+  if (!match) return undefined;
+  const [, pid, state = "X", group, startTime = ""] = match;
+  return { pid: Number(pid), state, group: Number(group), startTime };
+}
+
+function portHolderFromProc(port: number): { pid: number; name: string } | undefined {
+  const sockets = new Set<string>();
+  for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+    try {
+      for (const inode of listeningInodes(readFileSync(table, "utf8"), port)) sockets.add(`socket:[${inode}]`);
+    } catch {
+      // a kernel without IPv6 has no tcp6
+    }
+  }
+  if (sockets.size === 0) return undefined;
+  for (const pid of pids()) {
+    try {
+      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+        if (sockets.has(readlinkSync(`/proc/${pid}/fd/${fd}`))) {
+          return { pid, name: readFileSync(`/proc/${pid}/comm`, "utf8").trim() };
+        }
+      }
+    } catch {
+      // another user's, or it has just ended
+    }
+  }
+  return undefined;
+}
+
+/** Inodes of the sockets that listen on a port, from the text of /proc/net/tcp. */
+export function listeningInodes(table: string, port: number): string[] {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
+  return table.split("\n").flatMap((line) => {
+    const fields = line.trim().split(/\s+/);
+    const listens = fields[3] === "0A" && fields[1]?.endsWith(`:${hexPort}`);
+    return listens && fields[9] ? [fields[9]] : [];
+  });
+}
+
+function portHolderFromLsof(port: number): { pid: number; name: string } | undefined {
+  const { stdout } = spawnSync("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-Fpc"], { encoding: "utf8" });
+  const field = (letter: string) => stdout?.match(new RegExp(`^${letter}(.+)$`, "m"))?.[1];
+  const [pid, name] = [field("p"), field("c")];
+  return pid && name ? { pid: Number(pid), name } : undefined;
+}

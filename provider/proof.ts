@@ -1,0 +1,94 @@
+/** `meshup:index:Proof`: a request through the mesh whose response shows that a filter runs. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, UserError } from "../lib/errors.ts";
+import { type HttpResponse, httpRequest } from "../lib/http.ts";
+import type { ResourceType } from "./resource.ts";
+import type { ProofInputs, ProofOutputs } from "./types.ts";
+
+const defaultTimeoutMs = 15_000;
+
+export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
+  inputs: {
+    filter: "update",
+    url: "update",
+    headers: "update",
+    expect: "update",
+    digest: "update",
+    process: "update",
+    timeoutMs: "ignore",
+  },
+  id: ({ filter }) => filter,
+  create: (inputs, { signal }) => prove(inputs, signal),
+  update: (_olds, news, { signal }) => prove(news, signal),
+};
+
+/** What a response has of the expected headers, and what of them does not hold. */
+export interface Comparison {
+  holds: boolean;
+  /** The expected headers that the response has, in any value. */
+  seen: Record<string, string>;
+  /** One line for each header that is missing or other than expected, and for a status that tells of a failure. */
+  problems: string[];
+}
+
+/**
+ * Compares a response with what a filter promises.
+ * @param expect by header name: the exact value, or a regular expression between slashes that it has to match.
+ * @throws UserError when a regular expression is none.
+ */
+export function compare(
+  expect: Record<string, string>,
+  { status, headers }: Pick<HttpResponse, "status" | "headers">,
+): Comparison {
+  const seen: Record<string, string> = {};
+  const problems = status >= 500 ? ["a status of 500 or more is a failure, whatever the headers"] : [];
+  for (const [name, wanted] of Object.entries(expect)) {
+    const value = headers[name.toLowerCase()];
+    if (value !== undefined) seen[name] = value;
+    if (value === undefined) problems.push(`${name} is missing; expected: ${wanted}`);
+    else if (!matcher(name, wanted)(value)) problems.push(`${name} is: ${value}; expected: ${wanted}`);
+  }
+  return { holds: problems.length === 0, seen, problems };
+}
+
+function matcher(name: string, wanted: string): (value: string) => boolean {
+  const source = /^\/(.+)\/$/s.exec(wanted)?.[1];
+  if (source === undefined) return (value) => value === wanted;
+  try {
+    const pattern = new RegExp(source);
+    return (value) => pattern.test(value);
+  } catch (error) {
+    throw new UserError(`expected value of header ${name}: ${messageOf(error)}`);
+  }
+}
+
+/** Sends the request until its response holds: a proxy takes a moment to put a new configuration in force. */
+export async function prove(inputs: ProofInputs, signal?: AbortSignal): Promise<ProofOutputs> {
+  const { filter, url, headers = {}, expect, timeoutMs = defaultTimeoutMs } = inputs;
+  for (const [name, wanted] of Object.entries(expect)) matcher(name, wanted); // a bad one needs no request
+  const end = Date.now() + timeoutMs;
+  for (let pause = 50; ; pause = Math.min(pause * 1.5, 1000)) {
+    let problems: string[];
+    try {
+      const response = await httpRequest({ url, headers, timeoutMs: Math.max(1, Math.min(5000, timeoutMs)) });
+      const comparison = compare(expect, response);
+      if (comparison.holds) return { status: response.status, seen: comparison.seen };
+      const body = response.status >= 400 && response.body ? [`the body begins: ${response.body.slice(0, 200)}`] : [];
+      problems = [`status ${response.status}`, ...comparison.problems, ...body];
+    } catch (error) {
+      problems = [`no response: ${messageOf(error)}`];
+    }
+    if (signal?.aborted) throw new UserError(`filter "${filter}": cancelled before it had proved itself`);
+    if (Date.now() + pause > end) throw new UserError(failure(inputs, timeoutMs, problems));
+    await sleep(pause);
+  }
+}
+
+function failure({ filter, url, headers = {} }: ProofInputs, timeoutMs: number, problems: string[]): string {
+  const sent = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [
+    `filter "${filter}" did not prove itself within ${timeoutMs / 1000} s`,
+    `  sent: GET ${url}${sent.length > 0 ? ` with ${sent.join(", ")}` : ""}`,
+    ...problems.map((problem) => `  ${problem}`),
+  ].join("\n");
+}

@@ -1,0 +1,73 @@
+/** `meshup:local:PythonPackages`: a folder of packages for PYTHONPATH. */
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { UserError } from "../lib/errors.ts";
+import { root } from "../lib/paths.ts";
+import { withLock } from "./lock.ts";
+import { findPython, pipInstall } from "./python.ts";
+import type { ResourceType } from "./resource.ts";
+import type { PythonPackagesInputs, PythonPackagesOutputs } from "./types.ts";
+
+/** Written last into a folder that is complete. */
+interface Marker {
+  hash: string;
+  python: string;
+  /** Behind the links: `/usr/bin/python3` may be 3.11 today and 3.13 tomorrow, and compiled packages fit one only. */
+  realPython: string;
+}
+
+export const pythonPackagesType: ResourceType<PythonPackagesInputs, PythonPackagesOutputs> = {
+  inputs: { requirements: "ignore", hash: "update", directory: "replace" },
+  id: ({ directory }) => directory,
+  create: (inputs, { env }) => install(inputs, env),
+  update: (_olds, news, { env }) => install(news, env),
+  hasDrifted: async (olds) => !isInstalled(olds),
+  read: async (state) => (isInstalled(state) ? { python: state.python, path: state.path } : undefined),
+  delete: async ({ directory }) => rm(resolve(root, directory), { recursive: true, force: true }),
+};
+
+/** Installs beside, then renames: a folder of that name is complete. One that is there already is kept. */
+export function install(inputs: PythonPackagesInputs, env: NodeJS.ProcessEnv): Promise<PythonPackagesOutputs> {
+  const path = resolve(root, inputs.directory);
+  const requirements = resolve(root, inputs.requirements);
+  return withLock(`${path}.lock`, async () => {
+    const marker = readMarker(path);
+    if (marker && isInstalled({ ...inputs, path, python: marker.python })) return { python: marker.python, path };
+    if (!existsSync(requirements)) throw new UserError(`${requirements}: there is no such requirements file`);
+
+    const python = await findPython(env);
+    const beside = `${path}.new`;
+    await rm(beside, { recursive: true, force: true });
+    await mkdir(dirname(path), { recursive: true });
+    try {
+      await pipInstall(python, beside, ["--require-hashes", "-r", requirements], inputs.requirements, env);
+      const done: Marker = { hash: inputs.hash, python: python.path, realPython: realpathSync(python.path) };
+      await writeFile(join(beside, "meshup.json"), JSON.stringify(done));
+      await rm(path, { recursive: true, force: true });
+      await rename(beside, path);
+    } finally {
+      await rm(beside, { recursive: true, force: true });
+    }
+    return { python: python.path, path };
+  });
+}
+
+/** Whether the folder is complete, of the wanted requirements, and for the Python that is there now. */
+function isInstalled({ hash, python, path }: PythonPackagesInputs & PythonPackagesOutputs): boolean {
+  const marker = readMarker(path);
+  if (!marker || marker.hash !== hash || marker.python !== python) return false;
+  try {
+    return realpathSync(python) === marker.realPython;
+  } catch {
+    return false; // that Python was removed
+  }
+}
+
+function readMarker(path: string): Marker | undefined {
+  try {
+    return JSON.parse(readFileSync(join(path, "meshup.json"), "utf8"));
+  } catch {
+    return undefined;
+  }
+}

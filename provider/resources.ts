@@ -1,0 +1,191 @@
+/** The provider's resource types for the program. What each argument means stands in types.ts. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { root } from "../lib/paths.ts";
+import type * as types from "./types.ts";
+
+/** The same shape with outputs of other resources allowed everywhere in it. */
+type Args<T> = { [K in keyof T]: DeepInput<T[K]> };
+type DeepInput<T> = pulumi.Input<T extends readonly (infer E)[] ? DeepInput<E>[] : T extends object ? Args<T> : T>;
+
+export type ProcessArgs = Args<types.ProcessInputs>;
+export type PythonPackagesArgs = Args<Omit<types.PythonPackagesInputs, "requirements" | "hash">> & {
+  /** A requirements file with a hash for every package; a change of its text installs anew. */
+  requirements: string;
+};
+export type EnvoyBinaryArgs = Args<types.EnvoyBinaryInputs>;
+export type EnvoyConfigurationArgs = Args<types.EnvoyConfigurationInputs>;
+export type BundleArgs = Args<types.BundleInputs>;
+export type ServiceContextArgs = Args<types.ServiceContextInputs>;
+export type ModuleArgs = Args<types.ModuleInputs>;
+export type ImageContextArgs = Args<types.ImageContextInputs>;
+export type PreflightArgs = Args<types.PreflightInputs>;
+export type ProofArgs = Args<types.ProofInputs>;
+export type PolicyReadyArgs = Args<types.PolicyReadyInputs>;
+
+/**
+ * A local process that runs on after `pulumi up`: started when created, restarted when its command changes or it has
+ * died (a plain `up` notices), stopped when deleted. Known by pid and start time, so that no other is ever signalled.
+ */
+export class Process extends pulumi.CustomResource {
+  declare readonly name: pulumi.Output<string>;
+  declare readonly pid: pulumi.Output<number>;
+  /** With `pid` the identity of the process: another value means that it was restarted. */
+  declare readonly startTime: pulumi.Output<string>;
+  declare readonly bootId: pulumi.Output<string>;
+  /** Absolute path of the log. */
+  declare readonly log: pulumi.Output<string>;
+
+  constructor(name: string, args: ProcessArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:local:Process", name, { ...args, ...unknown("pid", "startTime", "bootId", "log") }, opts);
+  }
+}
+
+/** Python packages from a locked requirements file, in a folder of their own; no virtual environment is needed. */
+export class PythonPackages extends pulumi.CustomResource {
+  /** Absolute path of the interpreter that they were installed for. */
+  declare readonly python: pulumi.Output<string>;
+  /** Absolute path of the folder, for PYTHONPATH. */
+  declare readonly path: pulumi.Output<string>;
+
+  constructor(name: string, args: PythonPackagesArgs, opts?: pulumi.CustomResourceOptions) {
+    const hash = createHash("sha256")
+      .update(readFileSync(resolve(root, args.requirements)))
+      .digest("hex");
+    super("meshup:local:PythonPackages", name, { ...args, hash, ...unknown("python", "path") }, opts);
+  }
+}
+
+/** An Envoy executable: `ENVOY_PATH`, the one on PATH, or a download that stays in the cache after `destroy`. */
+export class EnvoyBinary extends pulumi.CustomResource {
+  /** Absolute path. */
+  declare readonly path: pulumi.Output<string>;
+  /** The lowest version that was asked for. */
+  declare readonly version: pulumi.Output<string>;
+  /** The version it has. */
+  declare readonly actualVersion: pulumi.Output<string>;
+  declare readonly source: pulumi.Output<types.EnvoyBinaryOutputs["source"]>;
+  /** Why the `envoy` on PATH was passed over, where it was. */
+  declare readonly warnings: pulumi.Output<string[]>;
+
+  constructor(name: string, args: EnvoyBinaryArgs, opts?: pulumi.CustomResourceOptions) {
+    const outputs = unknown("path", "actualVersion", "source", "warnings");
+    super("meshup:local:EnvoyBinary", name, { ...args, ...outputs }, opts);
+  }
+}
+
+/** One of the project's own services as one file, named by its content. */
+export class Bundle extends pulumi.CustomResource {
+  /** Hex. */
+  declare readonly sha256: pulumi.Output<string>;
+  /** Absolute path. */
+  declare readonly file: pulumi.Output<string>;
+
+  constructor(name: string, args: BundleArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:local:Bundle", name, { ...args, ...unknown("sha256", "file") }, opts);
+  }
+}
+
+/** One of the project's own services as a folder that an image is built from, named by its content. */
+export class ServiceContext extends pulumi.CustomResource {
+  /** Absolute path. */
+  declare readonly context: pulumi.Output<string>;
+  /** sha256 of the content, hex. */
+  declare readonly tag: pulumi.Output<string>;
+
+  constructor(name: string, args: ServiceContextArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:index:ServiceContext", name, { ...args, ...unknown("context", "tag") }, opts);
+  }
+}
+
+/**
+ * The configuration of a running Envoy: handed over file by file without a restart, and complete when Envoy serves it.
+ * What Envoy refuses is taken back, and the error has Envoy's own lines.
+ */
+export class EnvoyConfiguration extends pulumi.CustomResource {
+  constructor(name: string, args: EnvoyConfigurationArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:local:EnvoyConfiguration", name, { ...args }, opts);
+  }
+}
+
+/** A WebAssembly module, built from source where it has one, and named by its content. */
+export class Module extends pulumi.CustomResource {
+  /** Hex. */
+  declare readonly sha256: pulumi.Output<string>;
+  /** Absolute path. */
+  declare readonly file: pulumi.Output<string>;
+  declare readonly bytes: pulumi.Output<number>;
+
+  constructor(name: string, args: ModuleArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:index:Module", name, { ...args, ...unknown("sha256", "file", "bytes") }, opts);
+  }
+}
+
+/** The folder that an image is built from, named by its content. */
+export class ImageContext extends pulumi.CustomResource {
+  /** Absolute path. */
+  declare readonly directory: pulumi.Output<string>;
+  /** Of all that is in it, hex. */
+  declare readonly sha256: pulumi.Output<string>;
+
+  constructor(name: string, args: ImageContextArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:index:ImageContext", name, { ...args, ...unknown("directory", "sha256") }, opts);
+  }
+}
+
+/**
+ * A module loaded in the host in Node with the very configuration that it will get. Fails with the reason; what
+ * attaches the filter takes `sha256` and `file` from here and so never sees a module that did not pass.
+ */
+export class Preflight extends pulumi.CustomResource {
+  declare readonly sha256: pulumi.Output<string>;
+  declare readonly file: pulumi.Output<string>;
+  /** Response headers that the filter added to a plain GET. */
+  declare readonly adds: pulumi.Output<Record<string, string>>;
+  declare readonly warnings: pulumi.Output<string[]>;
+  /** False when MESHUP_PREFLIGHT=off left the check out. */
+  declare readonly checked: pulumi.Output<boolean>;
+
+  constructor(name: string, args: PreflightArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:index:Preflight", name, { ...args, ...unknown("adds", "warnings", "checked") }, opts);
+  }
+}
+
+/** A request through the mesh whose response shows that a filter runs. Fails with what came instead. */
+export class Proof extends pulumi.CustomResource {
+  declare readonly url: pulumi.Output<string>;
+  declare readonly expect: pulumi.Output<Record<string, string>>;
+  /** Of the response that held. */
+  declare readonly status: pulumi.Output<number>;
+  /** The expected headers, as that response had them. */
+  declare readonly seen: pulumi.Output<Record<string, string>>;
+
+  constructor(name: string, args: ProofArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:index:Proof", name, { ...args, ...unknown("status", "seen") }, opts);
+  }
+}
+
+/**
+ * An EnvoyExtensionPolicy in force: Envoy Gateway has accepted its current generation and every proxy runs its filters,
+ * by digest. Fails with the condition and the log lines of control plane and proxy that say why not.
+ */
+export class PolicyReady extends pulumi.CustomResource {
+  /** The policy's. */
+  declare readonly uid: pulumi.Output<string>;
+  declare readonly acceptedGeneration: pulumi.Output<number>;
+  /** Names of the proxies' pods. */
+  declare readonly proxies: pulumi.Output<string[]>;
+  declare readonly warnings: pulumi.Output<string[]>;
+
+  constructor(name: string, args: PolicyReadyArgs, opts?: pulumi.CustomResourceOptions) {
+    const outputs = unknown("acceptedGeneration", "proxies", "warnings");
+    super("meshup:kubernetes:PolicyReady", name, { ...args, ...outputs }, opts);
+  }
+}
+
+/** Tells the SDK which outputs there are besides the inputs; each is known when the resource is. */
+function unknown(...names: string[]): Record<string, undefined> {
+  return Object.fromEntries(names.map((name) => [name, undefined]));
+}

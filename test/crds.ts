@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { parse } from "yaml";
+import { z } from "zod";
+import { root } from "../lib/paths.ts";
+
+/** A part of an OpenAPI v3 schema, as a CustomResourceDefinition has it. */
+interface Schema {
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  additionalProperties?: Schema | boolean;
+  "x-kubernetes-preserve-unknown-fields"?: boolean;
+  "x-kubernetes-int-or-string"?: boolean;
+  [key: string]: unknown;
+}
+
+interface Definition {
+  spec: { names: { kind: string }; versions: { name: string; schema: { openAPIV3Schema: Schema } }[] };
+}
+
+const files: Record<string, string> = {
+  EnvoyExtensionPolicy: "envoyextensionpolicies.gateway.envoyproxy.io",
+  EnvoyProxy: "envoyproxies.gateway.envoyproxy.io",
+  GatewayClass: "gatewayclasses.gateway.networking.k8s.io",
+  Gateway: "gateways.gateway.networking.k8s.io",
+  HTTPRoute: "httproutes.gateway.networking.k8s.io",
+};
+
+const validators = new Map<string, z.ZodType>();
+
+/** What the CRD's schema has against a manifest, unknown fields with it. CEL rules are the API server's alone. */
+export function crdProblems(manifest: { apiVersion: string; kind: string }): string[] {
+  const result = validator(manifest).safeParse(JSON.parse(JSON.stringify(manifest)));
+  return result.success ? [] : result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+}
+
+function validator({ apiVersion, kind }: { apiVersion: string; kind: string }): z.ZodType {
+  const known = validators.get(kind);
+  if (known) return known;
+  const file = files[kind];
+  if (!file) throw new Error(`there is no schema of ${kind} in test/fixtures/crds`);
+  const text = gunzipSync(readFileSync(join(root, "test", "fixtures", "crds", `${file}.yaml.gz`))).toString("utf8");
+  const { spec } = parse(text) as Definition;
+  const version = spec.versions.find(({ name }) => name === apiVersion.split("/")[1]);
+  if (!version) throw new Error(`${kind} has no version ${apiVersion}`);
+  const { properties = {} } = version.schema.openAPIV3Schema;
+  const metadata = {
+    type: "object",
+    required: ["name"],
+    properties: { name: { type: "string" }, namespace: { type: "string" } },
+  };
+  const schema = strict({ ...version.schema.openAPIV3Schema, properties: { ...properties, metadata } });
+  const made = z.fromJSONSchema(schema as never, { defaultTarget: "openapi-3.0" });
+  validators.set(kind, made);
+  return made;
+}
+
+/** The API server drops fields that it does not know, in silence; here they are mistakes. */
+function strict(schema: Schema): Schema {
+  const { "x-kubernetes-preserve-unknown-fields": open, "x-kubernetes-int-or-string": either, ...rest } = schema;
+  if (open) return {};
+  if (either) return { anyOf: [{ type: "integer" }, { type: "string" }] } as Schema;
+  const { properties, items, additionalProperties } = rest;
+  const plain = Object.fromEntries(Object.entries(rest).filter(([key]) => !key.startsWith("x-") && key !== "default"));
+  return {
+    ...plain,
+    ...(properties && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, child]) => [name, strict(child)])),
+      additionalProperties: false,
+    }),
+    ...(items && { items: strict(items) }),
+    ...(typeof additionalProperties === "object" && { additionalProperties: strict(additionalProperties) }),
+  };
+}

@@ -1,0 +1,375 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type FilterCase, loadCases, type Observed, runCase } from "../../host/cases.ts";
+import { type ExecResult, exec } from "../../lib/exec.ts";
+import { root } from "../../lib/paths.ts";
+import { KubeApi } from "../../provider/kube/api.ts";
+import { ScratchClone } from "../local/scratch-clone.ts";
+import { Traffic } from "../local/traffic.ts";
+import { type Behaviour, compileModule } from "../modules.ts";
+import { missingTools } from "./plugins.ts";
+import { startPrivateRegistry } from "./private-registry.ts";
+
+const missing = await missingTools();
+if (missing.length > 0) console.warn(`skipped, as there is not: ${missing.join(", ")}`);
+
+const kind = { name: "meshup-e2e", gatewayPort: 30080, registryPort: 5081 };
+const atRest = "service=default/echo, current-load=1, target-load=1, max-load=2";
+
+/** One cluster, in the order of a newcomer's first hour. */
+describe.skipIf(missing.length > 0)("the stack dev", () => {
+  let clone: ScratchClone;
+  let stackFile: string;
+  let api: KubeApi;
+  let containersBefore: string[];
+  let first: ExecResult;
+
+  beforeAll(async () => {
+    containersBefore = await containers();
+    clone = await ScratchClone.inKind("dev", kind);
+    stackFile = await clone.read("Pulumi.dev.yaml");
+    first = await start();
+    if (first.code !== 0) throw new Error(`the stack does not come up:\n${first.stdout}${first.stderr}`);
+    api = await KubeApi.open(join(clone.folder, ".meshup/stacks/dev/kubeconfig"));
+  });
+
+  afterAll(() => clone?.remove());
+
+  const start = (env: NodeJS.ProcessEnv = {}) => clone.run(["start", "dev"], env);
+  const restore = () => clone.write("Pulumi.dev.yaml", stackFile);
+  /** Brings the stack up as it is configured now. @throws with what it printed */
+  const up = (env: NodeJS.ProcessEnv = {}) => clone.json<StartDocument>(["start", "dev"], env);
+  const header = async (path: string, name: string, headers?: Record<string, string>) =>
+    (await clone.get(path, headers)).headers[name];
+
+  describe("npm start -- dev", () => {
+    it("goes from nothing to each filter's header on a real response", () => {
+      const { stdout } = first;
+      const at = `http://localhost:${kind.gatewayPort}`;
+      expect(stdout).toContain(`GET ${at}/one → 200  x-custom-header: custom-value`);
+      expect(stdout).toContain(`GET ${at}/headers → 200  header_1: first_header  header_2: second_header`);
+      expect(stdout).toContain(`GET ${at}/echo → 200  x-wasm-custom: FOO`);
+      expect(stdout).toContain(`GET ${at}/echo → 200  x-load-feedback: ${atRest}`);
+    });
+
+    it("serves the local stack's routes, each with its own headers and no other's", async () => {
+      const ours = ["x-custom-header", "header_1", "header_2", "x-wasm-custom", "x-load-feedback"];
+      const seen = async (path: string) => {
+        const { headers } = await clone.get(path);
+        return Object.fromEntries(ours.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
+      };
+      expect(await seen("/one")).toEqual({ "x-custom-header": "custom-value" });
+      expect(await seen("/two")).toEqual({});
+      expect(await seen("/headers")).toEqual({ header_1: "first_header", header_2: "second_header" });
+      expect(await seen("/echo")).toEqual({ "x-wasm-custom": "FOO", "x-load-feedback": atRest });
+      expect(JSON.parse((await clone.get("/echo/some/where")).body)).toMatchObject({ path: "/some/where" });
+    });
+
+    it("serves www.example.com/get for that host alone", async () => {
+      const { status, headers } = await clone.get("/get", { host: "www.example.com" });
+      expect({ status, "x-wasm-custom": headers["x-wasm-custom"] }).toEqual({ status: 200, "x-wasm-custom": "FOO" });
+      expect((await clone.get("/get")).status).toBe(404);
+    });
+
+    it("keeps the clone's own files as they were", async () => {
+      expect(await clone.read("Pulumi.dev.yaml")).toBe(stackFile);
+    });
+
+    it("again says that nothing has changed", async () => {
+      expect((await start()).stdout).toMatch(/Nothing to change/);
+    });
+  });
+
+  it("verify proves the headers, and that the proxy has the modules that were built", async () => {
+    const { ok, modules } = await clone.json<{ ok: boolean; modules: { running: boolean }[] }>(["verify", "dev"]);
+    expect(ok).toBe(true);
+    expect(modules.map((m) => m.running)).toEqual([true, true, true, true, true]);
+  });
+
+  it("doctor finds nothing wrong", async () => {
+    const { code, stdout } = await clone.run(["doctor", "dev"]);
+    expect(code, stdout).toBe(0);
+  });
+
+  it("load on echo makes the HPA scale it, and the header follows", async () => {
+    const feedback = () => header("/echo", "x-load-feedback");
+    const hpa = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/echo";
+    const utilization = async () => {
+      const found = await api.get<{
+        status: { currentMetrics?: { resource?: { current: { averageUtilization?: number } } }[] };
+      }>(hpa);
+      return found?.status.currentMetrics?.[0]?.resource?.current.averageUtilization;
+    };
+    await expect.poll(utilization, { timeout: 120_000, interval: 1000 }).toEqual(expect.any(Number));
+    let burning = true;
+    const burn = async () => {
+      while (burning) await clone.get("/echo?burn=200").catch(() => {});
+    };
+    const load = [burn(), burn(), burn()];
+    try {
+      await expect.poll(feedback, { timeout: 120_000, interval: 500 }).toMatch(/current-load=2, target-load=2/);
+    } finally {
+      burning = false;
+      await Promise.all(load);
+    }
+    await expect.poll(feedback, { timeout: 180_000, interval: 1000 }).toBe(atRest);
+  });
+
+  it("the filter's cases hold through the gateway", async () => {
+    const cases = loadCases(join(root, "filter/cases/add-header.yaml")).filter((c) => c.expect.refused === undefined);
+    await clone.configure((file) => {
+      for (const [i, filterCase] of cases.entries()) {
+        const { root: rootId, config, configText } = filterCase;
+        file.addIn(["config", "meshup:routes"], { name: `case-${i}`, path: `/case-${i}`, workload: "echo" });
+        file.addIn(["config", "meshup:filters"], {
+          name: `case-${i}`,
+          module: "./filter",
+          root: rootId,
+          ...((config ?? configText) !== undefined && { config: config ?? configText }),
+          target: { route: `case-${i}` },
+          expect: { "content-type": "/json/" },
+        });
+      }
+    });
+    // A case whose workload answers 5xx proves nothing by itself: the stack's own proof asks for a plain answer.
+    await up();
+    for (const [i, filterCase] of cases.entries())
+      expect(
+        await runCase({ ...filterCase, expect: { ...filterCase.expect, log: undefined } }, () =>
+          throughGateway(i, filterCase),
+        ),
+        filterCase.name,
+      ).toEqual([]);
+    await restore();
+    await up();
+  });
+
+  /** echo answers as the case's workload does, and tells what it was asked. */
+  async function throughGateway(i: number, { request = {}, upstream = {} }: FilterCase): Promise<Observed> {
+    const query = new URLSearchParams({ status: String(upstream.status ?? 200) });
+    for (const [name, value] of Object.entries(upstream.headers ?? {})) query.append("headers", `${name}:${value}`);
+    const response = await clone.get(`/case-${i}${request.path ?? "/"}?${query}`, request.headers);
+    const { headers } = JSON.parse(response.body) as { headers: Record<string, string> };
+    return { response, request: { headers }, logs: [] };
+  }
+
+  describe("a changed filter", () => {
+    it("is rolled out by the next start, and no request is lost", async () => {
+      const before = (await clone.json<{ outputs: Outputs }>(["verify", "dev"])).outputs;
+      const source = await clone.read("filter/assembly/add-header.ts");
+      await clone.edit("filter/assembly/add-header.ts", (text) => text.replace("info(`", "info(`now "));
+      const traffic = new Traffic(`http://localhost:${kind.gatewayPort}/one`);
+      const { outputs, proofs } = await up();
+      const { failures, answers } = await traffic.stop();
+      await clone.write("filter/assembly/add-header.ts", source);
+      expect(failures).toEqual([]);
+      expect(answers).toBeGreaterThan(0);
+      expect(outputs.filters[0]?.digest).not.toBe(before.filters[0]?.digest);
+      expect(proofs.every((p) => p.ok)).toBe(true);
+      const { modules } = await clone.json<{ modules: { running: boolean }[] }>(["verify", "dev"]);
+      expect(modules.every((m) => m.running)).toBe(true);
+    });
+  });
+
+  describe("scopes and sources", () => {
+    afterAll(async () => {
+      await restore();
+      await up();
+    });
+
+    it("a filter for the gateway works on every route, beside the routes' own", async () => {
+      await declare({
+        name: "everywhere",
+        module: "./filter",
+        root: "add_header_root",
+        config: { "x-all": "yes" },
+        target: { gateway: true },
+      });
+      await up();
+      for (const path of ["/one", "/two", "/headers", "/echo"]) expect(await header(path, "x-all")).toBe("yes");
+      expect(await header("/one", "x-custom-header")).toBe("custom-value");
+      await restore();
+    });
+
+    it("a module comes by HTTP with its sha256, from the stack itself", async () => {
+      await declare({
+        name: "by-http",
+        module: "./filter",
+        root: "add_header_root",
+        config: { "x-http": "yes" },
+        target: { route: "two" },
+        delivery: "http",
+      });
+      const { outputs } = await up();
+      expect(await header("/two", "x-http")).toBe("yes");
+      expect(outputs.filters.find((f) => f.name === "by-http")?.delivery).toBe("http");
+      await restore();
+    });
+
+    it("an image comes from a registry that asks for a password, with a pull secret", async () => {
+      const registry = await startPrivateRegistry();
+      try {
+        const { address, push, username, password } = registry;
+        await clone.configure((file) => file.setIn(["config", "meshup:registry"], { address, push, username }));
+        const { stdout } = await clone.run(["init", "dev"]);
+        const set = `${stdout}\npulumi config set -s dev --secret meshup:registryPassword`;
+        const done = await exec("sh", ["-c", set], { cwd: clone.folder, env: clone.env(), input: password });
+        expect(done.code, done.stderr).toBe(0);
+        expect(await clone.read("Pulumi.dev.yaml")).not.toContain(password);
+        const { outputs } = await up();
+        expect(outputs.filters[0]?.image).toMatch(new RegExp(`^${address}/.*@sha256:`));
+        expect(await header("/one", "x-custom-header")).toBe("custom-value");
+      } finally {
+        await restore();
+        await up();
+        await registry.stop();
+      }
+    });
+
+    it("a Lua script is a filter, too, and a changed one is live with the next start", async () => {
+      const script = (value: string) =>
+        `function envoy_on_response(handle)\n  handle:headers():add("x-lua", "${value}")\nend\n`;
+      await clone.write("hello.lua", script("one"));
+      await declare({ name: "by-lua", script: "./hello.lua", target: { route: "two" }, expect: { "x-lua": "/.+/" } });
+      await up();
+      expect(await header("/two", "x-lua")).toBe("one");
+      await clone.write("hello.lua", script("two"));
+      await up();
+      await expect.poll(() => header("/two", "x-lua")).toBe("two");
+      await restore();
+    });
+
+    it("removing one filter takes its policy alone", async () => {
+      await clone.configure((file) => file.deleteIn(["config", "meshup:filters", 1]));
+      await up();
+      expect(await header("/headers", "header_1")).toBeUndefined();
+      expect(await header("/one", "x-custom-header")).toBe("custom-value");
+      await restore();
+    });
+  });
+
+  describe("a module that traps", () => {
+    const trap: Behaviour = { value: "no", onResponse: "unreachable();" };
+    afterAll(async () => {
+      await restore();
+      await up();
+    });
+
+    it("never reaches the cluster: the host in Node stops it, with the reason", async () => {
+      const { file } = await compileModule(join(clone.folder, "build"), trap);
+      await declare({ name: "bad", module: file, target: { route: "two" } });
+      const { code, stdout, stderr } = await start();
+      expect(code).toBe(1);
+      expect(stdout + stderr).toMatch(/bad[\s\S]*unreachable/);
+      expect((await clone.get("/two")).status).toBe(200);
+      await restore();
+    });
+
+    it("past the check is found out on a route that nobody uses, and live routes go on", async () => {
+      const { file } = await compileModule(join(clone.folder, "build"), trap);
+      await declare({
+        name: "bad",
+        module: file,
+        target: { route: "two" },
+        failure: "close",
+        expect: { "x-test": "no" },
+      });
+      const { code, stdout, stderr } = await start({ MESHUP_PREFLIGHT: "off" });
+      expect(code).toBe(1);
+      expect(stdout + stderr).toMatch(/filter "bad" did not prove itself[\s\S]*503/);
+      expect((await clone.get("/two")).status).toBe(200);
+      await restore();
+      await up();
+    });
+
+    it.each([
+      ["open", 200],
+      ["close", 503],
+    ])("later, with failure: %s, is answered %d", async (failure, status) => {
+      const late: Behaviour = {
+        value: "yes",
+        declare: "let seen: i32 = 0;",
+        onResponse: "if (++seen > 60) unreachable();",
+      };
+      const { file } = await compileModule(join(clone.folder, "build"), late);
+      await declare({ name: `late-${failure}`, module: file, target: { route: "two" }, failure });
+      await up();
+      const trapped = async () => {
+        const { status, headers } = await clone.get("/two");
+        return headers["x-test"] === undefined && status;
+      };
+      await expect.poll(trapped, { timeout: 60_000, interval: 5 }).toBe(status);
+      expect(await header("/one", "x-custom-header")).toBe("custom-value");
+      await restore();
+      await up();
+    });
+  });
+
+  it("Envoy Gateway restarted under load loses no request", async () => {
+    const traffic = new Traffic(`http://localhost:${kind.gatewayPort}/one`);
+    const path = "/apis/apps/v1/namespaces/envoy-gateway-system/deployments/envoy-gateway";
+    const restartedAt = new Date().toISOString();
+    await api.patch(path, {
+      spec: { template: { metadata: { annotations: { "kubectl.kubernetes.io/restartedAt": restartedAt } } } },
+    });
+    const ready = async () => {
+      const found = await api.get<{
+        metadata: { generation: number };
+        status: { observedGeneration: number; updatedReplicas?: number; readyReplicas?: number; replicas?: number };
+      }>(path);
+      const { observedGeneration, updatedReplicas, readyReplicas, replicas } = found?.status ?? {
+        observedGeneration: 0,
+      };
+      return (
+        observedGeneration === found?.metadata.generation &&
+        updatedReplicas === 1 &&
+        readyReplicas === 1 &&
+        replicas === 1
+      );
+    };
+    await expect.poll(ready, { timeout: 120_000, interval: 500 }).toBe(true);
+    expect((await traffic.stop()).failures).toEqual([]);
+    await expect.poll(() => header("/one", "x-custom-header"), { timeout: 60_000 }).toBe("custom-value");
+  });
+
+  it("a cluster that somebody else has made under its name is refused, not deleted", async () => {
+    const other = await ScratchClone.inKind("dev", {
+      ...kind,
+      gatewayPort: kind.gatewayPort + 1,
+      registryPort: kind.registryPort + 1,
+    });
+    const { code, stdout, stderr } = await other.run(["start", "dev"]);
+    expect(code).toBe(1);
+    expect(stdout + stderr).toMatch(/meshup-e2e/);
+    expect((await other.run(["destroy", "dev"])).code).toBe(0);
+    await other.remove();
+    expect((await clone.get("/one")).status).toBe(200);
+  });
+
+  it("destroy takes cluster and registry, and touches nothing else", async () => {
+    const { code, stdout, stderr } = await clone.run(["destroy", "dev"]);
+    expect(code, stdout + stderr).toBe(0);
+    expect(await containers()).toEqual(containersBefore);
+    expect(existsSync(join(clone.folder, ".meshup/stacks"))).toBe(false);
+    await expect(clone.get("/one")).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  function declare(filter: Record<string, unknown>): Promise<void> {
+    return clone.configure((file) => file.addIn(["config", "meshup:filters"], filter));
+  }
+});
+
+interface Outputs {
+  filters: { name: string; digest: string; delivery: string; image?: string }[];
+}
+
+interface StartDocument {
+  outputs: Outputs;
+  proofs: { ok: boolean }[];
+}
+
+async function containers(): Promise<string[]> {
+  const { stdout } = await exec("docker", ["ps", "--all", "--format", "{{.Names}}"]);
+  return stdout.split("\n").filter(Boolean).sort();
+}

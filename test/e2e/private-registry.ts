@@ -1,0 +1,75 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { docker } from "../../components/cluster/docker.ts";
+import { kindNetwork } from "../../components/cluster/machine.ts";
+import { imageReference, withOverrides } from "../../components/overrides.ts";
+import { httpRequest } from "../../lib/http.ts";
+
+export interface PrivateRegistry {
+  /** As the control plane pulls from it, for `meshup:registry.address`. */
+  address: string;
+  /** As this machine pushes to it, for `meshup:registry.push`. */
+  push: string;
+  username: string;
+  password: string;
+  stop(): Promise<void>;
+}
+
+const host = "private.localhost"; // under .localhost Envoy Gateway speaks plain HTTP
+const username = "me";
+const password = "meshup-e2e-password";
+/** What `htpasswd -nbB me meshup-e2e-password` prints, with the fewest rounds. */
+const htpasswd = "me:$2a$04$BEQpHuNcjZjzbBqTDk19HeK/756lyLalQ8kKikQtOt4.2caonhWUC";
+const passwords = "/htpasswd";
+
+/** A registry on kind's network that asks for a password; the network is there once there is a cluster. */
+export async function startPrivateRegistry(): Promise<PrivateRegistry> {
+  const container = await create();
+  const stop = async () => void (await docker(["rm", "--force", "--volumes", container]));
+  try {
+    await copyPasswords(container);
+    await docker(["start", container]);
+    const [published = ""] = (await docker(["port", container, "5000/tcp"])).split("\n");
+    const push = `localhost:${published.split(":").at(-1)}`;
+    await waitUntilItAsks(push);
+    return { address: `${host}:5000`, push, username, password, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** @returns its id */
+async function create(): Promise<string> {
+  const { images = "{}" } = withOverrides({});
+  const image = imageReference({ images: JSON.parse(images) }, "docker.io/library/registry:3");
+  const environment = {
+    OTEL_TRACES_EXPORTER: "none",
+    REGISTRY_AUTH: "htpasswd",
+    REGISTRY_AUTH_HTPASSWD_REALM: "private",
+    REGISTRY_AUTH_HTPASSWD_PATH: passwords,
+  };
+  const environmentArgs = Object.entries(environment).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+  const place = ["--network", kindNetwork, "--network-alias", host, "--publish", "127.0.0.1::5000"];
+  return (await docker(["create", ...place, ...environmentArgs, image])).trim();
+}
+
+async function copyPasswords(container: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "meshup-registry-"));
+  try {
+    await writeFile(join(folder, "htpasswd"), `${htpasswd}\n`);
+    await docker(["cp", join(folder, "htpasswd"), `${container}:${passwords}`]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function waitUntilItAsks(server: string): Promise<void> {
+  for (const end = Date.now() + 30_000; ; await sleep(100)) {
+    const answer = await httpRequest({ url: `http://${server}/v2/` }).catch((error: unknown) => error);
+    if ((answer as { status?: number }).status === 401) return;
+    if (Date.now() > end) throw new Error(`the registry at ${server} does not ask for a password`, { cause: answer });
+  }
+}

@@ -1,0 +1,280 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { ExecResult } from "../../lib/exec.ts";
+import { type Behaviour, broken, compileModule } from "../modules.ts";
+import { ScratchClone } from "./scratch-clone.ts";
+
+/** Bad input and accidents. Each ends in one clear message and a stack that works, or in success. */
+let clone: ScratchClone;
+let stackFile: string;
+
+beforeAll(async () => {
+  clone = await ScratchClone.create();
+  stackFile = await clone.read("Pulumi.local.yaml");
+});
+
+afterEach(() => clone.write("Pulumi.local.yaml", stackFile));
+
+afterAll(() => clone.remove());
+
+describe("before anything runs", () => {
+  it("a port in use is named, with its user and the key that chooses another", async () => {
+    const port = clone.ports["httpbin-two"];
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(port, "127.0.0.1", resolve));
+    const result = await clone.run(["start"]);
+    squatter.close();
+    expectFailure(result, new RegExp(`${port}.*in use[\\s\\S]*${process.pid}[\\s\\S]*meshup:ports\\.httpbin-two`));
+  });
+
+  it("a machine without Python is told what to install", async () => {
+    await clone.run(["destroy"]); // takes the Python packages, too
+    const bin = await binWithout();
+    const result = await clone.run(["start"], { PATH: bin, PYTHON: "" });
+    await rm(bin, { recursive: true });
+    expectFailure(result, /Python 3[\s\S]*install/);
+  });
+
+  it("a machine without a network is told so, in pip's words", async () => {
+    await rm(join(clone.folder, ".meshup", "python"), { recursive: true, force: true });
+    const offline = {
+      PIP_INDEX_URL: "http://127.0.0.1:9/simple",
+      PIP_NO_CACHE_DIR: "1",
+      PIP_FIND_LINKS: "",
+      PIP_RETRIES: "0",
+    };
+    expectFailure(await clone.run(["start"], offline), /ERROR: [\s\S]*network/i);
+  });
+
+  it("every problem of the configuration is named at once", async () => {
+    await clone.configure((stack) => {
+      stack.setIn(["config", "meshup:routes", 0, "workload"], "htpbin");
+      stack.setIn(["config", "meshup:filters", 1, "failure"], "maybe");
+      stack.setIn(["config", "meshup:prots"], {});
+    });
+    expectFailure(
+      await clone.run(["start"]),
+      /routes\[0\]\.workload[\s\S]*filters\[1\]\.failure[\s\S]*meshup:prots: there is no such key/,
+    );
+  });
+});
+
+describe("a module that is not there", () => {
+  it("is named with every other, by key", async () => {
+    await clone.configure((stack) => {
+      stack.setIn(["config", "meshup:filters", 0, "module"], "./nowhere");
+      stack.setIn(["config", "meshup:filters", 2, "module"], "README.md");
+    });
+    expectFailure(await clone.run(["start"]), /meshup:filters\[0\]\.module: [\s\S]*meshup:filters\[2\]\.module: /);
+  });
+
+  it("may be named in two ways when it is there", async () => {
+    await clone.configure((stack) => stack.setIn(["config", "meshup:filters", 0, "module"], "filter"));
+    await clone.json(["start"]);
+    await expectServing();
+  });
+});
+
+it("a filter that adds nothing has to say what proves it", async () => {
+  await clone.configure((stack) => stack.deleteIn(["config", "meshup:filters", 1, "config"]));
+  expectFailure(await clone.run(["start"]), /"two-headers"[\s\S]*`expect: \{\}`/);
+  await clone.configure((stack) => stack.setIn(["config", "meshup:filters", 1, "expect"], {}));
+  await clone.json(["start"]);
+  await clone.write("Pulumi.local.yaml", stackFile);
+  await clone.json(["start"]);
+});
+
+describe("an up that was killed half-way", () => {
+  it("is finished by the next one, in spite of the lock that it left", async () => {
+    await clone.run(["destroy"]);
+    await killHalfway("start");
+    expect(locks()).not.toEqual([]);
+    const { ok } = await clone.json<{ ok: boolean }>(["start"]);
+    expect(ok).toBe(true);
+    const processes = Object.values(await clone.processes());
+    expect(processes.length).toBe(5);
+    expect(processes.every((p) => p.alive)).toBe(true);
+  });
+
+  it("is taken down by destroy, with all that it had started", async () => {
+    await clone.run(["destroy"]);
+    await killHalfway("start");
+    expect((await clone.run(["destroy"])).code).toBe(0);
+    await expect.poll(() => processesIn(clone.folder), { timeout: 10_000 }).toEqual([]);
+    await clone.json(["start"]); // would find its ports taken
+  });
+});
+
+it("two ups at once: one does it, the other says who does", async () => {
+  await clone.run(["destroy"]);
+  const results = await Promise.all([clone.run(["start"]), clone.run(["start"])]);
+  const [winner, loser] = results.sort((a, b) => (a.code ?? 1) - (b.code ?? 1)) as [ExecResult, ExecResult];
+  expect(winner.code).toBe(0);
+  expectFailure(loser, /pid \d+/);
+  expect((await clone.run(["start"])).stdout).toMatch(/Nothing to change/);
+});
+
+describe("a broken filter", () => {
+  const cases = Object.entries({
+    ...broken,
+    "traps in a request": { behaviour: { value: "no", onResponse: "unreachable();" }, says: /unreachable/ },
+  });
+
+  for (const failure of ["open", "close"])
+    it.each(cases)(`that %s never reaches Envoy (failure: ${failure})`, async (_what, { behaviour }) => {
+      await declare(behaviour, failure);
+      const result = await clone.run(["start"]);
+      expectFailure(result, /"?bad"?/);
+      expect(await envoyKnows("bad")).toBe(false);
+      await expectServing();
+    });
+
+  it("is refused with the reason and the module's own stack", async () => {
+    await declare({ value: "no", onConfigure: "unreachable(); return 1;" }, "close");
+    const { stderr, stdout } = await clone.run(["start"]);
+    expect(stdout + stderr).toMatch(/proxy_on_configure[\s\S]*unreachable/);
+  });
+});
+
+describe("with the check in the host switched off", () => {
+  const off = { MESHUP_PREFLIGHT: "off" };
+
+  for (const failure of ["open", "close"])
+    for (const [what, { behaviour, says }] of Object.entries(broken))
+      it(`a filter that ${what} is refused in Envoy's words, and the rest goes on (failure: ${failure})`, async () => {
+        await declare(behaviour, failure);
+        expectFailure(await clone.run(["start"], off), says);
+        await expectServing();
+      });
+
+  it.each([
+    ["open", 200],
+    ["close", 503],
+  ])("a filter that traps in a request is found out by its proof (failure: %s)", async (failure, status) => {
+    await declare({ value: "no", onResponse: "unreachable();" }, failure, { "x-test": "no" });
+    expectFailure(await clone.run(["start"], off), /bad[\s\S]*x-test/);
+    expect((await clone.get("/two")).status).toBe(status);
+    await clone.write("Pulumi.local.yaml", stackFile);
+    await clone.json(["start"]);
+    await expectServing();
+  });
+});
+
+describe("a filter's configuration", () => {
+  it.each([
+    ["is not JSON", "{not json", /JSON/],
+    ["has a header name that HTTP forbids", { "bad name": "x" }, /"bad name"/],
+    ["has a header value that HTTP forbids", { "x-a": "a\r\nx-b: c" }, /"x-a"[\s\S]*control character/],
+    ["has a value of a wrong kind", { "x-a": 1 }, /"x-a"[\s\S]*string/],
+  ])("that %s stops the up with the reason", async (_what, config, says) => {
+    await clone.configure((stack) => stack.setIn(["config", "meshup:filters", 0, "config"], config));
+    expectFailure(await clone.run(["start"]), says);
+    await expectServing();
+  });
+
+  it("that is wrong in two filters is told of both", async () => {
+    await clone.configure((stack) => {
+      stack.setIn(["config", "meshup:filters", 0, "config"], { "bad name": "x" });
+      stack.setIn(["config", "meshup:filters", 1, "config"], { "x-b": 7 });
+    });
+    const result = await clone.run(["start"]);
+    expectFailure(result, /"bad name"/);
+    expectFailure(result, /"x-b"/);
+  });
+});
+
+it("an Envoy that refuses its start is quoted, and the one before runs again", async () => {
+  await clone.configure((stack) => stack.setIn(["config", "meshup:logLevels"], { nosuchthing: "info" }));
+  expectFailure(await clone.run(["start"]), /nosuchthing/);
+  await clone.write("Pulumi.local.yaml", stackFile);
+  await clone.json(["start"]);
+  await expectServing();
+});
+
+/** One message for people: what was looked for, no stack trace, nothing twice. */
+function expectFailure({ code, stdout, stderr }: ExecResult, message: RegExp): void {
+  expect(code, stdout + stderr).not.toBe(0);
+  expect(stderr + stdout).toMatch(message);
+  expect(stderr + stdout).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
+  expect(stderr + stdout).not.toContain("defect of meshup");
+}
+
+async function expectServing(): Promise<void> {
+  await expect.poll(async () => (await clone.get("/one")).headers["x-custom-header"]).toBe("custom-value");
+  expect((await clone.get("/headers")).headers.header_2).toBe("second_header");
+}
+
+async function declare(behaviour: Behaviour, failure: string, expected?: Record<string, string>): Promise<void> {
+  const { file } = await compileModule(join(clone.folder, "build"), behaviour);
+  const filter = {
+    name: "bad",
+    module: file,
+    target: { route: "two" },
+    failure,
+    ...(expected && { expect: expected }),
+  };
+  await clone.configure((stack) => stack.addIn(["config", "meshup:filters"], filter));
+}
+
+async function envoyKnows(filter: string): Promise<boolean> {
+  const { code, stdout, stderr } = await clone.run(["config-dump", "local", "--json"]);
+  expect(code, stderr).toBe(0);
+  return stdout.includes(`"${filter}"`);
+}
+
+/** Kills CLI, engine and provider at once when the first process of the stack has come up and the rest has not. */
+async function killHalfway(command: string): Promise<void> {
+  const records = join(clone.folder, ".meshup", "stacks", "local");
+  const child: ChildProcess = spawn(process.execPath, clone.command([command]), {
+    cwd: clone.folder,
+    env: clone.env(),
+    detached: true, // a group of its own, to be killed as one
+    stdio: "ignore",
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  while (!existsSync(records) || !readdirSync(records).some((file) => file.endsWith(".json"))) {
+    if (child.exitCode !== null) throw new Error("it ended before it could be killed");
+    await sleep(5);
+  }
+  process.kill(-(child.pid as number), "SIGKILL");
+  await ended;
+}
+
+/** What still runs in a folder, or from it. */
+function processesIn(folder: string): string[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const seen = pids.map((pid) => {
+    try {
+      return `${readlinkSync(`/proc/${pid}/cwd`)} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`;
+    } catch {
+      return ""; // it has ended meanwhile
+    }
+  });
+  return seen.filter((line) => line.includes(folder));
+}
+
+function locks(): string[] {
+  const folder = join(clone.folder, ".meshup", "state", ".pulumi", "locks");
+  return existsSync(folder)
+    ? readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".json"))
+    : [];
+}
+
+/** A PATH with Node, the engine and what they need, and no Python. */
+async function binWithout(): Promise<string> {
+  const bin = await mkdtemp(join(tmpdir(), "meshup-bin-"));
+  await symlink(process.execPath, join(bin, "node"));
+  const pulumi = (process.env.PATH ?? "").split(":").find((folder) => existsSync(join(folder, "pulumi"))) as string;
+  await symlink(join(pulumi, "pulumi"), join(bin, "pulumi"));
+  for (const tool of ["sh", "cat", "env", "dirname", "readlink", "uname"]) {
+    const at = ["/bin", "/usr/bin"].find((folder) => existsSync(join(folder, tool)));
+    if (at) await symlink(join(at, tool), join(bin, tool));
+  }
+  return bin;
+}

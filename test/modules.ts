@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What a module does besides adding `x-test` to responses; each value is AssemblyScript that goes into that callback. */
+export interface Behaviour {
+  /** The value of `x-test`. */
+  value: string;
+  onCreate?: string;
+  onConfigure?: string;
+  onResponse?: string;
+  /** Top-level declarations. */
+  declare?: string;
+  /** Leaves the ABI version out. */
+  noAbi?: boolean;
+}
+
+export interface TestModule {
+  file: string;
+  /** sha256, hex. */
+  digest: string;
+}
+
+/** AssemblyScript without an SDK: small, quick to compile, and as broken as a test wants it. */
+export function moduleSource(behaviour: Behaviour): string {
+  const { value, onCreate = "", onConfigure = "return 1;", onResponse = "", declare = "", noAbi = false } = behaviour;
+  const bytes = (text: string) => `memory.data<u8>([${[...Buffer.from(text)].join(", ")}])`;
+  return `
+@external("env", "proxy_replace_header_map_value")
+declare function replaceHeader(map: i32, name: usize, nameSize: usize, value: usize, valueSize: usize): u32;
+${declare}
+const name = ${bytes("x-test")};
+const value = ${bytes(value)};
+const heap = memory.data(4096);
+export function ${noAbi ? "some_other_name" : "proxy_abi_version_0_2_0"}(): void {}
+export function malloc(size: usize): usize { return heap; }
+export function proxy_on_context_create(context: u32, root: u32): void { ${onCreate} }
+export function proxy_on_configure(context: u32, size: u32): u32 { ${onConfigure} }
+export function proxy_on_response_headers(context: u32, count: u32, end: u32): u32 {
+  ${onResponse}
+  replaceHeader(2, name, 6, value, ${Buffer.byteLength(value)});
+  return 0;
+}
+`;
+}
+
+/** Compiles a module into `directory`, named by its content. */
+export async function compileModule(directory: string, behaviour: Behaviour): Promise<TestModule> {
+  const asc = await import("assemblyscript/asc");
+  let wasm: Uint8Array | undefined;
+  const messages: string[] = [];
+  const stderr = { write: (text: string) => messages.push(text) };
+  const { error } = await asc.main(
+    ["module.ts", "--outFile", "module.wasm", "--runtime", "stub", "--use", "abort=", "-O"],
+    {
+      readFile: (name) => (name === "module.ts" ? moduleSource(behaviour) : null),
+      writeFile: (_name, contents) => {
+        wasm = contents as Uint8Array;
+      },
+      listFiles: () => [],
+      stderr: stderr as never,
+    },
+  );
+  if (error || !wasm) throw new Error(`the test's module does not compile:\n${messages.join("")}`);
+  const digest = createHash("sha256").update(wasm).digest("hex");
+  const file = join(directory, `${digest}.wasm`);
+  await mkdir(directory, { recursive: true });
+  await writeFile(file, wasm);
+  return { file, digest };
+}
+
+/** Modules that Envoy takes no traffic through, with what it says of each. */
+export const broken: Record<string, { behaviour: Behaviour; says: RegExp }> = {
+  "traps at start": {
+    behaviour: { value: "no", onCreate: "unreachable();" },
+    says: /proxy_on_context_create failed: Uncaught RuntimeError: unreachable/,
+  },
+  "traps at configuration": {
+    behaviour: { value: "no", onConfigure: "unreachable(); return 1;" },
+    says: /proxy_on_configure failed: Uncaught RuntimeError: unreachable/,
+  },
+  "refuses its configuration": {
+    behaviour: { value: "no", onConfigure: "return 0;" },
+    says: /Failed to configure base Wasm plugin/,
+  },
+  "imports what Envoy does not have": {
+    behaviour: {
+      value: "no",
+      declare: '@external("env", "proxy_dance") declare function dance(): void;',
+      onResponse: "dance();",
+    },
+    says: /missing import: env.proxy_dance/,
+  },
+  "has no ABI version": { behaviour: { value: "no", noAbi: true }, says: /Missing or unknown Proxy-Wasm ABI version/ },
+};

@@ -1,0 +1,124 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
+import { UserError } from "../lib/errors.ts";
+import { declareFilter, scaffold } from "./new.ts";
+
+let scratch: string;
+
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "meshup-new-"));
+});
+
+afterEach(() => rm(scratch, { recursive: true }));
+
+const declaration = {
+  name: "mine",
+  module: "./filters/mine",
+  root: "mine",
+  config: { "x-mine": "hello" },
+  target: { route: "one" },
+};
+
+test("a scaffold has a source, cases and a declaration that belong together", async () => {
+  const made = await scaffold("mine", scratch, "one");
+  const folder = join(scratch, "filters/mine");
+  expect(made.declaration).toEqual(declaration);
+  expect(made.files.map((file) => file.slice(folder.length + 1))).toEqual([
+    "assembly/index.ts",
+    "assembly/tsconfig.json",
+    "cases.yaml",
+  ]);
+  expect((await readdir(folder)).sort()).toEqual(["assembly", "cases.yaml"]);
+  expect(await readFile(join(folder, "assembly/index.ts"), "utf8")).toContain(`registerRoot("mine",`);
+  const { cases } = parse(await readFile(join(folder, "cases.yaml"), "utf8"));
+  expect(cases[0]).toMatchObject({ root: "mine", config: declaration.config });
+});
+
+test("the longest and the shortest name can be had", async () => {
+  await scaffold("a", scratch, "one");
+  await scaffold("a".repeat(63), scratch, "one");
+  expect((await readdir(join(scratch, "filters"))).length).toBe(2);
+});
+
+test.for(["", "Mine", "my_filter", "-mine", "mine-", "a/b", "..", "a".repeat(64), "mine\n"])(
+  "%j cannot be a name, and nothing is written",
+  async (name) => {
+    await expect(scaffold(name, scratch, "one")).rejects.toThrow(
+      "cannot be a filter's name: it must be 1 to 63 of a-z",
+    );
+    expect(await readdir(scratch)).toEqual([]);
+  },
+);
+
+test("what is there is not overwritten", async () => {
+  const made = await scaffold("mine", scratch, "one");
+  const [source = ""] = made.files;
+  const before = await readFile(source, "utf8");
+  await expect(scaffold("mine", scratch, "one")).rejects.toThrow(UserError);
+  await expect(scaffold("mine", scratch, "one")).rejects.toThrow(/filters\/mine is there already/);
+  expect(await readFile(source, "utf8")).toBe(before);
+});
+
+test("a declaration is added at the end, and nothing else changes", () => {
+  const before = `# the stack
+encryptionsalt: "v1:abc=" # kept
+
+config:
+  meshup:ports: { gateway: 10000 }
+  # filters, in order
+  meshup:filters:
+    - name: custom # the first
+      root: add_header_root
+      config: { x-wasm-custom: FOO }
+      target: { route: echo }
+  meshup:mesh: standalone
+`;
+  const added = `    - name: mine
+      module: ./filters/mine
+      root: mine
+      config: { x-mine: hello }
+      target: { route: one }
+`;
+  expect(declareFilter(before, declaration)).toBe(before.replace("  meshup:mesh", `${added}  meshup:mesh`));
+});
+
+test("a list that is not further in than its key stays so", () => {
+  const before = `config:
+  meshup:filters:
+  - name: custom
+    root: add_header_root
+`;
+  const after = declareFilter(before, declaration);
+  expect(after.startsWith(before)).toBe(true);
+  expect(after).toContain("\n  - name: mine\n    module: ./filters/mine\n");
+});
+
+test.for([
+  ["an empty file", ""],
+  ["comments only", "# nothing yet\n"],
+  ["no configuration", "encryptionsalt: v1\n"],
+  ["an empty configuration", "config:\n"],
+  ["no filters", "config:\n  meshup:mesh: standalone\n"],
+  ["filters that are null", "config:\n  meshup:filters:\n"],
+  ["an empty list", "config:\n  meshup:filters: []\n"],
+] as const)("a declaration is added to %s", ([, before]) => {
+  const after = declareFilter(before, declaration);
+  const parsed = parse(after);
+  expect(parsed.config["meshup:filters"]).toEqual([declaration]);
+  expect({ ...parsed, config: undefined }).toEqual({ ...(parse(before) ?? {}), config: undefined });
+  expect(after).toContain("config: { x-mine: hello }");
+  if (before.startsWith("#")) expect(after).toContain("# nothing yet");
+});
+
+test.for([
+  ["config:\n  meshup:filters:\n    - name: mine\n", `A filter "mine" is declared in "meshup:filters" already.`],
+  ["config: [", "The stack's file is not YAML: "],
+  ["- a\n", "The stack's file must be a mapping."],
+  ["config: 3\n", `"config" must be a mapping.`],
+  ["config:\n  meshup:filters: { a: 1 }\n", `"meshup:filters" must be a list.`],
+] as const)("%j is refused", ([text, message]) => {
+  expect(() => declareFilter(text, declaration)).toThrow(message);
+});
