@@ -2,7 +2,8 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { ServiceContext } from "../../provider/resources.ts";
 import { bundleHash } from "../../toolchain/bundle.ts";
-import type { StackConfig, WorkloadName } from "../config.ts";
+import { type StackConfig, type WorkloadName, workloadNames } from "../config.ts";
+import type { Sidecars } from "../mesh/mesh.ts";
 import type { ChartReference } from "../overrides.ts";
 import type { Registry } from "../registry/registry.ts";
 import { burstingMetrics, role, roleBinding } from "./kubernetes/bursting-metrics.ts";
@@ -21,6 +22,8 @@ export interface ClusterWorkloadsArgs {
   namespace?: string;
   /** The chart of metrics-server. None where the cluster has one, as GKE's have: there can only be one. */
   metricsServer?: ChartReference;
+  /** What the mesh wants of the pods. */
+  sidecars?: Sidecars;
   /** The reference to use in place of an image's own name; that name itself where nothing takes its place. */
   image: (name: string) => string;
 }
@@ -51,7 +54,7 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
   constructor(name: string, args: ClusterWorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:workloads:Cluster", name, {}, opts);
     const parent = this;
-    const { config, registry, namespace = "default", image, metricsServer } = args;
+    const { config, registry, namespace = "default", image, metricsServer, sidecars } = args;
     const { load } = config;
 
     if (metricsServer) createMetricsServer(metricsServer);
@@ -94,10 +97,13 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
 
     function createDeployment(pod: PodArgs, dependsOn: pulumi.Resource[] = []): kubernetes.apps.v1.Deployment {
       const account = new kubernetes.core.v1.ServiceAccount(pod.name, serviceAccount(pod.name, namespace), { parent });
-      return new kubernetes.apps.v1.Deployment(pod.name, deployment(pod), {
-        parent,
-        dependsOn: [account, ...dependsOn],
-      });
+      const manifest = deployment(pod);
+      const workload = workloadNames.find((name) => name === pod.name);
+      return new kubernetes.apps.v1.Deployment(
+        pod.name,
+        workload && sidecars ? sidecars.equip(workload, manifest) : manifest,
+        { parent, dependsOn: [account, ...dependsOn, ...(sidecars?.dependsOn ?? [])] },
+      );
     }
 
     function createImage(name: "echo" | "bursting-metrics"): pulumi.Output<string> {
