@@ -57,8 +57,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     if (!cluster) throw new Error("envoy-gateway is installed into a cluster");
     super("meshup:mesh:EnvoyGateway", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
-    const { exposure, registry: servicesRegistry } = cluster;
-    const { registry = servicesRegistry } = args;
+    const { exposure } = cluster;
+    const { registry = cluster.registry } = args;
     const url = gatewayAddress(exposure);
     const plans = planPolicies(
       config.routes,
@@ -121,10 +121,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       };
       const served = filters.filter((f) => delivery(f.declaration, config.mesh) === "http");
       const modules = oncePerModule(served);
-      const server =
-        modules.length > 0
-          ? new ModuleServer({ config, namespace, registry: servicesRegistry, modules }, { parent })
-          : undefined;
+      const server = modules.length > 0 ? new ModuleServer({ config, namespace, modules }, { parent }) : undefined;
 
       const codeOf = (filter: Filter): pulumi.Output<Code> => {
         const { digest, file } = filter;

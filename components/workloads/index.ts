@@ -19,7 +19,6 @@ export function createWorkloads(config: StackConfig, cluster: Cluster | undefine
     "workloads",
     {
       config,
-      registry: cluster.registry,
       image: (name) => imageReference(config, name),
       metricsServer: chartReference(config, "metrics-server", metricsServer),
     },
