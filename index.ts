@@ -18,6 +18,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const mesh = await createMesh({ config, filters, cluster, registry, workloads: workloads.resources });
 
   return {
+    mesh: config.mesh,
     gatewayUrl: mesh.gatewayUrl,
     routes: mesh.routes,
     filters: mesh.filters,
