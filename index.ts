@@ -19,6 +19,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const served = mesh.serve(workloads.resources);
 
   return {
+    mesh: config.mesh,
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
     filters: served.filters,

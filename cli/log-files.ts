@@ -1,5 +1,40 @@
 /** Reading log files that others write to. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logs, LogTail, OnLine } from "./logs.ts";
+
+/** The logs of this machine's processes. */
+export class FileLogs implements Logs {
+  readonly #files: Record<string, string>;
+
+  /** @param files absolute paths by name */
+  constructor(files: Record<string, string>) {
+    this.#files = files;
+  }
+
+  get names(): string[] {
+    return Object.keys(this.#files).sort();
+  }
+
+  async last(name: string, count: number): Promise<LogTail[]> {
+    const from = this.#files[name] as string;
+    return [{ from, lines: existsSync(from) ? lastLines(from, count) : [] }];
+  }
+
+  async follow(names: string[], count: number, onLine: OnLine, signal: AbortSignal): Promise<void> {
+    const followers = names.map((name) => {
+      const from = this.#files[name] as string;
+      return { name, from, follower: new LogFollower(from) };
+    });
+    for (const name of names)
+      for (const { from, lines } of await this.last(name, count)) for (const line of lines) onLine(name, from, line);
+    while (!signal.aborted) {
+      for (const { name, from, follower } of followers)
+        for (const line of follower.newLines()) onLine(name, from, line);
+      await sleep(200, undefined, { signal }).catch(() => {});
+    }
+  }
+}
 
 /** The last lines of a file, without reading all of it. */
 export function lastLines(path: string, count: number): string[] {

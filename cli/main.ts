@@ -46,20 +46,20 @@ export const commands: Record<string, Command> = {
   },
   status: {
     arguments: "[STACK]",
-    help: "what runs: processes, ports, since when",
+    help: "what runs: processes and their ports, or what is ready in the cluster",
     maxPositionals: 1,
     load: () => import("./commands/status.ts"),
   },
   logs: {
     arguments: "[STACK] [NAME]",
-    help: "the processes' logs, or that of one",
+    help: "the logs of processes or pods, or that of one; in a cluster also `gateway` and the mesh's control plane",
     maxPositionals: 2,
     options: { lines, follow },
     load: () => import("./commands/logs.ts"),
   },
   "config-dump": {
     arguments: "[STACK] [FILTER]",
-    help: "the filters' part of the proxy's own configuration",
+    help: "the filters' part of the proxies' own configuration; in a cluster also of one proxy, as `gateway`",
     maxPositionals: 2,
     load: () => import("./commands/config-dump.ts"),
   },

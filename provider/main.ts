@@ -12,7 +12,6 @@ const types: Record<string, () => Promise<AnyResourceType>> = {
   "meshup:local:EnvoyBinary": async () => (await import("./envoy-binary.ts")).envoyBinaryType,
   "meshup:local:Bundle": async () => (await import("./bundle.ts")).bundleType,
   "meshup:local:EnvoyConfiguration": async () => (await import("./envoy-configuration.ts")).envoyConfigurationType,
-  "meshup:index:ServiceContext": async () => (await import("./service-context.ts")).serviceContextType,
   "meshup:index:Module": async () => (await import("./module.ts")).moduleType,
   "meshup:index:ImageContext": async () => (await import("./image-context.ts")).imageContextType,
   "meshup:index:Preflight": async () => (await import("./preflight.ts")).preflightType,

@@ -1,44 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { advice } from "./kube/policy.ts";
 import { waitForPolicy } from "./policy-ready.ts";
+import { fakeCluster, kubeconfig } from "./testing/kubernetes.ts";
 import type { PolicyReadyInputs } from "./types.ts";
-
-/** An API server of plain HTTP (which the library takes only where certificates are not asked for) with the answers of a test, by `METHOD path`. What it does not know is 404. */
-async function cluster(answers: Record<string, () => unknown>) {
-  const asked: string[] = [];
-  const server = http.createServer((req, res) => {
-    const key = `${req.method} ${req.url?.split("?")[0]}`;
-    asked.push(key);
-    const answer = answers[key]?.();
-    res.statusCode = answer === undefined ? 404 : 200;
-    res.end(typeof answer === "string" ? answer : JSON.stringify(answer ?? { message: "not found" }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  return { kubeconfig: kubeconfig(`http://127.0.0.1:${port}`), asked };
-}
-
-function kubeconfig(server: string): string {
-  const directory = mkdtempSync(join(tmpdir(), "meshup-kube-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, "kubeconfig");
-  const config = {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "a", cluster: { server, "insecure-skip-tls-verify": true } }],
-    users: [{ name: "a", user: {} }],
-    contexts: [{ name: "a", context: { cluster: "a", user: "a" } }],
-    "current-context": "a",
-  };
-  writeFileSync(file, JSON.stringify(config));
-  return file;
-}
 
 const policyPath = "GET /apis/gateway.envoyproxy.io/v1alpha1/namespaces/default/envoyextensionpolicies/route-one";
 const podsPath = "GET /api/v1/namespaces/envoy-gateway-system/pods";
@@ -73,7 +37,7 @@ const controller = {
 test("a refusal: after one more pull, with the condition, Envoy Gateway's own line, and what to do", async () => {
   const message = "Wasm: could not fetch manifest: GET http://r/v2/f: MANIFEST_UNKNOWN: manifest unknown.";
   const line = ["t", "error", "wasm-cache", "httpserver.go:189", "Failed to get Wasm module", '{"URL": "oci://r/f"}'];
-  const { kubeconfig, asked } = await cluster({
+  const { kubeconfig, asked } = await fakeCluster({
     [policyPath]: () => policy("False", message),
     [podsPath]: () => ({ items: [controller] }),
     [logPath]: () => `${line.join("\t")}\n`,
@@ -92,7 +56,7 @@ test("a refusal: after one more pull, with the condition, Envoy Gateway's own li
 });
 
 test("a refusal that no pull can mend: at once", async () => {
-  const { kubeconfig, asked } = await cluster({
+  const { kubeconfig, asked } = await fakeCluster({
     [policyPath]: () => policy("False", "Lua: validation failed"),
     [podsPath]: () => ({ items: [] }),
   });
@@ -106,7 +70,7 @@ test.each([
   ["an image that was not there yet", "Wasm: could not fetch Wasm OCI image: MANIFEST_UNKNOWN: manifest unknown."],
 ])("%s: Envoy Gateway is made to pull again, and the policy accepted", async (_, down) => {
   let pulls = 0;
-  const { kubeconfig, asked } = await cluster({
+  const { kubeconfig, asked } = await fakeCluster({
     [policyPath]: () => (pulls === 0 ? policy("False", down) : policy("True")),
     [gatewayPath]: () => ++pulls,
     [podsPath]: () => ({ items: [] }),
@@ -127,14 +91,14 @@ test.each([
     "only generation 1",
   ],
 ])("not in force in time: %s", async (_, answers, why) => {
-  const { kubeconfig } = await cluster(answers);
+  const { kubeconfig } = await fakeCluster(answers);
   await expect(waitForPolicy(inputs(kubeconfig))).rejects.toThrow(
     new RegExp(`policy default/route-one is not in force after 0.4 s: .*${why}`),
   );
 });
 
 test("cancelled", async () => {
-  const { kubeconfig } = await cluster({});
+  const { kubeconfig } = await fakeCluster({});
   const waiting = waitForPolicy(inputs(kubeconfig, { timeoutMs: 60_000 }), AbortSignal.abort());
   await expect(waiting).rejects.toThrow("cancelled");
 });

@@ -18,7 +18,6 @@ export type PythonPackagesArgs = Args<Omit<types.PythonPackagesInputs, "requirem
 export type EnvoyBinaryArgs = Args<types.EnvoyBinaryInputs>;
 export type EnvoyConfigurationArgs = Args<types.EnvoyConfigurationInputs>;
 export type BundleArgs = Args<types.BundleInputs>;
-export type ServiceContextArgs = Args<types.ServiceContextInputs>;
 export type ModuleArgs = Args<types.ModuleInputs>;
 export type ImageContextArgs = Args<types.ImageContextInputs>;
 export type PreflightArgs = Args<types.PreflightInputs>;
@@ -86,18 +85,6 @@ export class Bundle extends pulumi.CustomResource {
 
   constructor(name: string, args: BundleArgs, opts?: pulumi.CustomResourceOptions) {
     super("meshup:local:Bundle", name, { ...args, ...unknown("sha256", "file") }, opts);
-  }
-}
-
-/** One of the project's own services as a folder that an image is built from, named by its content. */
-export class ServiceContext extends pulumi.CustomResource {
-  /** Absolute path. */
-  declare readonly context: pulumi.Output<string>;
-  /** sha256 of the content, hex. */
-  declare readonly tag: pulumi.Output<string>;
-
-  constructor(name: string, args: ServiceContextArgs, opts?: pulumi.CustomResourceOptions) {
-    super("meshup:index:ServiceContext", name, { ...args, ...unknown("context", "tag") }, opts);
   }
 }
 

@@ -96,22 +96,6 @@ export interface BundleOutputs {
   file: string;
 }
 
-export interface ServiceContextInputs {
-  /** The service's TypeScript file: `services/echo.ts`. */
-  entry: string;
-  /** sha256 over all that goes into the bundle (`bundleHash`). */
-  sourceHash: string;
-  /** Image that it is built upon, with Node in it: `docker.io/library/node:22-slim`. */
-  from: string;
-}
-
-export interface ServiceContextOutputs {
-  /** Absolute path of the folder, named by its content: Dockerfile and bundle. */
-  context: string;
-  /** sha256 of the content, hex. */
-  tag: string;
-}
-
 export interface ModuleInputs {
   /** A folder of AssemblyScript source, or a .wasm file. */
   path: string;

@@ -1,23 +1,78 @@
 import { stringify } from "yaml";
 import { UserError } from "../../lib/errors.ts";
+import { isReady } from "../../provider/kube/pods.ts";
+import { openCluster, type StackCluster } from "../cluster.ts";
 import { envoyOf, filterConfigurations } from "../envoy-dump.ts";
 import { stackAndName } from "../positionals.ts";
+import { type FilterOutput, filterOutputs } from "../proof.ts";
 import type { Run } from "../run.ts";
-import { readDeployment } from "../stack.ts";
+import { outputsOf, readDeployment } from "../stack.ts";
 
-/** `npm run config-dump [-- STACK] [FILTER]`: what the proxy itself holds of the filters. */
+/** A filter, as a proxy has it. */
+interface Dumped {
+  name: string;
+  /** The workload whose proxy it is, and its pod; none for this machine's Envoy. */
+  proxy?: { workload: string; pod: string };
+  /** When Envoy took it, where that is known; or the name that Envoy's chain has for it. */
+  note: string;
+  /** The filter's `typed_config`, as Envoy holds it. */
+  typedConfig: unknown;
+}
+
+/** `npm run config-dump [-- STACK] [FILTER]`: what the proxies themselves hold of the filters. */
 export const run: Run = async ({ positionals }, terminal) => {
-  const { stack: name, rest: filter } = stackAndName(positionals, "FILTER");
-  const admin = envoyOf(await readDeployment(name, terminal));
-  if (!admin) throw new UserError(`Stack ${name} has no Envoy on this machine that could be asked; is it up?`);
-  const all = await filterConfigurations(admin);
-  const chosen = filter === undefined ? [...all.values()] : [all.get(filter)].filter((f) => f !== undefined);
-  if (filter !== undefined && chosen.length === 0)
-    throw new UserError(`The proxy has no filter "${filter}"; it has ${[...all.keys()].join(", ") || "none"}.`);
-  for (const { name, lastUpdated, typedConfig } of chosen) {
-    terminal.print(terminal.paint.dim(`# ${name}, since ${lastUpdated ?? "it started"}`));
+  const { stack: name, rest } = stackAndName(positionals, "FILTER");
+  const deployment = await readDeployment(name, terminal);
+  const cluster = await openCluster(deployment);
+  const admin = envoyOf(deployment);
+  if (!cluster && !admin) throw new UserError(`Stack ${name} has no proxy that could be asked; is it up?`);
+  const all = cluster
+    ? await ofCluster(cluster, filterOutputs(outputsOf(deployment)))
+    : await ofThisMachine(admin as string);
+  const chosen = all.filter((one) => rest === undefined || rest === one.name || rest === one.proxy?.workload);
+  if (rest !== undefined && chosen.length === 0)
+    throw new UserError(
+      `No proxy has a filter "${rest}"; there are ${unique(all.map((f) => f.name)) || "none"}${proxiesOf(all)}.`,
+    );
+  for (const { name, proxy, note, typedConfig } of chosen) {
+    terminal.print(terminal.paint.dim(`# ${name}, ${note}${proxy ? `, in ${proxy.workload} (${proxy.pod})` : ""}`));
     terminal.print(stringify(typedConfig).trimEnd());
   }
   terminal.document(chosen);
   return 0;
 };
+
+async function ofThisMachine(admin: string): Promise<Dumped[]> {
+  const configurations = [...(await filterConfigurations(admin)).values()];
+  return configurations.map(({ name, lastUpdated, typedConfig }) => ({
+    name,
+    note: `since ${lastUpdated ?? "it started"}`,
+    typedConfig,
+  }));
+}
+
+async function ofCluster({ api, mesh }: StackCluster, filters: FilterOutput[]): Promise<Dumped[]> {
+  const { proxyFilters } = await import("../../provider/kube/filter-dump.ts");
+  const proxies = (await mesh.proxies(api)).filter(({ pod }) => isReady(pod));
+  if (proxies.length === 0) throw new UserError("No proxy of the mesh is ready: npm run doctor says why.");
+  const dumps = await Promise.all(
+    proxies.map(async (proxy) => {
+      const { workload, pod } = proxy;
+      return (await proxyFilters(api, proxy)).map(({ name, httpFilter, digest: own, typedConfig }) => ({
+        // A script has no name in the proxy: it is known by its text.
+        name: name ?? filters.find(({ digest }) => digest === own)?.name ?? httpFilter,
+        proxy: { workload, pod: pod.metadata.name },
+        note: httpFilter,
+        typedConfig,
+      }));
+    }),
+  );
+  return dumps.flat();
+}
+
+function proxiesOf(all: Dumped[]): string {
+  const workloads = unique(all.flatMap(({ proxy }) => (proxy ? [proxy.workload] : [])));
+  return workloads === "" ? "" : `, in the proxies of ${workloads}`;
+}
+
+const unique = (names: string[]) => [...new Set(names)].join(", ");

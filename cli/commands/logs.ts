@@ -1,10 +1,11 @@
-import { existsSync } from "node:fs";
 import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments.ts";
-import { LogFollower, lastLines } from "../log-files.ts";
+import { openCluster } from "../cluster.ts";
+import { type Logs, type LogTail, logsOf } from "../logs.ts";
 import { stackAndName } from "../positionals.ts";
 import type { Run } from "../run.ts";
 import { outputsOf, readDeployment } from "../stack.ts";
+import type { Terminal } from "../terminal.ts";
 
 /** `npm run logs [-- STACK] [NAME] [--lines N] [--follow]`: the last lines of each log, and what comes. */
 export const run: Run = async ({ positionals, options }, terminal) => {
@@ -12,37 +13,55 @@ export const run: Run = async ({ positionals, options }, terminal) => {
   const count = typeof options.lines === "string" ? wholeNumber("lines", options.lines) : 20;
   if (options.follow && terminal.json)
     throw new UserError("--follow has no end and --json is one document: choose one of them.");
-  const logs = (outputsOf(await readDeployment(name, terminal)).logs ?? {}) as Record<string, string>;
-  const names = Object.keys(logs).sort();
-  if (names.length === 0) throw new UserError(`Stack ${name} has no logs; is it up?`);
-  if (rest !== undefined && !names.includes(rest))
-    throw new UserError(`Stack ${name} has no log "${rest}"; there are ${names.join(", ")}.`);
-
-  const chosen = rest === undefined ? names : [rest];
-  const width = Math.max(...chosen.map((name) => name.length));
-  const prefix = (name: string) => (chosen.length > 1 ? `${terminal.paint.dim(name.padEnd(width))}  ` : "");
-  const document: Record<string, { path: string; lines: string[] }> = {};
-  for (const name of chosen) {
-    const path = logs[name] as string;
-    const lines = existsSync(path) ? lastLines(path, count) : [];
-    document[name] = { path, lines };
-    for (const line of lines) terminal.print(`${prefix(name)}${line}`);
-    if (lines.length === 0 && count > 0) terminal.note(`${name}: the log is empty (${path})`);
-  }
-  terminal.document(document);
-  if (options.follow) {
-    const followers = chosen.map((name) => ({ name, follower: new LogFollower(logs[name] as string) }));
-    await new Promise<void>((resolve) => {
-      const timer = setInterval(() => {
-        for (const { name, follower } of followers)
-          for (const line of follower.newLines()) terminal.print(`${prefix(name)}${line}`);
-      }, 200);
-      for (const signal of ["SIGINT", "SIGTERM"] as const)
-        process.once(signal, () => {
-          clearInterval(timer);
-          resolve();
-        });
-    });
-  }
+  const deployment = await readDeployment(name, terminal);
+  const files = (outputsOf(deployment).logs ?? {}) as Record<string, string>;
+  const logs = logsOf(await openCluster(deployment), files);
+  if (logs.names.length === 0) throw new UserError(`Stack ${name} has no logs; is it up?`);
+  if (rest !== undefined && !logs.names.includes(rest))
+    throw new UserError(`Stack ${name} has no log "${rest}"; there are ${logs.names.join(", ")}.`);
+  const chosen = rest === undefined ? logs.names : [rest];
+  await (options.follow ? follow : printLast)(logs, chosen, count, terminal);
   return 0;
 };
+
+async function printLast(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<void> {
+  const document: Record<string, LogTail[]> = {};
+  const tails = await Promise.all(names.map((name) => logs.last(name, count)));
+  const prefix = prefixes(names, terminal);
+  names.forEach((name, i) => {
+    document[name] = tails[i] as LogTail[];
+    for (const { from, lines, problem } of document[name]) {
+      for (const line of lines) terminal.print(`${prefix(name, from)}${line}`);
+      if (problem !== undefined) terminal.note(`${name}: ${problem}`);
+      else if (lines.length === 0 && count > 0) terminal.note(`${name}: the log is empty (${from})`);
+    }
+    if (document[name].length === 0) terminal.note(`${name}: there is no pod of it`);
+  });
+  terminal.document(document);
+}
+
+async function follow(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<void> {
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+  const prefix = prefixes(names, terminal);
+  await logs.follow(
+    names,
+    count,
+    (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
+    stopping.signal,
+  );
+}
+
+/** Before a line stands its log's name where there are several, and where it comes from if that is not always the same. */
+function prefixes(names: string[], { paint }: Terminal): (name: string, from: string) => string {
+  const width = Math.max(...names.map((name) => name.length));
+  const firstFrom = new Map<string, string>();
+  return (name, from) => {
+    if (!firstFrom.has(name)) firstFrom.set(name, from);
+    const parts = [
+      ...(names.length > 1 ? [name.padEnd(width)] : []),
+      ...(firstFrom.get(name) === from ? [] : [`(${from})`]),
+    ];
+    return parts.length > 0 ? `${paint.dim(parts.join(" "))}  ` : "";
+  };
+}

@@ -1,36 +1,62 @@
-import { processesOf } from "../processes.ts";
+import { openCluster } from "../cluster.ts";
+import { clusterStatus, type PartStatus } from "../cluster-status.ts";
+import { type ProcessStatus, processesOf } from "../processes.ts";
 import type { Run } from "../run.ts";
 import { outputsOf, readDeployment } from "../stack.ts";
-import { duration } from "../terminal.ts";
+import { duration, type Terminal } from "../terminal.ts";
 
-/** `npm run status [-- STACK]`: the stack's processes, dead or alive. Exit code 1 when one that should run does not. */
+/**
+ * `npm run status [-- STACK]`: the stack's processes, dead or alive, or what runs in its cluster. Exit code 1 when
+ * something that should run does not.
+ */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
   const processes = processesOf(deployment, Date.now());
+  const cluster = await openCluster(deployment);
+  const parts = cluster && (await clusterStatus(cluster));
   const resources = deployment?.resources?.filter((r) => !r.type.startsWith("pulumi:providers:")).length ?? 0;
   if (resources === 0) terminal.print(`Stack ${name} is not up.`);
   else terminal.print(`Stack ${name}: ${resources} resources`);
-  const rows = processes.map(({ name, pid, alive, ports, uptimeMs }) => [
-    name,
-    alive ? "alive" : "dead",
-    `pid ${pid}`,
-    ports.length > 0 ? `port ${ports.join(", ")}` : "",
-    uptimeMs === undefined ? "" : `up ${duration(uptimeMs)}`,
-  ]);
-  const widths = [0, 1, 2, 3, 4].map((i) => Math.max(0, ...rows.map((row) => row[i]?.length ?? 0)));
-  const { good, bad } = terminal.paint;
-  for (const row of rows) {
-    const cells = row.map((cell, i) => cell.padEnd(widths[i] ?? 0));
-    cells[1] = row[1] === "alive" ? good(cells[1] ?? "") : bad(cells[1] ?? "");
-    terminal.print(`  ${cells.join("  ").trimEnd()}`);
-  }
+  printRows(terminal, [...processes.map(processRow), ...(parts ?? []).map(partRow)]);
+
   const dead = processes.filter((process) => !process.alive);
+  const unready = parts?.filter((part) => !isWhole(part)) ?? [];
   if (dead.length > 0)
     terminal.print(
       `\n${dead.length} of ${processes.length} dead: npm start starts them again; npm run logs shows why.`,
     );
+  if (unready.length > 0)
+    terminal.print(`\nNot ready: ${unready.map((part) => part.name).join(", ")}; npm run doctor -- ${name} says why.`);
   const outputs = outputsOf(deployment);
   if (typeof outputs.gatewayUrl === "string") terminal.print(`\nGateway: ${outputs.gatewayUrl}`);
-  terminal.document({ stack: name, up: resources > 0, resources, processes, outputs });
-  return dead.length > 0 ? 1 : 0;
+  terminal.document({ stack: name, up: resources > 0, resources, processes, ...(parts && { parts }), outputs });
+  return dead.length + unready.length > 0 ? 1 : 0;
 };
+
+interface StatusRow {
+  /** Name, state, and what else there is to say. */
+  cells: [string, string, ...string[]];
+  good: boolean;
+}
+
+function processRow({ name, pid, alive, ports, uptimeMs }: ProcessStatus): StatusRow {
+  const port = ports.length > 0 ? `port ${ports.join(", ")}` : "";
+  const since = uptimeMs === undefined ? "" : `up ${duration(uptimeMs)}`;
+  return { cells: [name, alive ? "alive" : "dead", `pid ${pid}`, port, since], good: alive };
+}
+
+function partRow(part: PartStatus): StatusRow {
+  return { cells: [part.name, `${part.ready}/${part.pods} ready`], good: isWhole(part) };
+}
+
+const isWhole = ({ ready, pods }: PartStatus) => ready > 0 && ready === pods;
+
+function printRows(terminal: Terminal, rows: StatusRow[]): void {
+  const { good, bad } = terminal.paint;
+  const width = (column: number) => Math.max(0, ...rows.map(({ cells }) => cells[column]?.length ?? 0));
+  for (const { cells, good: isGood } of rows) {
+    const padded = cells.map((cell, i) => cell.padEnd(width(i)));
+    padded[1] = (isGood ? good : bad)(padded[1] ?? "");
+    terminal.print(`  ${padded.join("  ").trimEnd()}`);
+  }
+}

@@ -42,8 +42,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     if (!cluster) throw new Error("envoy-gateway is installed into a cluster");
     super("meshup:mesh:EnvoyGateway", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
-    const { exposure, registry: servicesRegistry } = cluster;
-    const { registry = servicesRegistry } = args;
+    const { exposure } = cluster;
+    const { registry = cluster.registry } = args;
     const url = gatewayAddress(exposure);
     const plans = planPolicies(
       config.routes,
@@ -99,7 +99,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function publish(): Map<Filter, Published> {
       // In the policies' namespace: the control plane refuses another one's.
       const pullSecret = createPullSecret("registry", { registry, namespace }, { parent });
-      const args = { config, filters, namespace, registry, servicesRegistry, pullSecret };
+      const args = { config, filters, namespace, registry, pullSecret };
       const codes = publishModules(args, { parent });
       return new Map(filters.map((filter) => [filter, { filter, code: codes.get(filter) as pulumi.Output<Code> }]));
     }

@@ -2,23 +2,18 @@ import { readFileSync } from "node:fs";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
-import { ServiceContext } from "../../provider/resources.ts";
-import { bundleHash } from "../../toolchain/bundle.ts";
 import { imageReference, type Overrides } from "../overrides.ts";
-import type { Registry } from "../registry/registry.ts";
 import { deployment, service, serviceAccount, servicePort } from "../workloads/kubernetes/pod.ts";
+import { mostBytes, nodeImage, ServiceCode } from "../workloads/kubernetes/service-code.ts";
 
 export interface ModuleServerArgs {
   config: Pick<Overrides, "images">;
   namespace: string;
-  registry: Registry;
   /** What it serves: absolute path and sha256 (hex) of each module. */
   modules: { file: pulumi.Output<string>; digest: pulumi.Output<string> }[];
 }
 
 const name = "modules";
-/** Of a ConfigMap, with some room for its other fields. */
-const mostBytes = 1_000_000;
 
 /** Serves modules inside the cluster, for delivery by HTTP: `http://modules.NAMESPACE.svc.cluster.local:8000/SHA256.wasm`. */
 export class ModuleServer extends pulumi.ComponentResource {
@@ -28,7 +23,7 @@ export class ModuleServer extends pulumi.ComponentResource {
   constructor(args: ModuleServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:ModuleServer", name, {}, opts);
     const parent = this;
-    const { config, namespace, registry, modules } = args;
+    const { config, namespace, modules } = args;
 
     const volume = createVolume();
     const server = createServer();
@@ -51,15 +46,14 @@ export class ModuleServer extends pulumi.ComponentResource {
     }
 
     function createServer(): kubernetes.apps.v1.Deployment {
-      const entry = `services/${name}.ts`;
-      const from = imageReference(config, "docker.io/library/node:22-slim");
-      const { context, tag } = new ServiceContext(name, { entry, sourceHash: bundleHash(entry), from }, { parent });
-      const image = registry.push(name, { repository: `meshup/${name}`, context, tag }, { parent }).reference;
+      const image = imageReference(config, nodeImage);
+      const { program } = new ServiceCode(name, { namespace, image }, { parent });
       const account = new kubernetes.core.v1.ServiceAccount(name, serviceAccount(name, namespace), { parent });
       const manifest = deployment({
         name,
         namespace,
-        image,
+        ...program,
+        mounts: [...program.mounts, { path: "/modules", volume }],
         port: 8080,
         healthPath: "/healthz",
         env: { HOST: "0.0.0.0", PORT: "8080", MODULES_DIRECTORY: "/modules" },
@@ -67,7 +61,7 @@ export class ModuleServer extends pulumi.ComponentResource {
         memoryLimit: "128Mi",
       });
       const customTimeouts = { create: "3m", update: "3m" };
-      return new kubernetes.apps.v1.Deployment(name, withVolume(manifest, volume), {
+      return new kubernetes.apps.v1.Deployment(name, manifest, {
         parent,
         dependsOn: [account],
         customTimeouts,
@@ -95,16 +89,4 @@ export function moduleData(file: string, sha256: string): Record<string, string>
       `the module ${file} is too large for delivery by http (a ConfigMap takes ${Math.floor((mostBytes * 3) / 4)} bytes): deliver it by image`,
     );
   return { [`${sha256}.wasm`]: base64 };
-}
-
-type Deployment = ReturnType<typeof deployment>;
-
-function withVolume(manifest: Deployment, volume: { name: string } & object): Deployment {
-  // deployment() makes plain data; its type allows outputs everywhere.
-  const plain = manifest as { spec: { template: { spec: { containers: object[] } } } };
-  const pod = plain.spec.template.spec;
-  const volumeMounts = [{ name: volume.name, mountPath: "/modules", readOnly: true }];
-  const containers = pod.containers.map((container) => ({ ...container, volumeMounts }));
-  const spec = { ...pod, containers, volumes: [volume] };
-  return { ...plain, spec: { ...plain.spec, template: { ...plain.spec.template, spec } } } as Deployment;
 }

@@ -25,8 +25,6 @@ export interface PublishArgs {
   namespace: string;
   /** Where filters' images go. */
   registry: Registry;
-  /** Where images of the stack's own services go. */
-  servicesRegistry: Registry;
   /** Name of the secret that filters' images are pulled with. */
   pullSecret?: pulumi.Output<string>;
 }
@@ -37,7 +35,7 @@ export interface PublishArgs {
  * @returns the code of each filter whose delivery is `image`, `http` or `lua`; known once it can be had
  */
 export function publishModules(args: PublishArgs, opts: pulumi.ComponentResourceOptions) {
-  const { config, filters, namespace, registry, servicesRegistry, pullSecret } = args;
+  const { config, filters, namespace, registry, pullSecret } = args;
   const by = (how: string) => filters.filter((f) => delivery(f.declaration, config.mesh) === how);
 
   const images = new Map<string, PushedImage>();
@@ -49,8 +47,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
   };
   const served = by("http");
   const modules = oncePerModule(served);
-  const server =
-    served.length > 0 ? new ModuleServer({ config, namespace, registry: servicesRegistry, modules }, opts) : undefined;
+  const server = served.length > 0 ? new ModuleServer({ config, namespace, modules }, opts) : undefined;
 
   const codes = new Map<Filter, pulumi.Output<Code>>();
   for (const filter of by("image")) {

@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { ImageArgs } from "../registry/registry.ts";
+import { scratch } from "../../provider/testing/scratch.ts";
 import { ClusterWorkloads, type ClusterWorkloadsArgs } from "./cluster.ts";
 
 interface Made {
@@ -17,10 +20,14 @@ let made: Made[] = [];
 const outputs: Record<string, (inputs: Record<string, unknown>) => object> = {
   "pulumi:providers:kubernetes": () => ({}),
   "meshup:workloads:Cluster": () => ({}),
-  "meshup:index:ServiceContext": ({ entry, from }) => ({
-    context: `/contexts/${entry}`,
-    tag: `tag of ${entry} on ${from}`,
-  }),
+  "meshup:workloads:ServiceCode": () => ({}),
+  "meshup:local:Bundle": ({ entry }) => {
+    const sha256 = createHash("sha256").update(`bundle of ${entry}`).digest("hex");
+    const file = join(scratch(), `${sha256}.mjs`);
+    writeFileSync(file, `bundle of ${entry}`);
+    return { sha256, file };
+  },
+  "kubernetes:core/v1:ConfigMap": () => ({}),
   "kubernetes:apps/v1:Deployment": () => ({}),
   "kubernetes:core/v1:Service": () => ({}),
   "kubernetes:core/v1:ServiceAccount": () => ({}),
@@ -45,26 +52,13 @@ beforeEach(async () => {
   });
 });
 
-const pushed: [string, ImageArgs][] = [];
-const registry: ClusterWorkloadsArgs["registry"] = {
-  address: "registry.localhost:5000",
-  push(name, args) {
-    pushed.push([name, args]);
-    const repository = pulumi.output(`registry.localhost:5000/${args.repository}`);
-    const digest = pulumi.interpolate`sha256:${args.tag}`;
-    return { repository, digest, reference: pulumi.interpolate`${repository}@${digest}` };
-  },
-};
-
 /** Every resource of the component, once all of them are made. */
 async function create(args: Partial<ClusterWorkloadsArgs> = {}) {
-  pushed.length = 0;
   const provider = new kubernetes.Provider("cluster", {});
   const workloads = new ClusterWorkloads(
     "workloads",
     {
       config: { load: { capacity: 4, minReplicas: 1, maxReplicas: 3, periodMs: 700 } },
-      registry,
       metricsServer: {
         chart: "metrics-server",
         version: "1.2.3",
@@ -107,16 +101,20 @@ describe("the workloads in a cluster", () => {
       expect(inputs.metadata.namespace).toBe("default");
   });
 
-  test("echo and bursting-metrics run what was built and pushed, by digest", async () => {
+  test("echo and bursting-metrics run their bundles in Node's own image, from maps named by their content", async () => {
     const { one } = await create({ image: (name) => name.replace("docker.io", "mirror.example.com") });
     for (const name of ["echo", "bursting-metrics"]) {
-      const [, args] = pushed.find(([pushedName]) => pushedName === name) ?? [];
-      expect(args?.repository).toBe(`meshup/${name}`);
-      expect(await value(pulumi.output(args?.context))).toBe(`/contexts/services/${name}.ts`);
-      const tag = `tag of services/${name}.ts on mirror.example.com/library/node:22-slim`;
-      expect(one("Deployment", name).spec.template.spec.containers[0].image).toBe(
-        `registry.localhost:5000/meshup/${name}@sha256:${tag}`,
-      );
+      const map = one("ConfigMap", name);
+      const content = `bundle of services/${name}.ts`;
+      const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
+      expect(map).toMatchObject({ metadata: { name: `${name}-${hash}`, namespace: "default" }, immutable: true });
+      expect(map.data).toEqual({ [`${name}.mjs`]: content });
+      const { containers, volumes } = one("Deployment", name).spec.template.spec;
+      expect(containers[0]).toMatchObject({
+        image: "mirror.example.com/library/node:22-slim",
+        command: ["node", `/srv/${name}.mjs`],
+      });
+      expect(volumes).toEqual([{ name: "code", configMap: { name: `${name}-${hash}` } }]);
     }
   });
 

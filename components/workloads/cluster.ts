@@ -1,23 +1,19 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { ServiceContext } from "../../provider/resources.ts";
-import { bundleHash } from "../../toolchain/bundle.ts";
 import { type StackConfig, type WorkloadName, workloadNames } from "../config.ts";
 import type { Sidecars } from "../mesh/mesh.ts";
 import type { ChartReference } from "../overrides.ts";
-import type { Registry } from "../registry/registry.ts";
 import { burstingMetrics, role, roleBinding } from "./kubernetes/bursting-metrics.ts";
 import { client, clientImage } from "./kubernetes/client.ts";
 import { echo, echoAutoscaler } from "./kubernetes/echo.ts";
 import { httpbin, httpbinImage } from "./kubernetes/httpbin.ts";
 import { metricsServerImage, metricsServerValues } from "./kubernetes/metrics-server.ts";
 import { deployment, type PodArgs, service, serviceAccount, servicePort } from "./kubernetes/pod.ts";
+import { nodeImage, type Program, ServiceCode, type ServiceName } from "./kubernetes/service-code.ts";
 import type { Workloads } from "./workloads.ts";
 
 export interface ClusterWorkloadsArgs {
   config: Pick<StackConfig, "load">;
-  /** Where the images of echo and bursting-metrics go. */
-  registry: Registry;
   /** Default: `default`. */
   namespace?: string;
   /** The chart of metrics-server. None where the cluster has one, as GKE's have: there can only be one. */
@@ -39,9 +35,6 @@ export interface Backend {
   deployment: kubernetes.apps.v1.Deployment;
 }
 
-/** Image that the project's own services are built upon. */
-const nodeImage = "docker.io/library/node:22-slim";
-
 /** The workloads in a cluster: two httpbins, echo with its autoscaler, bursting-metrics that watches it, and a client. */
 export class ClusterWorkloads extends pulumi.ComponentResource implements Workloads {
   readonly resources: pulumi.Resource[];
@@ -54,14 +47,14 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
   constructor(name: string, args: ClusterWorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:workloads:Cluster", name, {}, opts);
     const parent = this;
-    const { config, registry, namespace = "default", image, metricsServer, sidecars } = args;
+    const { config, namespace = "default", image, metricsServer, sidecars } = args;
     const { load } = config;
 
     if (metricsServer) createMetricsServer(metricsServer);
     this.backends = {
       httpbin: createBackend(httpbin("httpbin", namespace, image(httpbinImage))),
       "httpbin-two": createBackend(httpbin("httpbin-two", namespace, image(httpbinImage))),
-      echo: createBackend(echo(namespace, createImage("echo"))),
+      echo: createBackend(echo(namespace, createProgram("echo"))),
       "bursting-metrics": createBurstingMetrics(),
     };
     createAutoscaler();
@@ -106,20 +99,16 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
       );
     }
 
-    function createImage(name: "echo" | "bursting-metrics"): pulumi.Output<string> {
-      const entry = `services/${name}.ts`;
-      const from = image(nodeImage);
-      const { context, tag } = new ServiceContext(name, { entry, sourceHash: bundleHash(entry), from }, { parent });
-      return registry.push(name, { repository: `meshup/${name}`, context, tag }, { parent }).reference;
+    function createProgram(name: ServiceName): Program {
+      return new ServiceCode(name, { namespace, image: image(nodeImage) }, { parent }).program;
     }
 
     function createBurstingMetrics(): Backend {
       const name = "bursting-metrics";
       const rights = new kubernetes.rbac.v1.Role(name, role(namespace), { parent });
       const binding = new kubernetes.rbac.v1.RoleBinding(name, roleBinding(namespace), { parent, dependsOn: [rights] });
-      return createBackend(burstingMetrics({ namespace, image: createImage(name), periodMs: load.periodMs }), [
-        binding,
-      ]);
+      const pod = burstingMetrics({ namespace, program: createProgram(name), periodMs: load.periodMs });
+      return createBackend(pod, [binding]);
     }
 
     function createAutoscaler() {

@@ -21,7 +21,6 @@ export function createWorkloads(config: StackConfig, cluster?: Cluster, sidecars
     {
       config,
       sidecars,
-      registry: cluster.registry,
       image: (name) => imageReference(config, name),
       metricsServer: chartReference(config, "metrics-server", metricsServer),
     },

@@ -1,7 +1,9 @@
 /** What the provider and the command line ask of a Kubernetes API server, with nothing but a kubeconfig file. */
 import http from "node:http";
 import https from "node:https";
+import { createInterface } from "node:readline";
 import { Duplex, PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { messageOf, UserError } from "../../lib/errors.ts";
 
@@ -28,6 +30,19 @@ export interface KubeObject {
     deletionTimestamp?: string;
     managedFields?: { time?: string; subresource?: string }[];
   };
+}
+
+export interface PodName {
+  namespace: string;
+  name: string;
+}
+
+export interface LogOptions {
+  container: string;
+  /** RFC 3339, to the second. */
+  since?: string;
+  /** How many of the last lines. */
+  tail?: number;
 }
 
 /**
@@ -80,16 +95,39 @@ export class KubeApi {
     });
   }
 
-  /** A container's log. @param since RFC 3339, to the second */
-  log(pod: { namespace: string; name: string }, options: { container: string; since?: string; tail?: number }) {
-    const query = new URLSearchParams({ container: options.container });
-    if (options.since !== undefined) query.set("sinceTime", options.since);
-    if (options.tail !== undefined) query.set("tailLines", String(options.tail));
-    return this.#request("GET", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}/log?${query}`);
+  /** A container's log. */
+  log(pod: PodName, options: LogOptions): Promise<string> {
+    return this.#request("GET", logPath(pod, options));
+  }
+
+  /**
+   * A container's last `tail` lines, or those since a time (RFC 3339), and each that comes after them.
+   * @param onLine gets whole lines
+   * @returns when the container has ended, or `signal` fires
+   */
+  async followLog(
+    pod: PodName,
+    options: LogOptions,
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = `${logPath(pod, options)}&follow=true`;
+    const request = await this.#open("GET", path, {}, signal);
+    try {
+      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        request.on("error", reject).on("response", resolve).end();
+      });
+      const status = response.statusCode ?? 0;
+      if (status !== 200) throw new ApiError(status, `${path}: ${status} ${reasonOf(await text(response))}`);
+      for await (const line of createInterface({ input: response })) onLine(line);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error instanceof ApiError ? error : this.#noAnswer(error);
+    }
   }
 
   /** GET of a port of a pod that listens on the pod's own loopback only, as `kubectl port-forward` reaches it. */
-  async getFromPod(pod: { namespace: string; name: string }, port: number, path: string): Promise<string> {
+  async getFromPod(pod: PodName, port: number, path: string): Promise<string> {
     const { PortForward } = await import("@kubernetes/client-node");
     const [fromPod, toPod, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
     const forward = new PortForward(this.#config);
@@ -116,20 +154,37 @@ export class KubeApi {
     path: string,
     { headers, body }: { headers?: Record<string, string>; body?: string } = {},
   ): Promise<string> {
-    const options: https.RequestOptions = { method, headers: { accept: "application/json, */*", ...headers } };
+    const request = await this.#open(method, path, headers);
+    try {
+      return await answerOf(request, body);
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      throw this.#noAnswer(error);
+    }
+  }
+
+  #noAnswer(error: unknown): UserError {
+    return new UserError(`the cluster at ${this.server} does not answer: ${messageOf(error)}. Does it run?`);
+  }
+
+  /** A request with the kubeconfig's credentials, not yet sent. */
+  async #open(method: string, path: string, headers = {}, signal?: AbortSignal): Promise<http.ClientRequest> {
+    const options: https.RequestOptions = { method, headers: { accept: "application/json, */*", ...headers }, signal };
     try {
       await this.#config.applyToHTTPSOptions(options);
     } catch (error) {
       throw new UserError(`the kubeconfig's credentials for ${this.server} cannot be had: ${messageOf(error)}`);
     }
     const { request } = this.server.startsWith("https:") ? https : http;
-    try {
-      return await answerOf(request(this.server + path, options), body);
-    } catch (error) {
-      if (error instanceof ApiError) throw error;
-      throw new UserError(`the cluster at ${this.server} does not answer: ${messageOf(error)}. Does it run?`);
-    }
+    return request(this.server + path, options);
   }
+}
+
+function logPath({ namespace, name }: PodName, { container, since, tail }: LogOptions): string {
+  const query = new URLSearchParams({ container });
+  if (since !== undefined) query.set("sinceTime", since);
+  if (tail !== undefined) query.set("tailLines", String(tail));
+  return `/api/v1/namespaces/${namespace}/pods/${name}/log?${query}`;
 }
 
 /** What node:http wants of a connection beyond a stream's; there is no socket of ours that could be set. */
@@ -147,10 +202,10 @@ function answerOf(request: http.ClientRequest, body?: string): Promise<string> {
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
       response.on("end", () => {
-        const text = Buffer.concat(chunks).toString("utf8");
+        const body = Buffer.concat(chunks).toString("utf8");
         const status = response.statusCode ?? 0;
-        if (status >= 200 && status < 300) resolve(text);
-        else reject(new ApiError(status, `${request.path}: ${status} ${reasonOf(text)}`));
+        if (status >= 200 && status < 300) resolve(body);
+        else reject(new ApiError(status, `${request.path}: ${status} ${reasonOf(body)}`));
       });
     });
     request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));

@@ -1,10 +1,10 @@
 /** Envoy Gateway itself: its pods and its log. */
 import type { KubeApi } from "./api.ts";
-import { controllerNamespace, type Pod } from "./proxy.ts";
+import { type Pod, podsOf } from "./pods.ts";
+import { controllerNamespace } from "./proxy.ts";
 
 export function controllerPods(api: KubeApi): Promise<Pod[]> {
-  const query = new URLSearchParams({ labelSelector: "control-plane=envoy-gateway" });
-  return api.list<Pod>(`/api/v1/namespaces/${controllerNamespace}/pods?${query}`);
+  return podsOf(api, controllerNamespace, { "control-plane": "envoy-gateway" });
 }
 
 /** Its log lines about a policy and about modules that it could not get, from `since` (RFC 3339) on. */

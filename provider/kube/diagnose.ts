@@ -5,8 +5,9 @@ import { httpRequest } from "../../lib/http.ts";
 import { prove } from "../proof.ts";
 import { KubeApi, type KubeObject } from "./api.ts";
 import { controllerLines, controllerPods } from "./controller.ts";
+import type { Pod } from "./pods.ts";
 import { advice, type Condition, judge, type Policy } from "./policy.ts";
-import { complaints, controllerNamespace, digestOf, type Pod, proxyPods, served } from "./proxy.ts";
+import { complaints, controllerNamespace, digestOf, proxyPods, served } from "./proxy.ts";
 
 export interface DiagnoseArgs {
   /** Absolute path of the kubeconfig file. */

@@ -1,16 +1,12 @@
 /** The proxies of a Gateway: what they say that they run, and their log lines about it. */
 import { createHash } from "node:crypto";
 import { UserError } from "../../lib/errors.ts";
-import type { KubeApi, KubeObject } from "./api.ts";
+import type { KubeApi } from "./api.ts";
+import { isReady, type Pod, podsOf } from "./pods.ts";
 
 export const controllerNamespace = "envoy-gateway-system";
 /** Envoy's admin interface, on the pod's loopback. */
 const adminPort = 19000;
-
-export interface Pod extends KubeObject {
-  metadata: KubeObject["metadata"] & { namespace: string };
-  status?: { phase?: string; conditions?: { type: string; status: string }[] };
-}
 
 /** A filter, as a proxy has it in force. */
 export interface ServedFilter {
@@ -33,20 +29,19 @@ export interface Served {
   rejected?: string;
 }
 
+const ourGateway = { namespace: "default", name: "gateway" };
+
 /** The Gateway's proxies that take traffic. */
-export async function proxyPods(api: KubeApi, gateway: { namespace: string; name: string }): Promise<Pod[]> {
-  const labels = {
-    "gateway.envoyproxy.io/owning-gateway-namespace": gateway.namespace,
-    "gateway.envoyproxy.io/owning-gateway-name": gateway.name,
-  };
-  const selector = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  const query = new URLSearchParams({ labelSelector: selector.join(",") });
-  const pods = await api.list<Pod>(`/api/v1/namespaces/${controllerNamespace}/pods?${query}`);
-  return pods.filter((pod) => !pod.metadata.deletionTimestamp && isReady(pod));
+export async function proxyPods(api: KubeApi, gateway = ourGateway): Promise<Pod[]> {
+  return (await gatewayPods(api, gateway)).filter(isReady);
 }
 
-function isReady(pod: Pod): boolean {
-  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+/** The Gateway's proxies, but those that are on their way out. */
+export function gatewayPods(api: KubeApi, gateway = ourGateway): Promise<Pod[]> {
+  return podsOf(api, controllerNamespace, {
+    "gateway.envoyproxy.io/owning-gateway-namespace": gateway.namespace,
+    "gateway.envoyproxy.io/owning-gateway-name": gateway.name,
+  });
 }
 
 /** Several resources of one `up` ask at the same time: they share the answer. */
@@ -66,7 +61,7 @@ export function served(api: KubeApi, pod: Pod): Promise<Served> {
 }
 
 /** The part of Envoy's `/config_dump?resource=dynamic_listeners` that is read here. */
-interface ListenerDump {
+export interface ListenerDump {
   configs?: {
     name?: string;
     active_state?: { listener?: { filter_chains?: FilterChain[]; default_filter_chain?: FilterChain } };
@@ -77,6 +72,7 @@ interface FilterChain {
   filters?: { typed_config?: { http_filters?: { name: string; typed_config?: HttpFilter }[] } }[];
 }
 interface HttpFilter {
+  "@type"?: string;
   /** Wasm */
   config?: { name?: string; vm_config?: { code?: { remote?: { sha256?: string } } } };
   /** Lua */
@@ -86,17 +82,18 @@ interface HttpFilter {
 /** Envoy Gateway names a filter `envoy.filters.http.wasm/envoyextensionpolicy/NAMESPACE/POLICY/wasm/INDEX`. */
 const filterName = /^envoy\.filters\.http\.(wasm|lua)\/envoyextensionpolicy\/([^/]+\/[^/]+)\/(?:wasm|lua)\/(\d+)$/;
 
-export function readDump(dump: ListenerDump): Pick<Served, "filters" | "rejected"> {
-  const listeners = dump.configs ?? [];
-  const chains = listeners.flatMap(({ active_state }) => {
+/** The HTTP filters of all listeners that are in force. */
+export function httpFiltersOf({ configs = [] }: ListenerDump): { name: string; typed_config?: HttpFilter }[] {
+  const chains = configs.flatMap(({ active_state }) => {
     const { filter_chains = [], default_filter_chain } = active_state?.listener ?? {};
     return [...filter_chains, ...(default_filter_chain ? [default_filter_chain] : [])];
   });
-  const httpFilters = chains.flatMap((chain) =>
-    (chain.filters ?? []).flatMap((f) => f.typed_config?.http_filters ?? []),
-  );
+  return chains.flatMap((chain) => (chain.filters ?? []).flatMap((f) => f.typed_config?.http_filters ?? []));
+}
+
+export function readDump(dump: ListenerDump): Pick<Served, "filters" | "rejected"> {
   const filters = new Map<string, ServedFilter>();
-  for (const { name, typed_config } of httpFilters) {
+  for (const { name, typed_config } of httpFiltersOf(dump)) {
     const [, kind, policy, index] = filterName.exec(name) ?? [];
     if (kind === undefined || policy === undefined) continue;
     const script = typed_config?.default_source_code?.inline_string ?? "";
@@ -110,7 +107,7 @@ export function readDump(dump: ListenerDump): Pick<Served, "filters" | "rejected
       kind === "wasm" ? { kind, ...common, name: typed_config?.config?.name } : { kind: "lua", ...common },
     );
   }
-  const rejected = listeners.map((listener) => listener.error_state?.details).find((details) => details);
+  const rejected = dump.configs?.map((listener) => listener.error_state?.details).find((details) => details);
   return { filters: [...filters.values()], ...(rejected !== undefined && { rejected }) };
 }
 
@@ -167,7 +164,7 @@ export function complaints(log: string): string[] {
 export async function servedDigest(
   kubeconfig: string,
   filter: { name: string; digest: string },
-  gateway = { namespace: "default", name: "gateway" },
+  gateway = ourGateway,
 ): Promise<string | undefined> {
   const { KubeApi } = await import("./api.ts");
   const api = await KubeApi.open(kubeconfig);

@@ -92,6 +92,31 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     expect(code, stdout).toBe(0);
   });
 
+  it("status counts the pods of workloads, gateway and control plane", async () => {
+    const { code, stdout } = await clone.run(["status", "dev"]);
+    expect(code, stdout).toBe(0);
+    for (const part of ["httpbin", "httpbin-two", "echo", "bursting-metrics", "client", "gateway", "envoy-gateway"])
+      expect(stdout).toMatch(new RegExp(`^ +${part} +1/1 ready$`, "m"));
+  });
+
+  it("logs have the filter's own lines, the control plane's and a workload's", async () => {
+    const logs = async (...args: string[]) => (await clone.run(["logs", "dev", ...args, "--lines", "2000"])).stdout;
+    expect(await logs("gateway")).toMatch(/wasm log .*add_header_root: 1 header/);
+    expect(await logs("envoy-gateway")).toMatch(/wasm-cache/);
+    expect(await logs("bursting-metrics")).not.toBe("");
+  });
+
+  it("config-dump shows one filter, or the gateway's all", async () => {
+    const { code, stdout, stderr } = await clone.run(["config-dump", "dev", "two-headers"]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("second_header");
+    expect(stdout).not.toContain("custom-value");
+    expect((await clone.run(["config-dump", "dev", "gateway"])).stdout).toContain("custom-value");
+    const wrong = await clone.run(["config-dump", "dev", "nobody"]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toMatch(/nobody[\s\S]*custom-header[\s\S]*gateway/);
+  });
+
   it("load on echo makes the HPA scale it, and the header follows", async () => {
     const feedback = () => header("/echo", "x-load-feedback");
     const hpa = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/echo";

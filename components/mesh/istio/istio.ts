@@ -51,15 +51,15 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     if (!cluster) throw new Error("istio is installed into a cluster");
     super("meshup:mesh:Istio", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
-    const { exposure, kubeconfig, registry: servicesRegistry } = cluster;
-    const { registry = servicesRegistry } = args;
+    const { exposure, kubeconfig } = cluster;
+    const { registry = cluster.registry } = args;
     const url = exposure.type === "nodePort" ? exposure.url : "";
     const by = (...ways: string[]) => filters.filter((f) => ways.includes(delivery(f.declaration, config.mesh)));
 
     const controlPlane = new ControlPlane("istio", { config }, { parent });
     const { ready } = controlPlane;
     const pullSecrets = createPullSecrets();
-    const codes = publishModules({ config, filters, namespace, registry, servicesRegistry }, { parent });
+    const codes = publishModules({ config, filters, namespace, registry }, { parent });
     const mounted = by("configmap", "volume").map(mount);
     const fromFiles = mounted.map(attachMounted);
     const attached = [...fromFiles, ...by("image", "http").map(attachPlugin), ...by("lua").map(attachLua)];

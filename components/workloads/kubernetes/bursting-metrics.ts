@@ -1,21 +1,21 @@
 import type * as kubernetes from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
 import type { PodArgs } from "./pod.ts";
+import type { Program } from "./service-code.ts";
 
 const name = "bursting-metrics";
 
 export interface BurstingMetricsArgs {
   namespace: string;
-  image: pulumi.Input<string>;
+  program: Program;
   /** Milliseconds that what the Kubernetes API answered stands. */
   periodMs: number;
 }
 
-export function burstingMetrics({ namespace, image, periodMs }: BurstingMetricsArgs): PodArgs {
+export function burstingMetrics({ namespace, program, periodMs }: BurstingMetricsArgs): PodArgs {
   return {
     name,
     namespace,
-    image,
+    ...program,
     port: 8080,
     // Not /readyz: without figures it is to answer 503 with the reason, which it cannot while it counts as not ready.
     healthPath: "/healthz",

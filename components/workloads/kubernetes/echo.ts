@@ -1,14 +1,14 @@
 import type * as kubernetes from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
 import { labels, type PodArgs } from "./pod.ts";
+import type { Program } from "./service-code.ts";
 
 const name = "echo";
 
-export function echo(namespace: string, image: pulumi.Input<string>): PodArgs {
+export function echo(namespace: string, program: Program): PodArgs {
   return {
     name,
     namespace,
-    image,
+    ...program,
     port: 8080,
     healthPath: "/healthz",
     env: { HOST: "0.0.0.0", PORT: "8080" },

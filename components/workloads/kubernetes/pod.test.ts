@@ -5,12 +5,19 @@ import { echo, echoAutoscaler } from "./echo.ts";
 import { httpbin } from "./httpbin.ts";
 import { metricsServerValues, splitReference } from "./metrics-server.ts";
 import { deployment, type PodArgs, service, serviceAccount } from "./pod.ts";
+import { codeText, mostBytes, type Program } from "./service-code.ts";
+
+const program = (name: string): Program => ({
+  image: "node:22",
+  command: ["node", `/srv/${name}.mjs`],
+  mounts: [{ path: "/srv", volume: { name: "code", configMap: { name: `${name}-1` } } }],
+});
 
 const pods: PodArgs[] = [
   httpbin("httpbin", "default", "httpbin:1"),
   httpbin("httpbin-two", "default", "httpbin:1"),
-  echo("default", "echo@sha256:1"),
-  burstingMetrics({ namespace: "default", image: "bursting-metrics@sha256:1", periodMs: 700 }),
+  echo("default", program("echo")),
+  burstingMetrics({ namespace: "default", program: program("bursting-metrics"), periodMs: 700 }),
   client("default", "curl:1"),
 ];
 
@@ -71,6 +78,18 @@ test.each(pods.filter(({ port }) => port !== undefined).map((pod) => [pod.name, 
   },
 );
 
+test("what a pod reads is mounted, and nothing of it can be written", () => {
+  const { spec } = json(deployment(echo("default", program("echo")))).spec.template;
+  expect(spec.volumes).toEqual([{ name: "code", configMap: { name: "echo-1" } }]);
+  expect(spec.containers[0].volumeMounts).toEqual([{ name: "code", mountPath: "/srv", readOnly: true }]);
+  expect(json(deployment(client("default", "curl:1"))).spec.template.spec).not.toHaveProperty("volumes");
+});
+
+test("a service that a ConfigMap cannot hold is refused, with its size", () => {
+  expect(codeText("echo", "x".repeat(mostBytes))).toHaveLength(mostBytes);
+  expect(() => codeText("echo", "é".repeat(mostBytes / 2 + 1))).toThrow(/services\/echo\.ts has 1000002 bytes/);
+});
+
 test("the client waits, serves nothing, and goes at once", () => {
   const { spec } = json(deployment(client("default", "curl:1"))).spec.template;
   expect(spec).toMatchObject({ terminationGracePeriodSeconds: 1 });
@@ -86,12 +105,12 @@ test("echo's autoscaler goes by 40 % of its cpu, between the configured numbers"
     maxReplicas: 5,
     metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 40 } } }],
   });
-  const [container] = json(deployment(echo("shop", "echo"))).spec.template.spec.containers;
+  const [container] = json(deployment(echo("shop", program("echo")))).spec.template.spec.containers;
   expect(container.resources.requests).toHaveProperty("cpu"); // without it there is no utilization
 });
 
 test("bursting-metrics asks the API, answers while it has no figures, and may do nothing else", () => {
-  const pod = burstingMetrics({ namespace: "shop", image: "x", periodMs: 700 });
+  const pod = burstingMetrics({ namespace: "shop", program: program("bursting-metrics"), periodMs: 700 });
   const [container] = json(deployment(pod)).spec.template.spec.containers;
   expect(Object.fromEntries(container.env.map(({ name, value }: Record<string, string>) => [name, value]))).toEqual({
     HOST: "0.0.0.0",

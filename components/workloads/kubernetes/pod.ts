@@ -4,6 +4,11 @@ import type * as pulumi from "@pulumi/pulumi";
 export type DeploymentManifest = kubernetes.types.input.apps.v1.Deployment;
 export type Container = kubernetes.types.input.core.v1.Container;
 
+export interface Mount {
+  path: string;
+  volume: kubernetes.types.input.core.v1.Volume & { name: string };
+}
+
 export interface PodArgs {
   /** Of the deployment, its service, its service account and the label `app`. */
   name: string;
@@ -16,6 +21,8 @@ export interface PodArgs {
   /** Answers 200 on the port once it works. */
   healthPath?: string;
   env?: Record<string, string>;
+  /** What it reads: path of a folder in the pod, and the volume that is there. */
+  mounts?: Mount[];
   /** What it is meant to need: `{ cpu: "10m", memory: "32Mi" }`. */
   requests: { cpu: string; memory: string };
   /** What it may at most have; more of it ends the pod. */
@@ -39,7 +46,7 @@ export function labels(name: string): Record<string, string> {
  * an autoscaler's, or a person's, stay as they are; Kubernetes starts with one.
  */
 export function deployment(args: PodArgs): DeploymentManifest {
-  const { name, namespace, usesApi = false, graceSeconds } = args;
+  const { name, namespace, usesApi = false, graceSeconds, mounts = [] } = args;
   return {
     metadata: { name, namespace, labels: labels(name) },
     spec: {
@@ -60,19 +67,24 @@ export function deployment(args: PodArgs): DeploymentManifest {
             seccompProfile: { type: "RuntimeDefault" },
           },
           containers: [container(args)],
+          ...(mounts.length > 0 && { volumes: mounts.map(({ volume }) => volume) }),
         },
       },
     },
   };
 }
 
-function container({ name, image, command, port, healthPath, env = {}, requests, memoryLimit }: PodArgs): Container {
+function container(args: PodArgs): Container {
+  const { name, image, command, port, healthPath, env = {}, mounts = [], requests, memoryLimit } = args;
   return {
     name,
     image,
     command,
     env: Object.entries(env).map(([name, value]) => ({ name, value })),
     ports: port === undefined ? [] : [{ name: "http", containerPort: port }],
+    ...(mounts.length > 0 && {
+      volumeMounts: mounts.map(({ path, volume }) => ({ name: volume.name, mountPath: path, readOnly: true })),
+    }),
     // No limit of cpu: it would slow a pod down while the machine has nothing else to do.
     resources: { requests, limits: { memory: memoryLimit } },
     securityContext: {

@@ -1,0 +1,29 @@
+/** A stack's logs, by name: files of this machine's processes, or those of pods. */
+import type { StackCluster } from "./cluster.ts";
+import { FileLogs } from "./log-files.ts";
+import { PodLogs } from "./pod-logs.ts";
+
+export interface Logs {
+  /** In the order of the alphabet. */
+  names: string[];
+  /** The last `count` lines of one, from each place where it is written. */
+  last(name: string, count: number): Promise<LogTail[]>;
+  /** The last `count` lines of each, and what comes then, until `signal` fires. */
+  follow(names: string[], count: number, onLine: OnLine, signal: AbortSignal): Promise<void>;
+}
+
+export interface LogTail {
+  /** Absolute path of a file, or a pod's name. */
+  from: string;
+  lines: string[];
+  /** Why there are none. */
+  problem?: string;
+}
+
+/** @param from as in `LogTail` */
+export type OnLine = (name: string, from: string, line: string) => void;
+
+/** @param files absolute paths by name: the stack's output `logs` */
+export function logsOf(cluster: StackCluster | undefined, files: Record<string, string>): Logs {
+  return cluster ? new PodLogs(cluster.api, cluster.parts) : new FileLogs(files);
+}

@@ -1,0 +1,60 @@
+/** A mesh in a cluster, whichever it is: where its proxies are and how each is asked, and its control plane. */
+import { UserError } from "../../lib/errors.ts";
+import type { KubeApi } from "./api.ts";
+import { controllerPods } from "./controller.ts";
+import * as istio from "./istio.ts";
+import { type Pod, podsOf } from "./pods.ts";
+import { gatewayPods } from "./proxy.ts";
+
+/** One Envoy of the mesh. */
+export interface MeshProxy {
+  /** The workload whose requests it handles, or `gateway`. */
+  workload: string;
+  pod: Pod;
+  /** Its container in the pod. */
+  container: string;
+  /** Of Envoy's admin interface, on the pod's loopback. */
+  adminPort: number;
+}
+
+export interface ClusterMesh {
+  /** Every proxy that there is, ready or not. */
+  proxies(api: KubeApi): Promise<MeshProxy[]>;
+  /** The proxies' container in the gateway's pods. */
+  gatewayContainer: string;
+  controlPlane: { name: string; container: string; pods(api: KubeApi): Promise<Pod[]> };
+}
+
+/** By the name that the stack's configuration has for it: `meshup:mesh`. */
+const meshes: Record<string, ClusterMesh> = {
+  "envoy-gateway": {
+    proxies: async (api) =>
+      (await gatewayPods(api)).map((pod) => ({ workload: "gateway", pod, container: "envoy", adminPort: 19000 })),
+    gatewayContainer: "envoy",
+    controlPlane: { name: "envoy-gateway", container: "envoy-gateway", pods: controllerPods },
+  },
+  istio: {
+    proxies: async (api) => {
+      const inGateway = await podsOf(api, istio.gateway.namespace, istio.gateway.labels);
+      const sidecars = (await podsOf(api, "default", {})).filter(istio.hasProxy);
+      const proxy = (workload: string, pod: Pod) => {
+        return { workload, pod, container: istio.proxyContainer, adminPort: istio.adminPort };
+      };
+      const named = sidecars.map((pod) => proxy(pod.metadata.labels?.app ?? pod.metadata.name, pod));
+      return [...inGateway.map((pod) => proxy("gateway", pod)), ...named];
+    },
+    gatewayContainer: istio.proxyContainer,
+    controlPlane: {
+      name: "istiod",
+      container: "discovery",
+      pods: (api) => podsOf(api, istio.rootNamespace, { app: "istiod" }),
+    },
+  },
+};
+
+/** @throws UserError for a mesh that runs in no cluster */
+export function clusterMesh(name: string): ClusterMesh {
+  const mesh = Object.hasOwn(meshes, name) ? meshes[name] : undefined;
+  if (!mesh) throw new UserError(`${name} is no mesh in a cluster; those are ${Object.keys(meshes).join(", ")}`);
+  return mesh;
+}

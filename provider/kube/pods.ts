@@ -1,0 +1,20 @@
+/** Pods, as far as they are looked at here. */
+import type { KubeApi, KubeObject } from "./api.ts";
+
+export interface Pod extends KubeObject {
+  metadata: KubeObject["metadata"] & { namespace: string; labels?: Record<string, string> };
+  spec?: { containers?: { name: string }[]; initContainers?: { name: string }[] };
+  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+}
+
+/** The pods with these labels, but those that are on their way out. */
+export async function podsOf(api: KubeApi, namespace: string, labels: Record<string, string>): Promise<Pod[]> {
+  const selector = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const query = new URLSearchParams({ labelSelector: selector.join(",") });
+  const pods = await api.list<Pod>(`/api/v1/namespaces/${namespace}/pods?${query}`);
+  return pods.filter((pod) => !pod.metadata.deletionTimestamp);
+}
+
+export function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
