@@ -13,10 +13,18 @@ export type MeshName = (typeof meshNames)[number];
 type Delivery = "file" | "image" | "http" | "lua";
 
 /** What each mesh can do; the first delivery is its default. */
-const meshes: Record<MeshName, { cluster: boolean; deliveries: Delivery[]; failures: string[] }> = {
+const meshes: Record<MeshName, MeshAbilities> = {
   standalone: { cluster: false, deliveries: ["file"], failures: ["open", "close", "reload"] },
-  "envoy-gateway": { cluster: true, deliveries: ["image", "http", "lua"], failures: ["open", "close"] },
+  "envoy-gateway": { cluster: true, deliveries: ["image", "http", "lua"], failures: ["open", "close"], jsonOnly: true },
 };
+
+interface MeshAbilities {
+  cluster: boolean;
+  deliveries: Delivery[];
+  failures: string[];
+  /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
+  jsonOnly?: boolean;
+}
 
 /** How a filter's code comes to the proxy: as declared, else the mesh's own way. */
 export function delivery(filter: { delivery?: Delivery; script?: string }, mesh: MeshName): Delivery {
@@ -71,7 +79,7 @@ const target = z.union(
   "exactly one of { route: NAME }, { workload: NAME }, { gateway: true }",
 );
 
-const filter = z.strictObject({
+const declaredFilter = z.strictObject({
   name,
   /** A folder of AssemblyScript, or a `.wasm` of any toolchain; relative to the clone. */
   module: z.string().min(1).optional(),
@@ -84,11 +92,22 @@ const filter = z.strictObject({
   /** What the filter gets as its plugin configuration: an object is sent as JSON, a string as it is. */
   config: z.union([z.string(), z.record(z.string(), z.json())], "an object (sent as JSON) or a string").optional(),
   target,
-  /** What happens to requests when the module fails: `open` lets them pass, `close` answers 5xx, `reload` starts it anew. */
+  /**
+   * What happens to requests when the module fails: `open` lets them pass, `close` answers 5xx, `reload` starts it anew.
+   * Default: `close`; for a script `open`, as Envoy lets every request pass that a script fails on.
+   */
   failure: z.enum(["open", "close", "reload"]).default("close"),
   /** Response headers that prove that the filter runs: exact text or `/regex/`. Default: what it adds in the host in Node. */
   expect: z.record(z.string(), z.string().superRefine(checkPattern)).optional(),
 });
+
+const filter = z.preprocess(
+  (declared) => (isScript(declared) ? { failure: "open", ...declared } : declared),
+  declaredFilter,
+);
+
+const isScript = (declared: unknown): declared is { script: unknown } =>
+  typeof declared === "object" && declared !== null && "script" in declared;
 
 /** `/…/` must be a regular expression that can be compiled. */
 function checkPattern(text: string, ctx: z.RefinementCtx): void {
@@ -197,7 +216,7 @@ const stackConfig = z
 
     config.filters.forEach((f, i) => {
       const at = (key: string) => ["filters", i, key];
-      const { deliveries, failures } = meshes[config.mesh];
+      const { deliveries, failures, jsonOnly } = meshes[config.mesh];
       if ((f.module === undefined) === (f.script === undefined))
         problem(at("module"), "a filter has either a module or a script (Lua)");
       const chosen = delivery(f, config.mesh);
@@ -210,6 +229,13 @@ const stackConfig = z
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
       if (!failures.includes(f.failure))
         problem(at("failure"), `${config.mesh} cannot ${f.failure}; it can ${failures.join(", ")}`);
+      else if (f.script !== undefined && f.failure !== "open")
+        problem(at("failure"), "Envoy lets every request pass that a script fails on: open, or leave it out");
+      if (jsonOnly && typeof f.config === "string" && !isJson(f.config))
+        problem(
+          at("config"),
+          `${config.mesh} hands a filter's configuration on as JSON only: write an object, or text that is JSON`,
+        );
     });
 
     const { cluster } = meshes[config.mesh];
@@ -231,6 +257,12 @@ const stackConfig = z
     if (!registry && registryPassword)
       problem(["registry"], `is missing; which registry is meshup:${passwordKey} for?`);
 
+    if (registry && isDockerHub(registry.address) && !/^[^/]+\/[^/]+$/.test(registry.address))
+      problem(
+        ["registry", "address"],
+        "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
+      );
+
     const users = new Map<number, string>();
     for (const [user, number] of Object.entries(config.ports)) {
       const other = users.get(number);
@@ -240,6 +272,20 @@ const stackConfig = z
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });
+
+/** Docker Hub has names of its own for its registry. */
+export function isDockerHub(address: string): boolean {
+  return /^((index|registry-1)\.)?docker\.io(\/|$)/.test(address);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export type StackConfig = z.infer<typeof stackConfig>;
 export type Route = StackConfig["routes"][number];

@@ -1,9 +1,9 @@
 /** A mesh in a cluster, whichever it is: where its proxies are and how each is asked, and its control plane. */
 import { UserError } from "../../lib/errors.ts";
-import type { KubeApi } from "./api.ts";
+import { KubeApi } from "./api.ts";
 import { controllerPods } from "./controller.ts";
 import type { Pod } from "./pods.ts";
-import { gatewayPods } from "./proxy.ts";
+import { gatewayPods, proxyComplaints } from "./proxy.ts";
 
 /** One Envoy of the mesh. */
 export interface MeshProxy {
@@ -39,4 +39,19 @@ export function clusterMesh(name: string): ClusterMesh {
   const mesh = Object.hasOwn(meshes, name) ? meshes[name] : undefined;
   if (!mesh) throw new UserError(`${name} is no mesh in a cluster; those are ${Object.keys(meshes).join(", ")}`);
   return mesh;
+}
+
+/** What the mesh's proxies said of Wasm, Lua and refused configuration before `time` (RFC 3339) and since, each line once. */
+export async function meshComplaints(
+  kubeconfig: string,
+  mesh: string,
+  time: string,
+): Promise<{ before: string[]; since: string[] }> {
+  const { proxies } = clusterMesh(mesh);
+  const api = await KubeApi.open(kubeconfig);
+  const all = await Promise.all((await proxies(api)).map((proxy) => proxyComplaints(api, proxy, time)));
+  return {
+    before: [...new Set(all.flatMap(({ before }) => before))],
+    since: [...new Set(all.flatMap(({ since }) => since))],
+  };
 }
