@@ -14,15 +14,16 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const filters = await createFilters(config.filters);
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);
-  const workloads = createWorkloads(config, cluster);
-  const mesh = await createMesh({ config, filters, cluster, registry, workloads: workloads.resources });
+  const mesh = await createMesh({ config, filters, cluster, registry });
+  const workloads = createWorkloads(config, cluster, mesh.sidecars);
+  const served = mesh.serve(workloads.resources);
 
   return {
     mesh: config.mesh,
-    gatewayUrl: mesh.gatewayUrl,
-    routes: mesh.routes,
-    filters: mesh.filters,
-    logs: pulumi.all([workloads.logs, mesh.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
+    gatewayUrl: served.gatewayUrl,
+    routes: served.routes,
+    filters: served.filters,
+    logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
   };
 }

@@ -114,7 +114,7 @@ describe("a wrong configuration", () => {
     [
       "a target of two kinds",
       { filters: [{ ...filter, target: { route: "one", gateway: true } }] },
-      "meshup:filters[0].target: exactly one of { route: NAME }, { workload: NAME }, { gateway: true }",
+      "meshup:filters[0].target: exactly one of { route: NAME }, { workload: NAME }, { gateway: true }, { selector: { LABEL: VALUE } }",
     ],
     [
       "a filter without a module",

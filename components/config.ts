@@ -1,35 +1,11 @@
 import { z } from "zod";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { deliveries, inabilities, meshes, meshNames } from "./abilities.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
 import { problemsOf } from "./problems.ts";
 
 /** Where the mesh runs: `local` is this machine without a cluster; the others have a file in `components/cluster`. */
 export const clusterNames = ["local", "kind"] as const;
-
-/** Each has a file in `components/mesh`. */
-export const meshNames = ["standalone", "envoy-gateway"] as const;
-
-export type MeshName = (typeof meshNames)[number];
-type Delivery = "file" | "image" | "http" | "lua";
-
-/** What each mesh can do; the first delivery is its default. */
-const meshes: Record<MeshName, MeshAbilities> = {
-  standalone: { cluster: false, deliveries: ["file"], failures: ["open", "close", "reload"] },
-  "envoy-gateway": { cluster: true, deliveries: ["image", "http", "lua"], failures: ["open", "close"], jsonOnly: true },
-};
-
-interface MeshAbilities {
-  cluster: boolean;
-  deliveries: Delivery[];
-  failures: string[];
-  /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
-  jsonOnly?: boolean;
-}
-
-/** How a filter's code comes to the proxy: as declared, else the mesh's own way. */
-export function delivery(filter: { delivery?: Delivery; script?: string }, mesh: MeshName): Delivery {
-  return filter.delivery ?? (filter.script === undefined ? (meshes[mesh].deliveries[0] as Delivery) : "lua");
-}
 
 /** The workloads that every stack has; routes name them. */
 export const workloadNames = ["httpbin", "httpbin-two", "echo", "bursting-metrics"] as const;
@@ -75,9 +51,30 @@ const target = z.union(
     z.strictObject({ route: name }),
     z.strictObject({ workload: z.enum(workloadNames) }),
     z.strictObject({ gateway: z.literal(true) }),
+    z.strictObject({ selector: z.record(z.string(), z.string()).refine((labels) => Object.keys(labels).length > 0) }),
   ],
-  "exactly one of { route: NAME }, { workload: NAME }, { gateway: true }",
+  "exactly one of { route: NAME }, { workload: NAME }, { gateway: true }, { selector: { LABEL: VALUE } }",
 );
+
+/** Where in Istio's proxies a filter stands, as a WasmPlugin says it. */
+const istio = z.strictObject({
+  /** Before which of Istio's own filters. Default: after all of them. */
+  phase: z.enum(["AUTHN", "AUTHZ", "STATS"]).optional(),
+  /** Of filters of the same phase the higher goes first. */
+  priority: z.number().int().min(-2147483648).max(2147483647).optional(),
+  /** Which traffic it works on; any of them. Default: all. */
+  match: z
+    .array(
+      z.strictObject({
+        /** The workload as `CLIENT` (a gateway is one), as `SERVER`, or both. */
+        mode: z.enum(["CLIENT", "SERVER", "CLIENT_AND_SERVER"]).default("CLIENT_AND_SERVER"),
+        /** Ports of the listener. Default: all. */
+        ports: z.array(z.number().int().min(1).max(65535)).optional(),
+      }),
+    )
+    .min(1)
+    .optional(),
+});
 
 const declaredFilter = z.strictObject({
   name,
@@ -86,7 +83,7 @@ const declaredFilter = z.strictObject({
   /** In place of `module`: a Lua script; relative to the clone. */
   script: z.string().min(1).optional(),
   /** How the module comes to the proxy. Default: `file` on this machine, `image` in a cluster, `lua` for a script. */
-  delivery: z.enum(["file", "image", "http", "lua"]).optional(),
+  delivery: z.enum(deliveries).optional(),
   /** The root id that the module registers; a module with one root context may ignore it. */
   root: z.string().default(""),
   /** What the filter gets as its plugin configuration: an object is sent as JSON, a string as it is. */
@@ -99,6 +96,7 @@ const declaredFilter = z.strictObject({
   failure: z.enum(["open", "close", "reload"]).default("close"),
   /** Response headers that prove that the filter runs: exact text or `/regex/`. Default: what it adds in the host in Node. */
   expect: z.record(z.string(), z.string().superRefine(checkPattern)).optional(),
+  istio: istio.optional(),
 });
 
 const filter = z.preprocess(
@@ -216,26 +214,11 @@ const stackConfig = z
 
     config.filters.forEach((f, i) => {
       const at = (key: string) => ["filters", i, key];
-      const { deliveries, failures, jsonOnly } = meshes[config.mesh];
       if ((f.module === undefined) === (f.script === undefined))
         problem(at("module"), "a filter has either a module or a script (Lua)");
-      const chosen = delivery(f, config.mesh);
-      if (!deliveries.includes(chosen))
-        problem(at("delivery"), `${config.mesh} cannot deliver by ${chosen}; it can by ${deliveries.join(", ")}`);
-      else if (f.script !== undefined && chosen !== "lua") problem(at("delivery"), "a script is delivered by lua");
-      else if (f.script === undefined && chosen === "lua")
-        problem(at("delivery"), "lua delivers a script, not a module");
       if (f.script !== undefined && f.expect === undefined)
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
-      if (!failures.includes(f.failure))
-        problem(at("failure"), `${config.mesh} cannot ${f.failure}; it can ${failures.join(", ")}`);
-      else if (f.script !== undefined && f.failure !== "open")
-        problem(at("failure"), "Envoy lets every request pass that a script fails on: open, or leave it out");
-      if (jsonOnly && typeof f.config === "string" && !isJson(f.config))
-        problem(
-          at("config"),
-          `${config.mesh} hands a filter's configuration on as JSON only: write an object, or text that is JSON`,
-        );
+      for (const { key, message } of inabilities(f, config.mesh)) problem(at(key), message);
     });
 
     const { cluster } = meshes[config.mesh];
@@ -276,15 +259,6 @@ const stackConfig = z
 /** Docker Hub has names of its own for its registry. */
 export function isDockerHub(address: string): boolean {
   return /^((index|registry-1)\.)?docker\.io(\/|$)/.test(address);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 export type StackConfig = z.infer<typeof stackConfig>;

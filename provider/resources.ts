@@ -23,6 +23,7 @@ export type ImageContextArgs = Args<types.ImageContextInputs>;
 export type PreflightArgs = Args<types.PreflightInputs>;
 export type ProofArgs = Args<types.ProofInputs>;
 export type PolicyReadyArgs = Args<types.PolicyReadyInputs>;
+export type FilterReadyArgs = Args<types.FilterReadyInputs>;
 
 /**
  * A local process that runs on after `pulumi up`: started when created, restarted when its command changes or it has
@@ -169,6 +170,20 @@ export class PolicyReady extends pulumi.CustomResource {
   constructor(name: string, args: PolicyReadyArgs, opts?: pulumi.CustomResourceOptions) {
     const outputs = unknown("acceptedGeneration", "proxies", "warnings");
     super("meshup:kubernetes:PolicyReady", name, { ...args, ...outputs }, opts);
+  }
+}
+
+/**
+ * A filter in force: every proxy of Istio's that it is for runs its very code. Fails with the proxies' own log lines that
+ * say why not; no pod for it is a warning.
+ */
+export class FilterReady extends pulumi.CustomResource {
+  /** Names of the proxies' pods. */
+  declare readonly proxies: pulumi.Output<string[]>;
+  declare readonly warnings: pulumi.Output<string[]>;
+
+  constructor(name: string, args: FilterReadyArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:kubernetes:FilterReady", name, { ...args, ...unknown("proxies", "warnings") }, opts);
   }
 }
 

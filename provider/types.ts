@@ -204,3 +204,29 @@ export interface PolicyReadyOutputs {
   /** The proxies' log lines where a filter that lets requests pass (`open`) did not start. */
   warnings: string[];
 }
+
+export interface FilterReadyInputs {
+  /** Absolute path of the kubeconfig file. */
+  kubeconfig: string;
+  /** The filter's name, for messages. */
+  filter: string;
+  /** Where the pods are whose proxies are to run it, and their labels. */
+  namespace: string;
+  selector: Record<string, string>;
+  /** Envoy's name of the filter. */
+  envoyName: string;
+  /** sha256 (hex) that its code is known by in a proxy: of the module, of its image's manifest, of the script. */
+  digest: string;
+  failure: "open" | "close" | "reload";
+  /** Of the resource that attaches it (`uid@generation`): another value means that it was made anew, or changed. */
+  version: string;
+  /** Milliseconds until all proxies must have it; default 60 000. */
+  timeoutMs?: number;
+}
+
+export interface FilterReadyOutputs {
+  /** Names of the proxies' pods that run the filter. */
+  proxies: string[];
+  /** Where no pod is selected, or one has no proxy. */
+  warnings: string[];
+}

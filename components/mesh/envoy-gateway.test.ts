@@ -89,7 +89,7 @@ beforeAll(async () => {
     },
   };
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: await createFilters(config.filters), cluster });
-  filters = await new Promise((resolve) => mesh.filters.apply(resolve));
+  filters = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
 });
 
 /** By name: the order in which resources are made is Pulumi's own. */

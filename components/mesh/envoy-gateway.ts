@@ -1,24 +1,11 @@
-import { readFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { root } from "../../lib/paths.ts";
 import { PolicyReady, Proof } from "../../provider/resources.ts";
-import { delivery } from "../config.ts";
+import { delivery } from "../abilities.ts";
 import type { Filter } from "../filter.ts";
 import { chartReference, imageReference } from "../overrides.ts";
-import { filterImage } from "../registry/image.ts";
-import type { PushedImage } from "../registry/registry.ts";
 import { helmValues } from "./envoy-gateway-values.ts";
-import {
-  type Code,
-  extensionPolicy,
-  type PolicyFilter,
-  type PolicyPlan,
-  planPolicies,
-  preload,
-  worksOn,
-} from "./extension-policy.ts";
+import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
 import {
   controllerNamespace,
   envoyProxy,
@@ -33,8 +20,9 @@ import {
   namespace,
   policyKind,
 } from "./gateway-api.ts";
-import type { AttachedFilter, Mesh, MeshArgs } from "./mesh.ts";
-import { ModuleServer } from "./module-server.ts";
+import type { AttachedFilter, Mesh, MeshArgs, Served } from "./mesh.ts";
+import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "./publish.ts";
+import { requestFor, routeUrls } from "./targets.ts";
 
 const version = "v1.9.1";
 const envoyImage = "docker.io/envoyproxy/envoy";
@@ -47,13 +35,10 @@ interface Published {
 
 /** Envoy Gateway, one Gateway with the stack's routes, and an EnvoyExtensionPolicy for each target of its filters. */
 export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
-  readonly gatewayUrl: pulumi.Output<string>;
-  readonly routes: pulumi.Output<Record<string, string>>;
-  readonly filters: pulumi.Output<AttachedFilter[]>;
-  readonly logs: pulumi.Output<Record<string, string>>;
+  readonly serve: (workloads: pulumi.Resource[]) => Served;
 
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { config, filters, cluster, workloads = [] } = args;
+    const { config, filters, cluster } = args;
     if (!cluster) throw new Error("envoy-gateway is installed into a cluster");
     super("meshup:mesh:EnvoyGateway", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
@@ -69,16 +54,19 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     const release = installEnvoyGateway();
     const entry = createGateway();
     const routes = createRoutes();
-    const published = publishModules();
+    const published = publish();
     const loaded = preloadModules();
     const policies = plans.map(attach);
-    const proofs = filters.map(prove);
-
-    this.gatewayUrl = entry.id.apply(() => url);
-    this.routes = this.gatewayUrl.apply(() => Object.fromEntries(config.routes.map((r) => [r.name, url + r.path])));
-    this.filters = pulumi.all(proofs);
-    this.logs = pulumi.output<Record<string, string>>({});
-    this.registerOutputs({ gatewayUrl: this.gatewayUrl });
+    this.serve = (workloads) => {
+      const gatewayUrl = entry.id.apply(() => url);
+      return {
+        gatewayUrl,
+        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        filters: pulumi.all(filters.map((filter) => prove(filter, workloads))),
+        logs: pulumi.output<Record<string, string>>({}),
+      };
+    };
+    this.registerOutputs({});
 
     /** By Release: Chart drops the chart's hooks, and with them the certificates that Wasm is served with. */
     function installEnvoyGateway(): kubernetes.helm.v3.Release {
@@ -108,48 +96,13 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       return config.routes.map((route) => createOf(httpRoute(route), [entry]));
     }
 
-    /** An image for each module, however many filters use it; a module by HTTP is served in the cluster. */
-    function publishModules(): Map<Filter, Published> {
-      const pullSecret = filters.some((f) => delivery(f.declaration, config.mesh) === "image")
-        ? createPullSecret()
-        : undefined;
-      const images = new Map<string, PushedImage>();
-      const image = ({ declaration, file, digest }: Filter): PushedImage => {
-        const module = imageName(declaration.module as string);
-        const pushed = images.get(module) ?? filterImage(registry, module, { file, digest }, { parent });
-        images.set(module, pushed);
-        return pushed;
-      };
-      const served = filters.filter((f) => delivery(f.declaration, config.mesh) === "http");
-      const modules = oncePerModule(served);
-      const server = modules.length > 0 ? new ModuleServer({ config, namespace, modules }, { parent }) : undefined;
-
-      const codeOf = (filter: Filter): pulumi.Output<Code> => {
-        const { digest, file } = filter;
-        const how = delivery(filter.declaration, config.mesh);
-        if (how === "lua") return file.apply((path): Code => ({ type: "lua", script: readFileSync(path, "utf8") }));
-        if (how === "http" && server) return pulumi.output({ type: "http", url: server.url(digest), sha256: digest });
-        const { reference, digest: manifest } = image(filter);
-        return pulumi.output({ type: "image", reference, digest: manifest, pullSecret });
-      };
-      return new Map(filters.map((filter) => [filter, { filter, code: codeOf(filter) }]));
-    }
-
-    /** In the policies' namespace: the control plane refuses another one's. */
-    function createPullSecret(): pulumi.Output<string> | undefined {
-      if (!registry.pullCredentials) return undefined;
-      const { registry: host, username, password } = registry.pullCredentials;
-      const auths = { [host]: { username, password } };
-      const secret = new kubernetes.core.v1.Secret(
-        "registry",
-        {
-          metadata: { namespace },
-          type: "kubernetes.io/dockerconfigjson",
-          stringData: { ".dockerconfigjson": pulumi.secret(pulumi.jsonStringify({ auths })) },
-        },
-        { parent },
-      );
-      return secret.metadata.name;
+    /** Where the proxies can get each filter's code. */
+    function publish(): Map<Filter, Published> {
+      // In the policies' namespace: the control plane refuses another one's.
+      const pullSecret = createPullSecret("registry", { registry, namespace }, { parent });
+      const args = { config, filters, namespace, registry, pullSecret };
+      const codes = publishModules(args, { parent });
+      return new Map(filters.map((filter) => [filter, { filter, code: codes.get(filter) as pulumi.Output<Code> }]));
     }
 
     /** See `preload`. What names a policy's digest waits until the proxies have it. */
@@ -219,17 +172,16 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter): pulumi.Output<AttachedFilter> {
+    function prove(filter: Filter, workloads: pulumi.Resource[]): pulumi.Output<AttachedFilter> {
       const { name, target } = filter.declaration;
-      const route = config.routes.find((r) => worksOn(target, r));
-      const headers: Record<string, string> = route?.host === undefined ? {} : { host: route.host };
+      const { url: address, headers } = requestFor(target, url, config.routes);
       const on = policies.filter(({ plan }) => plan.filters.some((one) => one.filter === filter));
       const generations = on.map(({ ready }) => pulumi.interpolate`${ready.uid}@${ready.acceptedGeneration}`);
       const proof = new Proof(
         name,
         {
           filter: name,
-          url: `${url}${route?.path ?? "/"}`,
+          url: address,
           headers,
           expect: filter.expect,
           digest: filter.digest,
@@ -283,23 +235,4 @@ function policyFilter({ filter, code }: Published): pulumi.Output<PolicyFilter> 
   const { name, root: rootId, failure } = filter.declaration;
   const { configuration } = filter;
   return code.apply((code) => ({ name, rootId, configuration, failure, code }));
-}
-
-/** The first filter of each module (and of each other thing that tells them apart). */
-function oncePerModule(filters: Filter[], key: (filter: Filter) => string = () => ""): Filter[] {
-  const first = new Map<string, Filter>();
-  for (const filter of filters) {
-    const id = `${key(filter)} ${filter.declaration.module}`;
-    if (!first.has(id)) first.set(id, filter);
-  }
-  return [...first.values()];
-}
-
-/** `./filters/my_filter.wasm`, or its absolute path → `filters-my-filter`, as images are named. */
-function imageName(module: string): string {
-  const plain = relative(root, resolve(root, module))
-    .toLowerCase()
-    .replace(/\.wasm$/, "")
-    .replace(/[^a-z0-9]+/g, "-");
-  return plain.replace(/^-+|-+$/g, "") || "filter";
 }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../config.ts";
-import { listener, targets, wasmFilter } from "./envoy.ts";
+import { listener, wasmFilter } from "./envoy.ts";
+import { targets } from "./targets.ts";
 
 const routes: Route[] = [
   { name: "one", path: "/one", workload: "httpbin", rewrite: true },

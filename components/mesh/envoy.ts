@@ -1,5 +1,6 @@
 import { discoveryResponse, type Json, type Resource } from "../../provider/discovery.ts";
 import type { FilterTarget, Route } from "../config.ts";
+import { targets } from "./targets.ts";
 
 /**
  * Envoy's configuration as plain functions: what a standalone Envoy is given, resource by resource.
@@ -139,13 +140,6 @@ function routeEntry(route: Route, filters: AttachedFilter[]): Json {
 /** Envoy takes the first route that matches, so "/one/deep" goes before "/one". */
 function byLongestPath(routes: Route[]): Route[] {
   return [...routes].sort((a, b) => b.path.length - a.path.length);
-}
-
-/** Whether a filter with this target works on this route. */
-export function targets(target: FilterTarget, route: Route): boolean {
-  if ("route" in target) return target.route === route.name;
-  if ("workload" in target) return target.workload === route.workload;
-  return target.gateway;
 }
 
 export interface WasmFilterArgs {

@@ -1,14 +1,8 @@
 import { UserError } from "../../lib/errors.ts";
 import type { FilterDeclaration, FilterTarget, Route } from "../config.ts";
 import { gatewayName, httpRouteKind, type Manifest, namespace, policyKind } from "./gateway-api.ts";
-
-/** How a filter's code comes to the proxy. */
-export type Code =
-  /** `reference`: `registry.localhost:5000/meshup/filter@sha256:…`; `digest`: the manifest's, `sha256:…`. */
-  | { type: "image"; reference: string; digest: string; pullSecret?: string }
-  /** `sha256`: the module's, hex. */
-  | { type: "http"; url: string; sha256: string }
-  | { type: "lua"; script: string };
+import type { Code } from "./publish.ts";
+import { targets } from "./targets.ts";
 
 /** A filter, as a policy has it. */
 export interface PolicyFilter {
@@ -42,7 +36,7 @@ export function planPolicies<F extends { name: string; target: FilterTarget }>(
 ): PolicyPlan<F>[] {
   const everywhere = filters.filter((f) => "gateway" in f.target);
   const ofRoutes = routes.flatMap((route): PolicyPlan<F>[] => {
-    const own = filters.filter((f) => worksOn(f.target, route));
+    const own = filters.filter((f) => targets(f.target, route));
     if (own.length === everywhere.length) return []; // the Gateway's policy is all there is for it
     const target = { kind: "HTTPRoute", name: route.name } as const;
     return [{ name: `route-${route.name}`, target, filters: own, inUse: true }];
@@ -60,12 +54,6 @@ export function planPolicies<F extends { name: string; target: FilterTarget }>(
     throw new UserError(`envoy-gateway takes ${mostFilters} filters on a target at most:\n  ${lines.join("\n  ")}`);
   }
   return plans;
-}
-
-export function worksOn(target: FilterTarget, route: Pick<Route, "name" | "workload">): boolean {
-  if ("route" in target) return target.route === route.name;
-  if ("workload" in target) return target.workload === route.workload;
-  return true;
 }
 
 /** An EnvoyExtensionPolicy: `filters` are the plan's, with their code. */

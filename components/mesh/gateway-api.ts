@@ -1,7 +1,8 @@
 import { stringify } from "yaml";
 import { UserError } from "../../lib/errors.ts";
 import type { Exposure } from "../cluster/cluster.ts";
-import { type Route, type StackConfig, type WorkloadName, workloadNames } from "../config.ts";
+import { type Route, type StackConfig, workloadNames } from "../config.ts";
+import { calloutCluster } from "./callouts.ts";
 
 /**
  * The Gateway API's resources and Envoy Gateway's own, as plain functions. Field names and types are those of
@@ -91,19 +92,6 @@ function logLevels(levels: StackConfig["logLevels"]): Record<string, string> {
  */
 function calloutBootstrap() {
   return { static_resources: { clusters: workloadNames.map(calloutCluster) } };
-}
-
-function calloutCluster(name: WorkloadName) {
-  const address = { address: `${name}.${namespace}.svc.cluster.local`, port_value: workloadPort };
-  return {
-    name,
-    type: "STRICT_DNS",
-    connect_timeout: "1s",
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: address } } }] }],
-    },
-  };
 }
 
 function service(exposure: Exposure) {

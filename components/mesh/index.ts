@@ -5,6 +5,7 @@ import type { Mesh, MeshArgs } from "./mesh.ts";
 const meshes: Record<StackConfig["mesh"], () => Promise<new (name: string, args: MeshArgs) => Mesh>> = {
   standalone: async () => (await import("./standalone.ts")).StandaloneMesh,
   "envoy-gateway": async () => (await import("./envoy-gateway.ts")).EnvoyGatewayMesh,
+  istio: async () => (await import("./istio/istio.ts")).IstioMesh,
 };
 
 /** The mesh that the stack's configuration names. */

@@ -1,8 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Delivery } from "../abilities.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config.ts";
+import type { StackConfig, WorkloadName } from "../config.ts";
 import type { Filter } from "../filter.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { DeploymentManifest } from "../workloads/kubernetes/pod.ts";
 
 /** What every mesh is made from: the stack's configuration and the filters that passed their pre-flight check. */
 export interface MeshArgs {
@@ -10,8 +12,6 @@ export interface MeshArgs {
   filters: Filter[];
   /** What it is installed into; none for a mesh of this machine. */
   cluster?: Cluster;
-  /** What has to run before filters can be seen to work: the workloads in the cluster. */
-  workloads?: pulumi.Resource[];
   /** Where filters' images go. Default: the cluster's own registry. */
   registry?: Registry;
 }
@@ -22,7 +22,7 @@ export interface AttachedFilter {
   /** The module's sha256, hex. */
   digest: string;
   /** How the module came to the proxy. */
-  delivery: "file" | "image" | "http" | "lua";
+  delivery: Delivery;
   /** Its image as the mesh pulls it, where it comes by one: `registry.localhost:5000/meshup/filter@sha256:…`. */
   image?: string;
   /** An address that the filter works on. */
@@ -33,8 +33,27 @@ export interface AttachedFilter {
   expect: Record<string, string>;
 }
 
-/** A mesh that serves the stack's routes with its filters attached. One file for each kind beside this one. */
+/**
+ * A mesh with the stack's routes and filters, in two steps: made, it is there for workloads to come into; then it serves
+ * them. One file for each kind beside this one.
+ */
 export interface Mesh {
+  /** What its sidecars want of the workloads' pods; none for a mesh without sidecars. */
+  readonly sidecars?: Sidecars;
+  /** Leads the routes to the workloads, and proves each filter on them. */
+  serve(workloads: pulumi.Resource[]): Served;
+}
+
+/** What a mesh with sidecars wants of a workload's pods. */
+export interface Sidecars {
+  /** What has to be there before a pod is made: without it the pod would have no sidecar. */
+  dependsOn: pulumi.Resource[];
+  /** A workload's deployment with what its sidecar needs, such as volumes with modules. */
+  equip(workload: WorkloadName, deployment: DeploymentManifest): DeploymentManifest;
+}
+
+/** The stack's routes, served with its filters. */
+export interface Served {
   /** Where the gateway answers: `http://localhost:10000`. */
   gatewayUrl: pulumi.Output<string>;
   /** Each route's address, by name. */

@@ -2,37 +2,38 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { stackDir } from "../../lib/paths.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../provider/resources.ts";
-import { type StackConfig, workloadNames } from "../config.ts";
+import { workloadNames } from "../config.ts";
 import type { Filter } from "../filter.ts";
-import { cluster, listener, startFiles, targets, wasmFilter } from "./envoy.ts";
-import type { AttachedFilter, Mesh, MeshArgs } from "./mesh.ts";
+import { cluster, listener, startFiles, wasmFilter } from "./envoy.ts";
+import type { AttachedFilter, Mesh, MeshArgs, Served } from "./mesh.ts";
+import { requestFor, routeUrls } from "./targets.ts";
 
 const envoyVersion = "1.40.0";
 
 /** One Envoy as a process of this machine, on loopback, in front of workloads that are processes, too. */
 export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
-  readonly gatewayUrl: pulumi.Output<string>;
-  readonly routes: pulumi.Output<Record<string, string>>;
-  readonly filters: pulumi.Output<AttachedFilter[]>;
-  readonly logs: pulumi.Output<Record<string, string>>;
+  readonly serve: (workloads: pulumi.Resource[]) => Served;
 
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:Standalone", name, {}, opts);
     const parent = this;
-    const { config, filters, workloads = [] } = args;
+    const { config, filters } = args;
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
 
     const envoy = createEnvoy();
-    const configuration = configureEnvoy();
-    const attached = filters.map(prove);
-
-    this.gatewayUrl = configuration.id.apply(() => url);
-    this.routes = this.gatewayUrl.apply(() => routeUrls(url, config.routes));
-    this.filters = pulumi.all(attached);
-    this.logs = envoy.log.apply((log): Record<string, string> => ({ envoy: log }));
-    this.registerOutputs({ gatewayUrl: this.gatewayUrl });
+    this.serve = (workloads) => {
+      const configuration = configureEnvoy(workloads);
+      const gatewayUrl = configuration.id.apply(() => url);
+      return {
+        gatewayUrl,
+        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        filters: pulumi.all(filters.map((filter) => prove(filter, configuration))),
+        logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
+      };
+    };
+    this.registerOutputs({});
 
     function createEnvoy(): Process {
       const binary = new EnvoyBinary("envoy", { version: envoyVersion }, { parent });
@@ -61,7 +62,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function configureEnvoy(): EnvoyConfiguration {
+    function configureEnvoy(workloads: pulumi.Resource[]): EnvoyConfiguration {
       return new EnvoyConfiguration(
         "envoy",
         {
@@ -84,15 +85,15 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter): pulumi.Output<AttachedFilter> {
+    function prove(filter: Filter, configuration: EnvoyConfiguration): pulumi.Output<AttachedFilter> {
       const { name, target } = filter.declaration;
-      const route = config.routes.find((r) => targets(target, r));
+      const { url: address, headers } = requestFor(target, url, config.routes);
       const proof = new Proof(
         name,
         {
           filter: name,
-          url: `${url}${route?.path ?? "/"}`,
-          headers: {},
+          url: address,
+          headers,
           expect: filter.expect,
           digest: filter.digest,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
@@ -104,6 +105,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
         digest: filter.digest,
         delivery: "file" as const,
         url: proof.url,
+        headers,
         expect: filter.expect,
       });
     }
@@ -120,8 +122,4 @@ function xdsFilter(filter: Filter) {
       ([digest, file]) =>
         [name, { digest, resource: wasmFilter({ name, rootId, digest, file, configuration, failure }) }] as const,
     );
-}
-
-function routeUrls(gateway: string, routes: StackConfig["routes"]): Record<string, string> {
-  return Object.fromEntries(routes.map((r) => [r.name, gateway + r.path]));
 }

@@ -1,6 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig, WorkloadName } from "../config.ts";
+import { type StackConfig, type WorkloadName, workloadNames } from "../config.ts";
+import type { Sidecars } from "../mesh/mesh.ts";
 import type { ChartReference } from "../overrides.ts";
 import { burstingMetrics, role, roleBinding } from "./kubernetes/bursting-metrics.ts";
 import { client, clientImage } from "./kubernetes/client.ts";
@@ -17,6 +18,8 @@ export interface ClusterWorkloadsArgs {
   namespace?: string;
   /** The chart of metrics-server. None where the cluster has one, as GKE's have: there can only be one. */
   metricsServer?: ChartReference;
+  /** What the mesh wants of the pods. */
+  sidecars?: Sidecars;
   /** The reference to use in place of an image's own name; that name itself where nothing takes its place. */
   image: (name: string) => string;
 }
@@ -44,7 +47,7 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
   constructor(name: string, args: ClusterWorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:workloads:Cluster", name, {}, opts);
     const parent = this;
-    const { config, namespace = "default", image, metricsServer } = args;
+    const { config, namespace = "default", image, metricsServer, sidecars } = args;
     const { load } = config;
 
     if (metricsServer) createMetricsServer(metricsServer);
@@ -87,10 +90,13 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
 
     function createDeployment(pod: PodArgs, dependsOn: pulumi.Resource[] = []): kubernetes.apps.v1.Deployment {
       const account = new kubernetes.core.v1.ServiceAccount(pod.name, serviceAccount(pod.name, namespace), { parent });
-      return new kubernetes.apps.v1.Deployment(pod.name, deployment(pod), {
-        parent,
-        dependsOn: [account, ...dependsOn],
-      });
+      const manifest = deployment(pod);
+      const workload = workloadNames.find((name) => name === pod.name);
+      return new kubernetes.apps.v1.Deployment(
+        pod.name,
+        workload && sidecars ? sidecars.equip(workload, manifest) : manifest,
+        { parent, dependsOn: [account, ...dependsOn, ...(sidecars?.dependsOn ?? [])] },
+      );
     }
 
     function createProgram(name: ServiceName): Program {

@@ -2,13 +2,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { stackDir } from "../../lib/paths.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { StackConfig } from "../config.ts";
+import type { Sidecars } from "../mesh/mesh.ts";
 import { chartReference, imageReference } from "../overrides.ts";
 import { ClusterWorkloads } from "./cluster.ts";
 import { LocalWorkloads } from "./local.ts";
 import type { Workloads } from "./workloads.ts";
 
 /** The workloads in the cluster, or as processes of this machine where there is none. */
-export function createWorkloads(config: StackConfig, cluster: Cluster | undefined): Workloads {
+export function createWorkloads(config: StackConfig, cluster?: Cluster, sidecars?: Sidecars): Workloads {
   if (!cluster) return new LocalWorkloads("workloads", { directory: stackDir(pulumi.getStack()), config });
   const metricsServer = {
     chart: "metrics-server",
@@ -19,6 +20,7 @@ export function createWorkloads(config: StackConfig, cluster: Cluster | undefine
     "workloads",
     {
       config,
+      sidecars,
       image: (name) => imageReference(config, name),
       metricsServer: chartReference(config, "metrics-server", metricsServer),
     },

@@ -1,0 +1,19 @@
+import type { WorkloadName } from "../config.ts";
+import { servicePort } from "../workloads/kubernetes/pod.ts";
+
+/** Where workloads are. */
+const namespace = "default";
+
+/** A workload as an Envoy cluster for filters' calls, under the name that it has on this machine's Envoy too. */
+export function calloutCluster(name: WorkloadName) {
+  const address = { address: `${name}.${namespace}.svc.cluster.local`, port_value: servicePort };
+  return {
+    name,
+    type: "STRICT_DNS",
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: address } } }] }],
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { workloadNames } from "../../config.ts";
+import { calloutCluster } from "../callouts.ts";
+import { type WasmFilterArgs, wasmFilter } from "../envoy.ts";
+import { envoyFilterKind, type Manifest, rootNamespace } from "./names.ts";
+import type { Placement } from "./placement.ts";
+
+/**
+ * EnvoyFilters: what Istio has no word for. https://istio.io/latest/docs/reference/config/networking/envoy-filter/
+ * Field names in a patch's value are Envoy's.
+ */
+interface Patch {
+  applyTo: "HTTP_FILTER" | "HTTP_ROUTE" | "CLUSTER";
+  match?: Record<string, unknown>;
+  patch: { operation: string; value?: unknown };
+}
+
+function envoyFilter(
+  name: string,
+  namespace: string,
+  configPatches: Patch[],
+  selector?: Record<string, string>,
+): Manifest {
+  return {
+    ...envoyFilterKind,
+    metadata: { name, namespace },
+    spec: { ...(selector && { workloadSelector: { labels: selector } }), configPatches },
+  };
+}
+
+/** A filter calls out only through a cluster that its proxy knows by name: every workload is one, in every proxy. */
+export function callouts(): Manifest {
+  const patches = workloadNames.map((name): Patch => {
+    return { applyTo: "CLUSTER", patch: { operation: "ADD", value: calloutCluster(name) } };
+  });
+  return envoyFilter("callouts", rootNamespace, patches);
+}
+
+export interface ModuleFilterArgs extends WasmFilterArgs {
+  placement: Placement;
+}
+
+/**
+ * A module that lies in the proxies' own files.
+ * @param label of the pods that have that very module: the others go on with theirs until they are replaced
+ */
+export function moduleFilter(args: ModuleFilterArgs, label: { name: string; value: string }): Manifest {
+  const { name, placement, digest } = args;
+  const selector = { ...placement.selector, [label.name]: label.value };
+  const patches = insert(name, placement, wasmFilter(args).typed_config);
+  return envoyFilter(`${name}-${digest.slice(0, 10)}`, placement.namespace, patches, selector);
+}
+
+/** A Lua script. Envoy compiles it anew when it changes; no pod is replaced. */
+export function luaFilter({ name, placement, script }: { name: string; placement: Placement; script: string }) {
+  const typedConfig = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+    default_source_code: { inline_string: script },
+  };
+  return envoyFilter(name, placement.namespace, insert(name, placement, typedConfig), placement.selector);
+}
+
+/**
+ * Switches a WasmPlugin's filter off, and on for some routes: by itself it works on all that its proxies do.
+ * @param envoyName the Envoy filter's name
+ */
+export function scopeFilter(args: { name: string; envoyName: string; placement: Placement }): Manifest {
+  const { name, envoyName, placement } = args;
+  const type = (name: string) => `type.googleapis.com/envoy.extensions.filters.http.${name}`;
+  const value = {
+    name: envoyName,
+    disabled: true,
+    config_discovery: {
+      config_source: { ads: {}, initial_fetch_timeout: "0s", resource_api_version: "V3" },
+      type_urls: [type("wasm.v3.Wasm"), type("rbac.v3.RBAC")], // RBAC stands in for a module that cannot be had
+    },
+  };
+  const replace: Patch = {
+    applyTo: "HTTP_FILTER",
+    match: httpFilterMatch(placement, envoyName),
+    patch: { operation: "REPLACE", value },
+  };
+  const patches = [replace, ...onRoutes(envoyName, placement)];
+  return envoyFilter(`${name}-routes`, placement.namespace, patches, placement.selector);
+}
+
+function insert(name: string, placement: Placement, typedConfig: unknown): Patch[] {
+  const value = { name, ...(placement.routes && { disabled: true }), typed_config: typedConfig };
+  const patch: Patch = {
+    applyTo: "HTTP_FILTER",
+    match: httpFilterMatch(placement, "envoy.filters.http.router"),
+    patch: { operation: "INSERT_BEFORE", value },
+  };
+  return [patch, ...onRoutes(name, placement)];
+}
+
+function httpFilterMatch({ proxies }: Placement, subFilter: string) {
+  const filter = { name: "envoy.filters.network.http_connection_manager", subFilter: { name: subFilter } };
+  return { context: contextOf(proxies), listener: { filterChain: { filter } } };
+}
+
+function onRoutes(filter: string, { routes = [], proxies }: Placement): Patch[] {
+  const on = { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", config: {} };
+  return routes.map((name) => ({
+    applyTo: "HTTP_ROUTE",
+    match: { context: contextOf(proxies), routeConfiguration: { vhost: { route: { name } } } },
+    patch: { operation: "MERGE", value: { typed_per_filter_config: { [filter]: on } } },
+  }));
+}
+
+const contextOf = (proxies: Placement["proxies"]) => (proxies === "gateway" ? "GATEWAY" : "SIDECAR_INBOUND");

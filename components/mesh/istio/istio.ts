@@ -1,0 +1,240 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { FilterReady, Proof } from "../../../provider/resources.ts";
+import { delivery } from "../../abilities.ts";
+import type { Filter } from "../../filter.ts";
+import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
+import { type Code, createPullSecret, publishModules } from "../publish.ts";
+import { requestFor, routeUrls } from "../targets.ts";
+import { ControlPlane, installChart } from "./control-plane.ts";
+import { luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
+import {
+  type ModuleVolume,
+  type MountedBy,
+  moduleData,
+  moduleLabel,
+  modulePath,
+  volumeName,
+  withModules,
+} from "./module-volume.ts";
+import { gatewayNamespace, gatewayRelease, type Manifest, namespace } from "./names.ts";
+import { placementOf } from "./placement.ts";
+import { gateway, virtualServices } from "./routing.ts";
+import { gatewayValues } from "./values.ts";
+import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
+
+/** A filter's resources, and how its proxies show that they run it. */
+interface Attached {
+  filter: Filter;
+  /** The last is the one that has the filter's code. */
+  resources: kubernetes.apiextensions.CustomResource[];
+  /** The Envoy filter's name in the proxies. */
+  envoyName: string;
+  /** The sha256 (hex) that the proxies know the code by. */
+  served: pulumi.Output<string>;
+  image?: pulumi.Output<string | undefined>;
+}
+
+/** A filter whose module lies in a ConfigMap, for pods to have it mounted. */
+interface Mounted {
+  filter: Filter;
+  volume: pulumi.Output<ModuleVolume>;
+}
+
+/** Istio with sidecars and a gateway, and a WasmPlugin or an EnvoyFilter for each filter. */
+export class IstioMesh extends pulumi.ComponentResource implements Mesh {
+  readonly sidecars: Sidecars;
+  readonly serve: (workloads: pulumi.Resource[]) => Served;
+
+  constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { config, filters, cluster } = args;
+    if (!cluster) throw new Error("istio is installed into a cluster");
+    super("meshup:mesh:Istio", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
+    const parent = this;
+    const { exposure, kubeconfig } = cluster;
+    const { registry = cluster.registry } = args;
+    const url = exposure.type === "nodePort" ? exposure.url : "";
+    const by = (...ways: string[]) => filters.filter((f) => ways.includes(delivery(f.declaration, config.mesh)));
+
+    const controlPlane = new ControlPlane("istio", { config }, { parent });
+    const { ready } = controlPlane;
+    const pullSecrets = createPullSecrets();
+    const codes = publishModules({ config, filters, namespace, registry }, { parent });
+    const mounted = by("configmap", "volume").map(mount);
+    const fromFiles = mounted.map(attachMounted);
+    const attached = [...fromFiles, ...by("image", "http").map(attachPlugin), ...by("lua").map(attachLua)];
+    const ingress = installGateway();
+    const routing = createRouting();
+
+    this.sidecars = {
+      // The EnvoyFilter of a module goes before the pods that have the module.
+      dependsOn: [controlPlane.injection, controlPlane.callouts, ...fromFiles.flatMap(({ resources }) => resources)],
+      equip: (workload, deployment) =>
+        withModules(
+          deployment,
+          mounted.flatMap((one) => mountedInto(one, workload)),
+        ),
+    };
+    this.serve = (workloads) => {
+      const gatewayUrl = pulumi.all([ingress.id, ...routing.map(({ id }) => id)]).apply(() => url);
+      return {
+        gatewayUrl,
+        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        filters: pulumi.all(attached.map((one) => prove(one, workloads))),
+        logs: pulumi.output<Record<string, string>>({}),
+      };
+    };
+    this.registerOutputs({});
+
+    /** Wherever there are filters: Istio takes a secret of the WasmPlugin's own namespace. */
+    function createPullSecrets(): Map<string, pulumi.Output<string> | undefined> {
+      const args = (namespace: string) => ({ registry, namespace });
+      const { gatewayNamespace: there } = controlPlane;
+      return new Map([
+        [namespace, createPullSecret("registry", args(namespace), { parent })],
+        [
+          gatewayNamespace,
+          createPullSecret("registry-gateway", args(gatewayNamespace), { parent, dependsOn: [there] }),
+        ],
+      ]);
+    }
+
+    /** Named by content: a changed module is another ConfigMap, and the pods that have the old one keep it. */
+    function mount(filter: Filter): Mounted {
+      const { name, target } = filter.declaration;
+      const { namespace } = placementOf(target);
+      const data = pulumi
+        .all([filter.file, filter.digest])
+        .apply(([file, digest]) => moduleData(name, { file, digest }));
+      const map = new kubernetes.core.v1.ConfigMap(
+        volumeName(name),
+        {
+          metadata: { name: pulumi.interpolate`${volumeName(name)}-${filter.digest.apply(short)}`, namespace },
+          immutable: true,
+          binaryData: data,
+        },
+        { parent, dependsOn: [controlPlane.gatewayNamespace] },
+      );
+      const volume = pulumi
+        .all([map.metadata.name, filter.digest])
+        .apply(([configMap, digest]): ModuleVolume => ({ filter: name, configMap, digest }));
+      return { filter, volume };
+    }
+
+    function attachMounted({ filter, volume }: Mounted): Attached {
+      const { name, root: rootId, failure, target } = filter.declaration;
+      const { configuration, digest } = filter;
+      const placement = placementOf(target);
+      const manifest = volume.apply((volume) => {
+        const file = modulePath(volume);
+        const wasm = { name, rootId, failure, configuration, digest: volume.digest, file };
+        return moduleFilter({ ...wasm, placement }, moduleLabel(volume));
+      });
+      return { filter, resources: [create(name, manifest)], envoyName: name, served: digest };
+    }
+
+    function attachPlugin(filter: Filter): Attached {
+      const { name, root: rootId, failure, istio, target } = filter.declaration;
+      const { configuration, digest } = filter;
+      const placement = placementOf(target);
+      const { namespace } = placement;
+      const envoyName = envoyFilterName({ name, namespace });
+      const scope = placement.routes ? [create(`${name}-routes`, scopeFilter({ name, envoyName, placement }))] : [];
+      const code = pulumi.all([codeOf(filter), pullSecrets.get(namespace)]);
+      const manifest = code.apply(([code, pullSecret]) => {
+        if (code.type === "lua") throw new Error(`${name} is a script`);
+        const own = code.type === "image" ? { ...code, pullSecret } : code;
+        return wasmPlugin({ name, placement, code: own, rootId, configuration, failure, istio });
+      });
+      return {
+        filter,
+        resources: [...scope, create(name, manifest, scope)],
+        envoyName,
+        // Of an image the proxies know the manifest's digest.
+        served: pulumi
+          .all([codeOf(filter), digest])
+          .apply(([code, sha256]) => (code.type === "image" ? code.digest.replace(/^sha256:/, "") : sha256)),
+        image: codeOf(filter).apply((code) => (code.type === "image" ? code.reference : undefined)),
+      };
+    }
+
+    function attachLua(filter: Filter): Attached {
+      const { name, target } = filter.declaration;
+      const placement = placementOf(target);
+      const manifest = codeOf(filter).apply((code) => {
+        if (code.type !== "lua") throw new Error(`${name} is no script`);
+        return luaFilter({ name, placement, script: code.script });
+      });
+      return { filter, resources: [create(name, manifest)], envoyName: name, served: filter.digest };
+    }
+
+    function codeOf(filter: Filter): pulumi.Output<Code> {
+      return codes.get(filter) as pulumi.Output<Code>;
+    }
+
+    function mountedInto({ filter, volume }: Mounted, workload: string) {
+      const { declaration } = filter;
+      const own = "workload" in declaration.target && declaration.target.workload === workload;
+      return own ? [{ volume, filter: declaration.name, by: delivery(declaration, config.mesh) as MountedBy }] : [];
+    }
+
+    /** Its pods' image is the injector's choice. */
+    function installGateway(): kubernetes.helm.v3.Release {
+      const own = mounted.filter(({ filter }) => placementOf(filter.declaration.target).proxies === "gateway");
+      const values = pulumi
+        .all(own.map(({ volume }) => volume))
+        .apply((volumes) => gatewayValues({ exposure, volumes }));
+      const before = fromFiles.flatMap(({ resources }) => resources);
+      const dependsOn = [ready, controlPlane.gatewayNamespace, controlPlane.callouts, ...before];
+      const args = { config, chart: "gateway", namespace: gatewayNamespace, values };
+      return installChart(gatewayRelease, args, { parent, dependsOn });
+    }
+
+    function createRouting(): kubernetes.apiextensions.CustomResource[] {
+      return [gateway(), ...virtualServices(config.routes)].map((manifest) => create(manifest.metadata.name, manifest));
+    }
+
+    function prove(
+      { filter, resources, envoyName, served, image }: Attached,
+      workloads: pulumi.Resource[],
+    ): pulumi.Output<AttachedFilter> {
+      const { name, target, failure } = filter.declaration;
+      const { namespace, selector } = placementOf(target);
+      const { metadata } = resources.at(-1) as kubernetes.apiextensions.CustomResource;
+      const version = pulumi.interpolate`${metadata.uid}@${metadata.generation}`;
+      const ready = new FilterReady(
+        name,
+        { kubeconfig, filter: name, namespace, selector, envoyName, digest: served, failure, version },
+        { parent, dependsOn: [...resources, ingress, ...workloads] },
+      );
+      ready.warnings.apply((warnings) => warnings.map((warning) => pulumi.log.warn(warning, ready)));
+      const { url: address, headers } = requestFor(target, url, config.routes);
+      const proof = new Proof(
+        name,
+        { filter: name, url: address, headers, expect: filter.expect, digest: filter.digest, process: version },
+        { parent, dependsOn: [ready, ...routing] },
+      );
+      return pulumi.output({
+        name,
+        digest: filter.digest,
+        delivery: delivery(filter.declaration, config.mesh),
+        image,
+        url: proof.url,
+        headers,
+        expect: filter.expect,
+      });
+    }
+
+    /** A resource whose kind is known now, and the rest perhaps later. */
+    function create(name: string, manifest: pulumi.Input<Manifest>, dependsOn: pulumi.Resource[] = []) {
+      const made = pulumi.output(manifest);
+      return new kubernetes.apiextensions.CustomResource(
+        name,
+        { ...made, metadata: made.metadata, spec: made.spec } as never,
+        { parent, dependsOn: [ready, controlPlane.gatewayNamespace, ...dependsOn] },
+      );
+    }
+  }
+}
+
+const short = (digest: string) => digest.slice(0, 10);

@@ -1,0 +1,50 @@
+import type { Route, WorkloadName } from "../../config.ts";
+import { servicePort } from "../../workloads/kubernetes/pod.ts";
+import { gatewaySelector, type Manifest, namespace } from "./names.ts";
+
+const gatewayName = "gateway";
+
+/** https://istio.io/latest/docs/reference/config/networking/gateway/ */
+export function gateway(): Manifest {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "Gateway",
+    metadata: { name: gatewayName, namespace },
+    spec: {
+      selector: gatewaySelector,
+      servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*"] }],
+    },
+  };
+}
+
+/** One for each host: as on the other meshes, a host of its own sees its own routes only. */
+export function virtualServices(routes: Route[]): Manifest[] {
+  const hosts = [...new Set(routes.map((route) => route.host ?? "*"))];
+  return hosts.map((host) => ({
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: { name: host === "*" ? "routes" : host, namespace },
+    spec: {
+      hosts: [host],
+      gateways: [gatewayName],
+      http: byLongestPath(routes.filter((route) => (route.host ?? "*") === host)).map(httpRoute),
+    },
+  }));
+}
+
+/** Istio takes the first route that matches, so "/one/deep" goes before "/one". */
+function byLongestPath(routes: Route[]): Route[] {
+  return [...routes].sort((a, b) => b.path.length - a.path.length);
+}
+
+/** The path itself and what is below it: a prefix alone would be `/oneness`, too. */
+function httpRoute({ name, path, rewrite, workload }: Route) {
+  return {
+    name,
+    match: [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }],
+    ...(rewrite && { rewrite: { uri: "/" } }),
+    route: [{ destination: { host: hostOf(workload), port: { number: servicePort } } }],
+  };
+}
+
+const hostOf = (workload: WorkloadName) => `${workload}.${namespace}.svc.cluster.local`;

@@ -1,0 +1,74 @@
+import { UserError } from "../../../lib/errors.ts";
+import type { FilterDeclaration } from "../../config.ts";
+import type { Code } from "../publish.ts";
+import { type Manifest, wasmPluginKind } from "./names.ts";
+import type { Placement } from "./placement.ts";
+
+export interface WasmPluginArgs {
+  name: string;
+  placement: Placement;
+  code: Extract<Code, { type: "image" | "http" }>;
+  /** The root id that the module registers. */
+  rootId: string;
+  /** The plugin configuration as the module reads it. */
+  configuration?: string;
+  failure: FilterDeclaration["failure"];
+  istio?: FilterDeclaration["istio"];
+}
+
+const failStrategies = { open: "FAIL_OPEN", close: "FAIL_CLOSE", reload: "FAIL_RELOAD" } as const;
+
+/** https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/ */
+export function wasmPlugin(args: WasmPluginArgs): Manifest {
+  const { name, placement, code, rootId, configuration, failure, istio = {} } = args;
+  const { match = placement.proxies === "sidecars" ? [{ mode: "SERVER" as const }] : undefined } = istio;
+  return {
+    ...wasmPluginKind,
+    metadata: { name, namespace: placement.namespace },
+    spec: {
+      selector: { matchLabels: placement.selector },
+      ...codeFields(code),
+      ...(rootId !== "" && { pluginName: rootId }),
+      ...(configuration !== undefined && { pluginConfig: pluginConfig(name, configuration) }),
+      failStrategy: failStrategies[failure],
+      ...(istio.phase !== undefined && { phase: istio.phase }),
+      ...(istio.priority !== undefined && { priority: istio.priority }),
+      ...(match && { match: match.map(trafficSelector) }),
+      // Envoy tells VMs apart by their code and environment: two filters of one module are not to share one.
+      vmConfig: { env: [{ name: "MESHUP_FILTER", value: name }] },
+    },
+  };
+}
+
+/** As Istio's own filters and config dumps name the Envoy filter that it makes of a WasmPlugin. */
+export function envoyFilterName({ name, namespace }: { name: string; namespace: string }): string {
+  return `extensions.istio.io/trafficextension/${namespace}.${name}~istio-translated-wasmplugin`;
+}
+
+/** By digest, a module is never pulled twice, and never a stale one. */
+function codeFields(code: WasmPluginArgs["code"]) {
+  if (code.type === "http") return { url: code.url, sha256: code.sha256 };
+  const { reference, pullSecret } = code;
+  return {
+    url: `oci://${reference}`,
+    imagePullPolicy: "IfNotPresent",
+    ...(pullSecret !== undefined && { imagePullSecret: pullSecret }),
+  };
+}
+
+function trafficSelector({ mode, ports }: { mode: string; ports?: number[] }) {
+  return { mode, ...(ports && { ports: ports.map((number) => ({ number })) }) };
+}
+
+/** A WasmPlugin's configuration is a JSON object. */
+function pluginConfig(filter: string, configuration: string): unknown {
+  try {
+    const value = JSON.parse(configuration);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // said below
+  }
+  throw new UserError(
+    `filter "${filter}": a WasmPlugin's configuration is a JSON object, and this is none: ${configuration.slice(0, 60)}; delivery configmap or volume takes any text`,
+  );
+}

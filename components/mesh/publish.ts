@@ -1,0 +1,107 @@
+import { readFileSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { root } from "../../lib/paths.ts";
+import { delivery } from "../abilities.ts";
+import type { StackConfig } from "../config.ts";
+import type { Filter } from "../filter.ts";
+import { filterImage } from "../registry/image.ts";
+import type { PushedImage, Registry } from "../registry/registry.ts";
+import { ModuleServer } from "./module-server.ts";
+
+/** Where a proxy, or its control plane, gets a filter's code. */
+export type Code =
+  /** `reference`: `registry.localhost:5000/meshup/filter@sha256:…`; `digest`: the manifest's, `sha256:…`. */
+  | { type: "image"; reference: string; digest: string; pullSecret?: string }
+  /** `sha256`: the module's, hex. */
+  | { type: "http"; url: string; sha256: string }
+  | { type: "lua"; script: string };
+
+export interface PublishArgs {
+  config: Pick<StackConfig, "mesh" | "images">;
+  filters: Filter[];
+  /** Where modules are served from, for delivery by HTTP. */
+  namespace: string;
+  /** Where filters' images go. */
+  registry: Registry;
+  /** Name of the secret that filters' images are pulled with. */
+  pullSecret?: pulumi.Output<string>;
+}
+
+/**
+ * An image for each module, however many filters use it; modules by HTTP are served in the cluster, scripts are text.
+ *
+ * @returns the code of each filter whose delivery is `image`, `http` or `lua`; known once it can be had
+ */
+export function publishModules(args: PublishArgs, opts: pulumi.ComponentResourceOptions) {
+  const { config, filters, namespace, registry, pullSecret } = args;
+  const by = (how: string) => filters.filter((f) => delivery(f.declaration, config.mesh) === how);
+
+  const images = new Map<string, PushedImage>();
+  const image = ({ declaration, file, digest }: Filter): PushedImage => {
+    const module = imageName(declaration.module as string);
+    const pushed = images.get(module) ?? filterImage(registry, module, { file, digest }, opts);
+    images.set(module, pushed);
+    return pushed;
+  };
+  const served = by("http");
+  const modules = oncePerModule(served);
+  const server = served.length > 0 ? new ModuleServer({ config, namespace, modules }, opts) : undefined;
+
+  const codes = new Map<Filter, pulumi.Output<Code>>();
+  for (const filter of by("image")) {
+    const { reference, digest } = image(filter);
+    codes.set(filter, pulumi.output({ type: "image" as const, reference, digest, pullSecret }));
+  }
+  for (const filter of served) {
+    const url = (server as ModuleServer).url(filter.digest);
+    codes.set(filter, pulumi.output({ type: "http" as const, url, sha256: filter.digest }));
+  }
+  for (const filter of by("lua"))
+    codes.set(
+      filter,
+      filter.file.apply((path): Code => ({ type: "lua", script: readFileSync(path, "utf8") })),
+    );
+  return codes;
+}
+
+/** @returns its name; undefined where everybody may pull */
+export function createPullSecret(
+  name: string,
+  { registry, namespace }: Pick<PublishArgs, "registry" | "namespace">,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Output<string> | undefined {
+  if (!registry.pullCredentials) return undefined;
+  const { registry: host, username, password } = registry.pullCredentials;
+  const auths = { [host]: { username, password } };
+  const secret = new kubernetes.core.v1.Secret(
+    name,
+    {
+      metadata: { name: "meshup-registry", namespace },
+      type: "kubernetes.io/dockerconfigjson",
+      stringData: { ".dockerconfigjson": pulumi.secret(pulumi.jsonStringify({ auths })) },
+    },
+    opts,
+  );
+  return secret.metadata.name;
+}
+
+/** The first filter of each module (and of each other thing that tells them apart). */
+export function oncePerModule(filters: Filter[], key: (filter: Filter) => string = () => ""): Filter[] {
+  const first = new Map<string, Filter>();
+  for (const filter of filters) {
+    const id = `${key(filter)} ${filter.declaration.module}`;
+    if (!first.has(id)) first.set(id, filter);
+  }
+  return [...first.values()];
+}
+
+/** `./filters/my_filter.wasm`, or its absolute path → `filters-my-filter`, as images are named. */
+export function imageName(module: string): string {
+  const plain = relative(root, resolve(root, module))
+    .toLowerCase()
+    .replace(/\.wasm$/, "")
+    .replace(/[^a-z0-9]+/g, "-");
+  return plain.replace(/^-+|-+$/g, "") || "filter";
+}

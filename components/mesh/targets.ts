@@ -1,0 +1,27 @@
+import type { FilterTarget, Route } from "../config.ts";
+import { labels } from "../workloads/kubernetes/pod.ts";
+
+/** Whether a filter with this target works on this route. */
+export function targets(target: FilterTarget, route: Pick<Route, "name" | "workload">): boolean {
+  if ("route" in target) return target.route === route.name;
+  if ("workload" in target) return target.workload === route.workload;
+  if ("selector" in target) return matches(target.selector, labels(route.workload));
+  return target.gateway;
+}
+
+/** As Kubernetes selects: every label of the selector, with its value. */
+export function matches(selector: Record<string, string>, labels: Record<string, string>): boolean {
+  return Object.entries(selector).every(([name, value]) => labels[name] === value);
+}
+
+/** Where a request shows a filter: on the first route that it works on. */
+export function requestFor(target: FilterTarget, gatewayUrl: string, routes: Route[]) {
+  const route = routes.find((route) => targets(target, route));
+  const headers: Record<string, string> = route?.host === undefined ? {} : { host: route.host };
+  return { url: `${gatewayUrl}${route?.path ?? "/"}`, headers };
+}
+
+/** Each route's address, by name. */
+export function routeUrls(gatewayUrl: string, routes: Route[]): Record<string, string> {
+  return Object.fromEntries(routes.map(({ name, path }) => [name, gatewayUrl + path]));
+}

@@ -1,0 +1,161 @@
+/** `meshup:kubernetes:FilterReady`: every proxy of Istio's that a filter is for runs it. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../lib/errors.ts";
+import { KubeApi } from "./kube/api.ts";
+import { complaintsOf, hasProxy, isServing, type ProxyPod, podsOf, runningFilters } from "./kube/istio.ts";
+import type { ResourceType } from "./resource.ts";
+import type { FilterReadyInputs, FilterReadyOutputs } from "./types.ts";
+
+const defaultTimeoutMs = 60_000;
+/** A registry that has just come up, or an image that was just pushed, may be there at the next try. */
+const fetchAgainMs = 3_000;
+const mostFetches = 4;
+
+export const filterReadyType: ResourceType<FilterReadyInputs, FilterReadyOutputs> = {
+  inputs: {
+    kubeconfig: "update",
+    filter: "update",
+    namespace: "update",
+    selector: "update",
+    envoyName: "update",
+    digest: "update",
+    failure: "update",
+    version: "update",
+    timeoutMs: "ignore",
+  },
+  id: ({ filter }) => filter,
+  create: (inputs, { signal }) => waitForProxies(inputs, signal),
+  update: (_olds, news, { signal }) => waitForProxies(news, signal),
+  // A proxy that was started while the registry was down goes on without the module, and nothing else would tell.
+  hasDrifted: async (_olds, news) => !(await isInForce(news).catch(() => false)),
+};
+
+async function isInForce(inputs: FilterReadyInputs): Promise<boolean> {
+  const api = await KubeApi.open(inputs.kubeconfig);
+  const pods = (await podsOf(api, inputs.namespace, inputs.selector)).filter(hasProxy).filter(isServing);
+  return (await without(api, pods, inputs)).length === 0;
+}
+
+/** @throws UserError with what the proxies say of it in their logs */
+export async function waitForProxies(inputs: FilterReadyInputs, signal?: AbortSignal): Promise<FilterReadyOutputs> {
+  const { filter, timeoutMs = defaultTimeoutMs } = inputs;
+  const api = await KubeApi.open(inputs.kubeconfig);
+  const started = Date.now();
+  let nextFetch = started + fetchAgainMs;
+  for (let pause = 50, fetches = 1; ; pause = Math.min(pause * 1.5, 1000)) {
+    const pods = await podsOf(api, inputs.namespace, inputs.selector);
+    if (pods.length === 0) return { proxies: [], warnings: [await nobody(api, inputs)] };
+    const proxies = pods.filter(hasProxy);
+    const serving = proxies.filter(isServing);
+    const missing = await without(api, serving, inputs);
+    if (serving.length > 0 && missing.length === 0) return inForce(serving, pods, inputs);
+
+    const unfetched = missing.filter(({ state }) => state === "unfetched");
+    if (unfetched.length > 0 && Date.now() >= nextFetch) {
+      if (fetches >= mostFetches) throw await failure(api, inputs, unfetched, "cannot fetch it");
+      await fetchAgain(api);
+      fetches += 1;
+      nextFetch = Date.now() + fetchAgainMs;
+    }
+    if (signal?.aborted) throw new UserError(`filter "${filter}": cancelled before its proxies had it`);
+    if (Date.now() + pause - started > timeoutMs) {
+      if (proxies.length === 0) throw new UserError(withoutSidecar(inputs, pods));
+      const late = missing.length > 0 ? missing : proxies.map((pod) => ({ pod, state: "not ready" }));
+      throw await failure(api, inputs, late, `is without it after ${timeoutMs / 1000} s`);
+    }
+    await sleep(pause);
+  }
+}
+
+interface Without {
+  pod: ProxyPod;
+  /** What it has instead. */
+  state: string;
+}
+
+/** The proxies that do not run the filter's very code. */
+async function without(api: KubeApi, pods: ProxyPod[], { envoyName, digest }: FilterReadyInputs): Promise<Without[]> {
+  const states = await Promise.all(
+    pods.map(async (pod): Promise<Without> => {
+      const running = (await runningFilters(api, pod)).get(envoyName);
+      if (!running) return { pod, state: "does not have it" };
+      if (running.digest === undefined) return { pod, state: "unfetched" };
+      return { pod, state: running.digest === digest ? "" : `has sha256:${running.digest}` };
+    }),
+  );
+  return states.filter(({ state }) => state !== "");
+}
+
+function inForce(serving: ProxyPod[], pods: ProxyPod[], inputs: FilterReadyInputs): FilterReadyOutputs {
+  const bare = pods.filter((pod) => !hasProxy(pod));
+  return {
+    proxies: serving.map(({ metadata }) => metadata.name),
+    warnings: bare.length > 0 ? [withoutSidecar(inputs, bare)] : [],
+  };
+}
+
+/** istiod tells every proxy of its filters again when an EnvoyFilter has changed; a proxy by itself never asks again. */
+async function fetchAgain(api: KubeApi): Promise<void> {
+  const path = "/apis/networking.istio.io/v1alpha3/namespaces/istio-system/envoyfilters/callouts";
+  // istiod minds annotations only where their names have istio.io in them.
+  await api.patch(path, { metadata: { annotations: { "meshup.istio.io/fetch-again": new Date().toISOString() } } });
+}
+
+const labelText = (labels: Record<string, string>) =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+
+/** A selector may be ahead of its workload: no failure, but somebody should know. */
+async function nobody(api: KubeApi, { filter, namespace, selector }: FilterReadyInputs): Promise<string> {
+  const all = await podsOf(api, namespace, {});
+  const keys = Object.keys(selector);
+  const there = [...new Set(all.map(({ metadata }) => labelText(pick(metadata.labels ?? {}, keys))).filter(Boolean))];
+  const apps = [...new Set(all.flatMap(({ metadata }) => metadata.labels?.app ?? []))].map((app) => `app=${app}`);
+  const others = there.length > 0 ? there : apps;
+  return `filter "${filter}": no pod in namespace ${namespace} has ${labelText(selector)}; there are ${others.sort().join(", ") || "none"}`;
+}
+
+function pick(labels: Record<string, string>, keys: string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => keys.includes(name)));
+}
+
+function withoutSidecar({ filter, namespace }: FilterReadyInputs, pods: ProxyPod[]): string {
+  const names = pods.map(({ metadata }) => metadata.name).join(", ");
+  return `filter "${filter}": ${names} in namespace ${namespace} have no sidecar, and so no filter: pods get one when they are made in a namespace with the label istio-injection=enabled (kubectl -n ${namespace} rollout restart deployment)`;
+}
+
+async function failure(api: KubeApi, inputs: FilterReadyInputs, pods: Without[], what: string): Promise<UserError> {
+  const { filter, failure } = inputs;
+  const lines = await Promise.all(pods.map(({ pod }) => complaintsOf(api, pod).catch(() => [])));
+  const said = [...new Set(lines.flat())].slice(-8);
+  const names = pods.map(({ pod, state }) => `${pod.metadata.name}${state === "unfetched" ? "" : ` (${state})`}`);
+  const effect = failure === "open" ? "requests pass without it" : "requests are answered 403";
+  return new UserError(
+    [
+      `filter "${filter}": the proxy ${names.join(", ")} ${what}${pods.some(({ state }) => state === "unfetched") ? `; ${effect}` : ""}`,
+      ...(said.length > 0 ? ["  the proxy's log:", ...said.map((line) => `    ${line}`)] : []),
+      ...advice(said.join("\n")).map((line) => `  ${line}`),
+    ].join("\n"),
+  );
+}
+
+/** What a person can do about it. */
+export function advice(said: string): string[] {
+  const known: [RegExp, string][] = [
+    [
+      /connection refused|no such host|i\/o timeout|deadline exceeded|no route to host|\b50[234]\b/,
+      "The registry does not answer inside the cluster: once it runs, run `up` again.",
+    ],
+    [
+      /MANIFEST_UNKNOWN|NAME_UNKNOWN/,
+      "The registry does not have this image. If it was deleted there, `pulumi up --replace URN-OF-THE-IMAGE` pushes it again.",
+    ],
+    [
+      /UNAUTHORIZED|DENIED|authentication required|401 Unauthorized|403 Forbidden/,
+      "The registry refuses the pull secret, or there is none: see meshup:registry.username and meshup:registryPassword.",
+    ],
+    [/does not match/, "What is served there is not what was built: push it anew."],
+  ];
+  return known.flatMap(([pattern, todo]) => (pattern.test(said) ? [todo] : [])).slice(0, 1);
+}
