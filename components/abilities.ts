@@ -19,6 +19,8 @@ interface Abilities {
   failures: Failure[];
   /** A filter's own place among the proxy's filters can be chosen: `istio` in its declaration. */
   phases: boolean;
+  /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
+  jsonOnly?: boolean;
 }
 
 const onGateway: TargetKind[] = ["route", "workload", "gateway"];
@@ -37,6 +39,7 @@ export const meshes: Record<MeshName, Abilities> = {
     deliveries: { image: onGateway, http: onGateway, lua: onGateway },
     failures: ["open", "close"],
     phases: false,
+    jsonOnly: true,
   },
   istio: {
     cluster: true,
@@ -62,7 +65,7 @@ export function delivery(filter: { delivery?: Delivery; script?: string }, mesh:
 export function inabilities(filter: FilterDeclaration, mesh: MeshName): { key: string; message: string }[] {
   const problems: { key: string; message: string }[] = [];
   const problem = (key: string, message: string) => problems.push({ key, message });
-  const { deliveries, failures, phases } = meshes[mesh];
+  const { deliveries, failures, phases, jsonOnly } = meshes[mesh];
   const can = Object.keys(deliveries);
   const chosen = delivery(filter, mesh);
   const targets = deliveries[chosen];
@@ -78,8 +81,23 @@ export function inabilities(filter: FilterDeclaration, mesh: MeshName): { key: s
   }
   if (!failures.includes(filter.failure))
     problem("failure", `${mesh} cannot ${filter.failure}; it can ${failures.join(", ")}`);
+  else if (filter.script !== undefined && filter.failure !== "open")
+    problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
+  if (jsonOnly && typeof filter.config === "string" && !isJson(filter.config))
+    problem("config", `${mesh} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
+  if (mesh === "istio" && ["image", "http"].includes(chosen) && typeof filter.config === "string")
+    problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
   if (filter.istio && !phases) problem("istio", `means nothing to ${mesh}`);
   if (filter.istio && !["image", "http"].includes(chosen))
     problem("istio", `goes with delivery image or http (a WasmPlugin), not with ${chosen}`);
   return problems;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -161,6 +161,20 @@ describe("a wrong configuration", () => {
       "meshup:filters[0].expect: a script needs it: the response headers that prove that it runs",
     ],
     [
+      "a failure policy that Envoy does not have for scripts",
+      {
+        cluster: "kind",
+        mesh: "envoy-gateway",
+        filters: [{ ...filter, module: undefined, script: "./a.lua", expect: { a: "b" }, failure: "close" }],
+      },
+      "meshup:filters[0].failure: Envoy lets every request pass that a script fails on: open, or leave it out",
+    ],
+    ...["plain text", "{a: 1}", ""].map((config): [string, Record<string, unknown>, string] => [
+      `a configuration that Envoy Gateway would hand on in quotes: ${JSON.stringify(config)}`,
+      { cluster: "kind", mesh: "envoy-gateway", filters: [{ ...filter, config }] },
+      "meshup:filters[0].config: envoy-gateway hands a filter's configuration on as JSON only: write an object, or text that is JSON",
+    ]),
+    [
       "bounds the wrong way round",
       { load: { minReplicas: 3, maxReplicas: 2 } },
       "meshup:load.maxReplicas: 2 is below minReplicas 3",
@@ -168,6 +182,16 @@ describe("a wrong configuration", () => {
     ["routes that are text", { routes: "one" }, "meshup:routes: expected array, received string"],
   ])("%s", (_name, values, message) => {
     expect(problems(values)).toEqual(["Pulumi.local.yaml has a problem:", message]);
+  });
+
+  it("fails closed where nothing else is said, but for a script, which Envoy cannot", () => {
+    const script = { ...filter, name: "lua", module: undefined, script: "./a.lua", expect: { a: "b" } };
+    const config = read({ cluster: "kind", mesh: "envoy-gateway", filters: [filter, script] });
+    expect(config.filters.map((f) => f.failure)).toEqual(["close", "open"]);
+  });
+
+  it.each(['{"a": 1}', "[1]", '"text"'])("takes a configuration for Envoy Gateway that is JSON: %s", (config) => {
+    expect(read({ cluster: "kind", mesh: "envoy-gateway", filters: [{ ...filter, config }] }).filters).toHaveLength(1);
   });
 
   it("without anything says what is missing", () => {
@@ -215,6 +239,16 @@ describe("a registry elsewhere", () => {
       "meshup:registry: is missing; which registry is meshup:registryPassword for?",
     );
   });
+
+  it.each(["docker.io", "docker.io/me/filters", "index.docker.io/me/filters"])(
+    "is no place on Docker Hub: %s",
+    (address) => {
+      expect(problems({ ...inCluster, registry: { address } })).toContain(
+        "meshup:registry.address: Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
+      );
+      expect(read({ ...inCluster, registry: { address: "docker.io/me" } }).registry?.address).toBe("docker.io/me");
+    },
+  );
 
   it.each(["localhost", "localhost:5003", "registry:5000", "10.0.0.1:5000", "registry.example.com", "ghcr.io/me/a_b"])(
     "may be at %s",

@@ -76,7 +76,7 @@ const istio = z.strictObject({
     .optional(),
 });
 
-const filter = z.strictObject({
+const declaredFilter = z.strictObject({
   name,
   /** A folder of AssemblyScript, or a `.wasm` of any toolchain; relative to the clone. */
   module: z.string().min(1).optional(),
@@ -89,12 +89,23 @@ const filter = z.strictObject({
   /** What the filter gets as its plugin configuration: an object is sent as JSON, a string as it is. */
   config: z.union([z.string(), z.record(z.string(), z.json())], "an object (sent as JSON) or a string").optional(),
   target,
-  /** What happens to requests when the module fails: `open` lets them pass, `close` answers 5xx, `reload` starts it anew. */
+  /**
+   * What happens to requests when the module fails: `open` lets them pass, `close` answers 5xx, `reload` starts it anew.
+   * Default: `close`; for a script `open`, as Envoy lets every request pass that a script fails on.
+   */
   failure: z.enum(["open", "close", "reload"]).default("close"),
   /** Response headers that prove that the filter runs: exact text or `/regex/`. Default: what it adds in the host in Node. */
   expect: z.record(z.string(), z.string().superRefine(checkPattern)).optional(),
   istio: istio.optional(),
 });
+
+const filter = z.preprocess(
+  (declared) => (isScript(declared) ? { failure: "open", ...declared } : declared),
+  declaredFilter,
+);
+
+const isScript = (declared: unknown): declared is { script: unknown } =>
+  typeof declared === "object" && declared !== null && "script" in declared;
 
 /** `/…/` must be a regular expression that can be compiled. */
 function checkPattern(text: string, ctx: z.RefinementCtx): void {
@@ -229,6 +240,12 @@ const stackConfig = z
     if (!registry && registryPassword)
       problem(["registry"], `is missing; which registry is meshup:${passwordKey} for?`);
 
+    if (registry && isDockerHub(registry.address) && !/^[^/]+\/[^/]+$/.test(registry.address))
+      problem(
+        ["registry", "address"],
+        "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
+      );
+
     const users = new Map<number, string>();
     for (const [user, number] of Object.entries(config.ports)) {
       const other = users.get(number);
@@ -238,6 +255,11 @@ const stackConfig = z
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });
+
+/** Docker Hub has names of its own for its registry. */
+export function isDockerHub(address: string): boolean {
+  return /^((index|registry-1)\.)?docker\.io(\/|$)/.test(address);
+}
 
 export type StackConfig = z.infer<typeof stackConfig>;
 export type Route = StackConfig["routes"][number];

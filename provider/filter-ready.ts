@@ -32,7 +32,8 @@ export const filterReadyType: ResourceType<FilterReadyInputs, FilterReadyOutputs
   hasDrifted: async (_olds, news) => !(await isInForce(news).catch(() => false)),
 };
 
-async function isInForce(inputs: FilterReadyInputs): Promise<boolean> {
+/** Whether every proxy that takes traffic runs the filter's very code. */
+export async function isInForce(inputs: FilterReadyInputs): Promise<boolean> {
   const api = await KubeApi.open(inputs.kubeconfig);
   const pods = (await podsOf(api, inputs.namespace, inputs.selector)).filter(hasProxy).filter(isReady);
   return (await without(api, pods, inputs)).length === 0;

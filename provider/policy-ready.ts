@@ -13,6 +13,10 @@ const defaultTimeoutMs = 60_000;
 /** A proxy that has refused a configuration says so until it takes the next one, which may be on its way. */
 const rejectionGraceMs = 3_000;
 
+/**
+ * No `hasDrifted`: the Kubernetes library alone would take an `up` with nothing to do half a second longer. `npm run
+ * verify` looks.
+ */
 export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs> = {
   inputs: {
     kubeconfig: "update",
@@ -177,7 +181,7 @@ async function rejection(
 
 /** The proxies' complaints from before the policy's last change, and since. */
 async function linesOf(api: KubeApi, policy: Policy, pods: Pod[]): Promise<{ before: string[]; since: string[] }> {
-  const all = await Promise.all(pods.map((pod) => proxyComplaints(api, pod, changedAt(policy))));
+  const all = await Promise.all(pods.map((pod) => proxyComplaints(api, { pod }, changedAt(policy))));
   return {
     before: [...new Set(all.flatMap(({ before }) => before))],
     since: [...new Set(all.flatMap(({ since }) => since))],

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { freePort } from "../test/ports.ts";
-import { compare, prove } from "./proof.ts";
+import { compare, proofType, prove } from "./proof.ts";
+import { Answer, type Answers, fakeCluster } from "./testing/kubernetes.ts";
 import type { ProofInputs } from "./types.ts";
 
 async function serve(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
@@ -113,4 +114,44 @@ test("cancelled", async () => {
   const cancel = new AbortController();
   setTimeout(() => cancel.abort(), 100);
   await expect(prove(inputs(url, { a: "1" }, { timeoutMs: 20_000 }), cancel.signal)).rejects.toThrow("cancelled");
+});
+
+describe("a proof that fails in a cluster", () => {
+  const line = (time: string, text: string) => `[${time}][1][error][wasm] [source/a.cc:1] ${text}\n`;
+  const podsPath = "GET /api/v1/namespaces/envoy-gateway-system/pods";
+  const logPath = "GET /api/v1/namespaces/envoy-gateway-system/pods/envoy-1/log";
+  const metadata = { name: "envoy-1", namespace: "envoy-gateway-system" };
+  const [old, late] = [line("2026-01-01", "Function: _start failed"), line("2026-01-02", "unreachable")];
+
+  async function failure(answers: Answers): Promise<string> {
+    const url = await serve((_, response) => response.writeHead(503).end());
+    const { kubeconfig } = await fakeCluster(answers);
+    const cluster = { kubeconfig, mesh: "envoy-gateway" };
+    const context = { signal: new AbortController().signal, env: {} };
+    return proofType.create(inputs(url, {}, { cluster }), context).then(String, (error) => error.message);
+  }
+
+  test("has the proxy's own lines since it was begun", async () => {
+    const log = (query: URLSearchParams) => (query.has("sinceTime") ? late : old + late);
+    const text = await failure({ [podsPath]: () => ({ items: [{ metadata }] }), [logPath]: log });
+    expect(text).toMatch(/status 503[\s\S]*\n {2}the proxy's log:\n {4}\[error\]\[wasm\] unreachable$/);
+    expect(text).not.toContain("_start");
+  });
+
+  test("or those from before, as such", async () => {
+    const log = (query: URLSearchParams) => (query.has("sinceTime") ? "" : old);
+    const text = await failure({ [podsPath]: () => ({ items: [{ metadata }] }), [logPath]: log });
+    expect(text).toMatch(/the proxy's log, from before the request:\n {4}\[error\]\[wasm\] Function: _start failed$/);
+  });
+
+  test("and tells the rest where there are none, or they cannot be had", async () => {
+    const silent = await failure({
+      [podsPath]: () => ({ items: [{ metadata }] }),
+      [logPath]: () => "[info] all well\n",
+    });
+    expect(silent).toMatch(/status 503/);
+    expect(silent).not.toContain("log");
+    const refused = await failure({ [podsPath]: () => new Answer(403, "pods is forbidden") });
+    expect(refused).toMatch(/status 503[\s\S]*the proxy's log cannot be had: .*403 pods is forbidden$/);
+  });
 });

@@ -6,6 +6,8 @@ import type { ResourceType } from "./resource.ts";
 import type { ProofInputs, ProofOutputs } from "./types.ts";
 
 const defaultTimeoutMs = 15_000;
+/** Logs are cut to the second, by the cluster's clock. */
+const clockToleranceMs = 2_000;
 
 export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
   inputs: {
@@ -15,12 +17,41 @@ export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
     expect: "update",
     digest: "update",
     process: "update",
+    cluster: "ignore",
     timeoutMs: "ignore",
   },
   id: ({ filter }) => filter,
-  create: (inputs, { signal }) => prove(inputs, signal),
-  update: (_olds, news, { signal }) => prove(news, signal),
+  create: (inputs, { signal }) => proveOrExplain(inputs, signal),
+  update: (_olds, news, { signal }) => proveOrExplain(news, signal),
 };
+
+async function proveOrExplain(inputs: ProofInputs, signal: AbortSignal): Promise<ProofOutputs> {
+  const started = Date.now();
+  try {
+    return await prove(inputs, signal);
+  } catch (error) {
+    if (!(error instanceof UserError) || !inputs.cluster || signal.aborted) throw error;
+    throw new UserError([error.message, ...(await explanation(inputs.cluster, started))].join("\n"));
+  }
+}
+
+/** The proxies' own lines. That they cannot be had is no reason to keep the rest back. */
+async function explanation({ kubeconfig, mesh }: NonNullable<ProofInputs["cluster"]>, started: number) {
+  const { meshComplaints } = await import("./kube/mesh-proxies.ts");
+  try {
+    const { before, since } = await meshComplaints(
+      kubeconfig,
+      mesh,
+      new Date(started - clockToleranceMs).toISOString(),
+    );
+    if (since.length > 0) return ["  the proxy's log:", ...indented(since)];
+    return before.length > 0 ? ["  the proxy's log, from before the request:", ...indented(before)] : [];
+  } catch (error) {
+    return [`  the proxy's log cannot be had: ${messageOf(error)}`];
+  }
+}
+
+const indented = (lines: string[]) => lines.slice(-8).map((line) => `    ${line}`);
 
 /** What a response has of the expected headers, and what of them does not hold. */
 export interface Comparison {

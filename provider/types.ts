@@ -166,6 +166,8 @@ export interface ProofInputs {
   digest: string;
   /** What serves the address (pid and start time): a restarted one has to prove itself anew. */
   process?: string;
+  /** The cluster whose proxies answer: where the proof fails, their own lines say why. `mesh`: as configured. */
+  cluster?: { kubeconfig: string; mesh: string };
   /** Milliseconds until the expectation must hold; default 15 000. */
   timeoutMs?: number;
 }

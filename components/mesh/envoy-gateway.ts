@@ -45,6 +45,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     const { exposure } = cluster;
     const { registry = cluster.registry } = args;
     const url = gatewayAddress(exposure);
+    const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: config.mesh };
     const plans = planPolicies(
       config.routes,
       filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
@@ -135,6 +136,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
             expect: {},
             digest,
             process,
+            cluster: proxiesOf,
             timeoutMs: 5000,
           },
           { parent, dependsOn: [loaded] },
@@ -148,7 +150,9 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       const policy = create(plan.name, policyKind, manifest, [...routes, ...loaded]);
       const inUse = plan.inUse ? plan.filters : [];
       const awaited = inUse.map(({ filter: { declaration, digest } }) => {
-        return { name: declaration.name, digest, failure: declaration.failure };
+        // A script that Envoy Gateway refuses fails its routes; one that fails later lets requests pass.
+        const failure = declaration.script === undefined ? declaration.failure : "close";
+        return { name: declaration.name, digest, failure };
       });
       return { plan, ready: ready(plan.name, policy, awaited) };
     }
@@ -182,6 +186,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
           expect: filter.expect,
           digest: filter.digest,
           process: pulumi.all(generations).apply((all) => all.join(" ")),
+          cluster: proxiesOf,
         },
         { parent, dependsOn: [...on.map(({ ready }) => ready), ...workloads] },
       );

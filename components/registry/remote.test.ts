@@ -94,6 +94,13 @@ it("pushes to the address itself below its path; credentials belong to the host"
   expect(registry.pullCredentials?.registry).toBe("ghcr.io");
 });
 
+it("Docker Hub has repositories one below an account, and its credentials a name of their own", async () => {
+  const { registry, image, pulled } = await push({ address: "docker.io/me", username: "me" });
+  expect(image.imageName).toBe("docker.io/me/meshup-filter:cafe");
+  expect(pulled).toBe(`docker.io/me/meshup-filter@${digest}`);
+  expect(registry.pullCredentials?.registry).toBe("https://index.docker.io/v1/");
+});
+
 it("has no credentials for an open registry", async () => {
   const { registry, image } = await push({ address: "open.example.com" });
   expect(registry.pullCredentials).toBeUndefined();

@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import { dockerHost } from "../cluster/docker.ts";
-import { passwordKey, type StackConfig } from "../config.ts";
+import { isDockerHub, passwordKey, type StackConfig } from "../config.ts";
 import { hostOf, imageType, pushImage } from "./push.ts";
 import type { ImageArgs, PullCredentials, PushedImage, Registry } from "./registry.ts";
 
@@ -27,18 +27,24 @@ export class RemoteRegistry extends pulumi.ComponentResource implements Registry
 
     this.address = address;
     this.#args = args;
-    if (credentials) this.pullCredentials = { registry: hostOf(address), ...credentials };
+    if (credentials) this.pullCredentials = { registry: credentialsKey(address), ...credentials };
     this.registerOutputs({ address });
   }
 
   push(name: string, args: ImageArgs, opts?: pulumi.ComponentResourceOptions): PushedImage {
     const { address, push: server = address, credentials } = this.#args;
+    const repository = isDockerHub(server) ? args.repository.replaceAll("/", "-") : args.repository;
     return pushImage(
       name,
-      { ...args, address, server, credentials, advice: (error) => pushAdvice(error, server) },
+      { ...args, repository, address, server, credentials, advice: (error) => pushAdvice(error, server) },
       { parent: this, provider: this.getProvider(imageType), ...opts },
     );
   }
+}
+
+/** What clients look a registry's credentials up by. Docker Hub's have kept the name of its first version. */
+export function credentialsKey(address: string): string {
+  return isDockerHub(address) ? "https://index.docker.io/v1/" : hostOf(address);
 }
 
 /** @param error what Docker says of a push to `server` */

@@ -1,10 +1,11 @@
 /** A mesh in a cluster, whichever it is: where its proxies are and how each is asked, and its control plane. */
 import { UserError } from "../../lib/errors.ts";
-import type { KubeApi } from "./api.ts";
+import { KubeApi } from "./api.ts";
 import { controllerPods } from "./controller.ts";
+
 import * as istio from "./istio.ts";
 import { type Pod, podsOf } from "./pods.ts";
-import { gatewayPods } from "./proxy.ts";
+import { complaints, gatewayPods, proxyComplaints } from "./proxy.ts";
 
 /** One Envoy of the mesh. */
 export interface MeshProxy {
@@ -22,6 +23,8 @@ export interface ClusterMesh {
   proxies(api: KubeApi): Promise<MeshProxy[]>;
   /** The proxies' container in the gateway's pods. */
   gatewayContainer: string;
+  /** What of a proxy's log is about Wasm, Lua and refused configuration: each line once. */
+  complaints(log: string): string[];
   controlPlane: { name: string; container: string; pods(api: KubeApi): Promise<Pod[]> };
 }
 
@@ -31,6 +34,7 @@ const meshes: Record<string, ClusterMesh> = {
     proxies: async (api) =>
       (await gatewayPods(api)).map((pod) => ({ workload: "gateway", pod, container: "envoy", adminPort: 19000 })),
     gatewayContainer: "envoy",
+    complaints,
     controlPlane: { name: "envoy-gateway", container: "envoy-gateway", pods: controllerPods },
   },
   istio: {
@@ -44,6 +48,7 @@ const meshes: Record<string, ClusterMesh> = {
       return [...inGateway.map((pod) => proxy("gateway", pod)), ...named];
     },
     gatewayContainer: istio.proxyContainer,
+    complaints: istio.complaintLines,
     controlPlane: {
       name: "istiod",
       container: "discovery",
@@ -57,4 +62,19 @@ export function clusterMesh(name: string): ClusterMesh {
   const mesh = Object.hasOwn(meshes, name) ? meshes[name] : undefined;
   if (!mesh) throw new UserError(`${name} is no mesh in a cluster; those are ${Object.keys(meshes).join(", ")}`);
   return mesh;
+}
+
+/** What the mesh's proxies said of Wasm, Lua and refused configuration before `time` (RFC 3339) and since, each line once. */
+export async function meshComplaints(
+  kubeconfig: string,
+  mesh: string,
+  time: string,
+): Promise<{ before: string[]; since: string[] }> {
+  const { proxies, complaints } = clusterMesh(mesh);
+  const api = await KubeApi.open(kubeconfig);
+  const all = await Promise.all((await proxies(api)).map((proxy) => proxyComplaints(api, proxy, time, complaints)));
+  return {
+    before: [...new Set(all.flatMap(({ before }) => before))],
+    since: [...new Set(all.flatMap(({ since }) => since))],
+  };
 }

@@ -114,15 +114,16 @@ export function readDump(dump: ListenerDump): Pick<Served, "filters" | "rejected
 /** A proxy's log lines about Wasm, Lua and refused configuration, before `time` (RFC 3339) and since; each once. */
 export async function proxyComplaints(
   api: KubeApi,
-  pod: Pod,
+  { pod, container = "envoy" }: { pod: Pod; container?: string },
   time?: string,
+  parse: (log: string) => string[] = complaints,
 ): Promise<{ before: string[]; since: string[] }> {
   const [all, since] = await Promise.all([
-    api.log(pod.metadata, { container: "envoy", tail: 5000 }),
-    api.log(pod.metadata, { container: "envoy", since: time, tail: 5000 }),
+    api.log(pod.metadata, { container, tail: 5000 }),
+    api.log(pod.metadata, { container, since: time, tail: 5000 }),
   ]);
   const before = all.endsWith(since) ? all.slice(0, all.length - since.length) : all;
-  return { before: complaints(before), since: complaints(since) };
+  return { before: parse(before), since: parse(since) };
 }
 
 /** Warnings that come with every module, and say nothing of it. */
