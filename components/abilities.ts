@@ -85,12 +85,19 @@ export function inabilities(filter: FilterDeclaration, mesh: MeshName): { key: s
     problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
   if (jsonOnly && typeof filter.config === "string" && !isJson(filter.config))
     problem("config", `${mesh} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
-  if (mesh === "istio" && ["image", "http"].includes(chosen) && typeof filter.config === "string")
+  if (mesh === "istio" && ["image", "http"].includes(chosen) && !isObject(filter.config))
     problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
   if (filter.istio && !phases) problem("istio", `means nothing to ${mesh}`);
   if (filter.istio && !["image", "http"].includes(chosen))
     problem("istio", `goes with delivery image or http (a WasmPlugin), not with ${chosen}`);
   return problems;
+}
+
+/** None counts as one. */
+function isObject(config: FilterDeclaration["config"]): boolean {
+  if (typeof config !== "string") return true;
+  const value = isJson(config) ? JSON.parse(config) : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isJson(text: string): boolean {
