@@ -8,6 +8,7 @@ import { KubeApi } from "../../provider/kube/api.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { missingTools } from "./plugins.ts";
 import { startPrivateRegistry } from "./private-registry.ts";
 
@@ -26,6 +27,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   let first: ExecResult;
 
   beforeAll(async () => {
+    await removeLeftovers(kind.name);
     containersBefore = await containers();
     clone = await ScratchClone.inKind("dev", kind);
     stackFile = await clone.read("Pulumi.dev.yaml");
