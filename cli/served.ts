@@ -1,5 +1,6 @@
 /** What the proxy itself says it runs. */
 import { servedDigest } from "../provider/kube/proxy.ts";
+import type { FilterReadyInputs } from "../provider/types.ts";
 import { envoyOf, filterConfigurations, runsDigest } from "./envoy-dump.ts";
 import type { FilterOutput } from "./proof.ts";
 import type { Deployment } from "./stack.ts";
@@ -32,10 +33,19 @@ export async function servedModules(
   }
   const { kubeconfig } = outputs;
   if (typeof kubeconfig !== "string") return undefined;
+  const ready = deployment?.resources?.filter(({ type }) => type === "meshup:kubernetes:FilterReady") ?? [];
+  if (ready.length > 0) return Promise.all(ready.map((r) => servedByIstio(r.inputs as FilterReadyInputs, filters)));
   return Promise.all(
     filters.map(async ({ name, digest }) => {
       const served = await servedDigest(kubeconfig, { name, digest });
       return { filter: name, digest, running: served === digest };
     }),
   );
+}
+
+/** What the state knows of a filter is what its proxies are asked for. */
+async function servedByIstio(inputs: FilterReadyInputs, filters: FilterOutput[]): Promise<ServedModule> {
+  const { isInForce } = await import("../provider/filter-ready.ts");
+  const digest = filters.find(({ name }) => name === inputs.filter)?.digest ?? inputs.digest;
+  return { filter: inputs.filter, digest, running: await isInForce(inputs) };
 }

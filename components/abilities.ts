@@ -85,6 +85,8 @@ export function inabilities(filter: FilterDeclaration, mesh: MeshName): { key: s
     problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
   if (jsonOnly && typeof filter.config === "string" && !isJson(filter.config))
     problem("config", `${mesh} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
+  if (mesh === "istio" && ["image", "http"].includes(chosen) && typeof filter.config === "string")
+    problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
   if (filter.istio && !phases) problem("istio", `means nothing to ${mesh}`);
   if (filter.istio && !["image", "http"].includes(chosen))
     problem("istio", `goes with delivery image or http (a WasmPlugin), not with ${chosen}`);

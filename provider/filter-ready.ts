@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../lib/errors.ts";
 import { KubeApi } from "./kube/api.ts";
-import { complaintsOf, hasProxy, isServing, type ProxyPod, podsOf, runningFilters } from "./kube/istio.ts";
+import { proxyFilters } from "./kube/filter-dump.ts";
+import { adminPort, complaintsOf, hasProxy } from "./kube/istio.ts";
+import { isReady, type Pod, podsOf } from "./kube/pods.ts";
 import type { ResourceType } from "./resource.ts";
 import type { FilterReadyInputs, FilterReadyOutputs } from "./types.ts";
 
@@ -30,9 +32,10 @@ export const filterReadyType: ResourceType<FilterReadyInputs, FilterReadyOutputs
   hasDrifted: async (_olds, news) => !(await isInForce(news).catch(() => false)),
 };
 
-async function isInForce(inputs: FilterReadyInputs): Promise<boolean> {
+/** Whether every proxy that takes traffic runs the filter's very code. */
+export async function isInForce(inputs: FilterReadyInputs): Promise<boolean> {
   const api = await KubeApi.open(inputs.kubeconfig);
-  const pods = (await podsOf(api, inputs.namespace, inputs.selector)).filter(hasProxy).filter(isServing);
+  const pods = (await podsOf(api, inputs.namespace, inputs.selector)).filter(hasProxy).filter(isReady);
   return (await without(api, pods, inputs)).length === 0;
 }
 
@@ -46,7 +49,7 @@ export async function waitForProxies(inputs: FilterReadyInputs, signal?: AbortSi
     const pods = await podsOf(api, inputs.namespace, inputs.selector);
     if (pods.length === 0) return { proxies: [], warnings: [await nobody(api, inputs)] };
     const proxies = pods.filter(hasProxy);
-    const serving = proxies.filter(isServing);
+    const serving = proxies.filter(isReady);
     const missing = await without(api, serving, inputs);
     if (serving.length > 0 && missing.length === 0) return inForce(serving, pods, inputs);
 
@@ -68,25 +71,26 @@ export async function waitForProxies(inputs: FilterReadyInputs, signal?: AbortSi
 }
 
 interface Without {
-  pod: ProxyPod;
+  pod: Pod;
   /** What it has instead. */
   state: string;
 }
 
 /** The proxies that do not run the filter's very code. */
-async function without(api: KubeApi, pods: ProxyPod[], { envoyName, digest }: FilterReadyInputs): Promise<Without[]> {
+async function without(api: KubeApi, pods: Pod[], { envoyName, digest }: FilterReadyInputs): Promise<Without[]> {
   const states = await Promise.all(
     pods.map(async (pod): Promise<Without> => {
-      const running = (await runningFilters(api, pod)).get(envoyName);
-      if (!running) return { pod, state: "does not have it" };
-      if (running.digest === undefined) return { pod, state: "unfetched" };
-      return { pod, state: running.digest === digest ? "" : `has sha256:${running.digest}` };
+      const running = await proxyFilters(api, { pod, adminPort });
+      const found = running.find(({ httpFilter }) => httpFilter === envoyName);
+      if (!found) return { pod, state: "does not have it" };
+      if (found.unfetched) return { pod, state: "unfetched" };
+      return { pod, state: found.digest === digest ? "" : `has sha256:${found.digest}` };
     }),
   );
   return states.filter(({ state }) => state !== "");
 }
 
-function inForce(serving: ProxyPod[], pods: ProxyPod[], inputs: FilterReadyInputs): FilterReadyOutputs {
+function inForce(serving: Pod[], pods: Pod[], inputs: FilterReadyInputs): FilterReadyOutputs {
   const bare = pods.filter((pod) => !hasProxy(pod));
   return {
     proxies: serving.map(({ metadata }) => metadata.name),
@@ -120,7 +124,7 @@ function pick(labels: Record<string, string>, keys: string[]): Record<string, st
   return Object.fromEntries(Object.entries(labels).filter(([name]) => keys.includes(name)));
 }
 
-function withoutSidecar({ filter, namespace }: FilterReadyInputs, pods: ProxyPod[]): string {
+function withoutSidecar({ filter, namespace }: FilterReadyInputs, pods: Pod[]): string {
   const names = pods.map(({ metadata }) => metadata.name).join(", ");
   return `filter "${filter}": ${names} in namespace ${namespace} have no sidecar, and so no filter: pods get one when they are made in a namespace with the label istio-injection=enabled (kubectl -n ${namespace} rollout restart deployment)`;
 }

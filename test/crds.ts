@@ -19,12 +19,17 @@ interface Definition {
   spec: { names: { kind: string }; versions: { name: string; schema: { openAPIV3Schema: Schema } }[] };
 }
 
+/** By group and kind. */
 const files: Record<string, string> = {
-  EnvoyExtensionPolicy: "envoyextensionpolicies.gateway.envoyproxy.io",
-  EnvoyProxy: "envoyproxies.gateway.envoyproxy.io",
-  GatewayClass: "gatewayclasses.gateway.networking.k8s.io",
-  Gateway: "gateways.gateway.networking.k8s.io",
-  HTTPRoute: "httproutes.gateway.networking.k8s.io",
+  "gateway.envoyproxy.io/EnvoyExtensionPolicy": "envoyextensionpolicies.gateway.envoyproxy.io",
+  "gateway.envoyproxy.io/EnvoyProxy": "envoyproxies.gateway.envoyproxy.io",
+  "gateway.networking.k8s.io/GatewayClass": "gatewayclasses.gateway.networking.k8s.io",
+  "gateway.networking.k8s.io/Gateway": "gateways.gateway.networking.k8s.io",
+  "gateway.networking.k8s.io/HTTPRoute": "httproutes.gateway.networking.k8s.io",
+  "extensions.istio.io/WasmPlugin": "wasmplugins.extensions.istio.io",
+  "networking.istio.io/EnvoyFilter": "envoyfilters.networking.istio.io",
+  "networking.istio.io/Gateway": "gateways.networking.istio.io",
+  "networking.istio.io/VirtualService": "virtualservices.networking.istio.io",
 };
 
 const validators = new Map<string, z.ZodType>();
@@ -36,23 +41,28 @@ export function crdProblems(manifest: { apiVersion: string; kind: string }): str
 }
 
 function validator({ apiVersion, kind }: { apiVersion: string; kind: string }): z.ZodType {
-  const known = validators.get(kind);
+  const id = `${apiVersion.split("/")[0]}/${kind}`;
+  const known = validators.get(id);
   if (known) return known;
-  const file = files[kind];
-  if (!file) throw new Error(`there is no schema of ${kind} in test/fixtures/crds`);
+  const file = files[id];
+  if (!file) throw new Error(`there is no schema of ${id} in test/fixtures/crds`);
   const text = gunzipSync(readFileSync(join(root, "test", "fixtures", "crds", `${file}.yaml.gz`))).toString("utf8");
   const { spec } = parse(text) as Definition;
   const version = spec.versions.find(({ name }) => name === apiVersion.split("/")[1]);
   if (!version) throw new Error(`${kind} has no version ${apiVersion}`);
   const { properties = {} } = version.schema.openAPIV3Schema;
+  const string = { type: "string" };
   const metadata = {
     type: "object",
     required: ["name"],
-    properties: { name: { type: "string" }, namespace: { type: "string" } },
+    properties: { name: string, namespace: string },
   };
-  const schema = strict({ ...version.schema.openAPIV3Schema, properties: { ...properties, metadata } });
+  const schema = strict({
+    ...version.schema.openAPIV3Schema,
+    properties: { apiVersion: string, kind: string, ...properties, metadata },
+  });
   const made = z.fromJSONSchema(schema as never, { defaultTarget: "openapi-3.0" });
-  validators.set(kind, made);
+  validators.set(id, made);
   return made;
 }
 
@@ -62,7 +72,10 @@ function strict(schema: Schema): Schema {
   if (open) return {};
   if (either) return { anyOf: [{ type: "integer" }, { type: "string" }] } as Schema;
   const { properties, items, additionalProperties } = rest;
-  const plain = Object.fromEntries(Object.entries(rest).filter(([key]) => !key.startsWith("x-") && key !== "default"));
+  // Zod has no `not`, by which Istio's say that of two fields only one may be there.
+  const left = ([key, value]: [string, unknown]) =>
+    key.startsWith("x-") || key === "default" || (/Of$/.test(key) && JSON.stringify(value).includes('"not"'));
+  const plain = Object.fromEntries(Object.entries(rest).filter((entry) => !left(entry)));
   return {
     ...plain,
     ...(properties && {

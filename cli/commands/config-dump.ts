@@ -58,9 +58,9 @@ async function ofCluster({ api, mesh }: StackCluster, filters: FilterOutput[]): 
   const dumps = await Promise.all(
     proxies.map(async (proxy) => {
       const { workload, pod } = proxy;
-      return (await proxyFilters(api, proxy)).map(({ name, httpFilter, scriptDigest, typedConfig }) => ({
+      return (await proxyFilters(api, proxy)).map(({ name, httpFilter, digest: own, typedConfig }) => ({
         // A script has no name in the proxy: it is known by its text.
-        name: name ?? filters.find(({ digest }) => digest === scriptDigest)?.name ?? httpFilter,
+        name: name ?? filters.find(({ digest }) => digest === own)?.name ?? httpFilter,
         proxy: { workload, pod: pod.metadata.name },
         note: httpFilter,
         typedConfig,

@@ -39,7 +39,7 @@ const ecds = { configs: [{ ecds_filter: { name: "by-ecds", typed_config: wasm } 
 test("the proxy's Wasm and Lua filters, inline and by ECDS, and nothing else of its configuration", () => {
   expect(readFilters(listeners, ecds)).toEqual([
     { name: "custom-header", httpFilter: "wasm/0", typedConfig: wasm },
-    { httpFilter: "lua/0", scriptDigest: createHash("sha256").update("script").digest("hex"), typedConfig: lua },
+    { httpFilter: "lua/0", digest: createHash("sha256").update("script").digest("hex"), typedConfig: lua },
     { name: "custom-header", httpFilter: "by-ecds", typedConfig: wasm },
   ]);
 });

@@ -9,8 +9,10 @@ export interface ProxyFilter {
   name?: string;
   /** As Envoy has it: `envoy.filters.http.wasm/envoyextensionpolicy/default/route-one/wasm/0`. */
   httpFilter: string;
-  /** sha256 of a script, hex. */
-  scriptDigest?: string;
+  /** sha256 (hex) that the proxy knows the code by: of the module, of its image's manifest (Istio), of a script. */
+  digest?: string;
+  /** Another filter stands in for a module that could not be fetched: Istio's agent has put it there. */
+  unfetched?: true;
   /** The filter's `typed_config`, as Envoy holds it. */
   typedConfig: unknown;
 }
@@ -19,10 +21,20 @@ export async function proxyFilters(
   api: KubeApi,
   { pod, adminPort }: Pick<MeshProxy, "pod" | "adminPort">,
 ): Promise<ProxyFilter[]> {
+  const ask = (resource: string) => api.getFromPod(pod.metadata, adminPort, `/config_dump?resource=${resource}`);
   const dump = async (resource: string) =>
-    JSON.parse(await api.getFromPod(pod.metadata, adminPort, `/config_dump?resource=${resource}`));
+    JSON.parse(await share(`${api.server} ${pod.metadata.uid} ${resource}`, () => ask(resource)));
   const [listeners, ecds] = await Promise.all([dump("dynamic_listeners"), dump("ecds_filters")]);
   return readFilters(listeners, ecds);
+}
+
+/** Several resources of one `up` ask a proxy the same at the same time: they share the answer. */
+const asking = new Map<string, Promise<string>>();
+
+function share(key: string, ask: () => Promise<string>): Promise<string> {
+  const asked = asking.get(key) ?? ask().finally(() => asking.delete(key));
+  asking.set(key, asked);
+  return asked;
 }
 
 /** Envoy's `/config_dump?resource=ecds_filters`, as far as it is read here. */
@@ -32,29 +44,46 @@ interface EcdsDump {
 interface TypedConfig {
   "@type"?: string;
   /** Wasm */
-  config?: { name?: string };
+  config?: { name?: string; vm_config?: { code?: { local?: { filename?: string }; remote?: { sha256?: string } } } };
   /** Lua */
   default_source_code?: { inline_string?: string };
+  /** RBAC */
+  rules_stat_prefix?: string;
 }
 
 /** Each filter once, however many listeners have it. */
 export function readFilters(listeners: ListenerDump, { configs = [] }: EcdsDump): ProxyFilter[] {
-  const inline = httpFiltersOf(listeners).map(({ name, typed_config }) => ({ name, config: typed_config }));
+  const inline = httpFiltersOf(listeners).map(({ name, typed_config }): { name: string; config?: TypedConfig } => ({
+    name,
+    config: typed_config,
+  }));
   const discovered = configs.map(({ ecds_filter }) => ({ name: ecds_filter?.name, config: ecds_filter?.typed_config }));
   const filters = new Map<string, ProxyFilter>();
   for (const { name, config } of [...inline, ...discovered]) {
-    if (name === undefined || !/\.(Wasm|Lua)$/.test(config?.["@type"] ?? "")) continue;
+    const unfetched = config?.rules_stat_prefix?.startsWith("wasm-default-");
+    if (name === undefined || !(unfetched || /\.(Wasm|Lua)$/.test(config?.["@type"] ?? ""))) continue;
+    const declared = declaredName(config?.config?.name ?? (unfetched ? name : undefined));
+    const digest = digestOf(config);
     filters.set(`${name} ${JSON.stringify(config)}`, {
-      ...(config?.config?.name !== undefined && { name: config.config.name }),
+      ...(declared !== undefined && { name: declared }),
       httpFilter: name,
-      ...scriptOf(config),
+      ...(digest !== undefined && { digest }),
+      ...(unfetched && { unfetched }),
       typedConfig: config,
     });
   }
   return [...filters.values()];
 }
 
-function scriptOf(config: TypedConfig | undefined): Pick<ProxyFilter, "scriptDigest"> {
+/** Istio calls the filter of a WasmPlugin `default.custom-header~istio-translated-wasmplugin`. */
+function declaredName(name: string | undefined): string | undefined {
+  return /([^./]+)~istio-translated-wasmplugin$/.exec(name ?? "")?.[1] ?? name;
+}
+
+/** Modules that lie in files are named by their digest, by Istio's agent as by us. */
+function digestOf(config: TypedConfig | undefined): string | undefined {
   const script = config?.default_source_code?.inline_string;
-  return script === undefined ? {} : { scriptDigest: createHash("sha256").update(script).digest("hex") };
+  if (script !== undefined) return createHash("sha256").update(script).digest("hex");
+  const { local, remote } = config?.config?.vm_config?.code ?? {};
+  return remote?.sha256 ?? /\/([0-9a-f]{64})\.wasm$/.exec(local?.filename ?? "")?.[1];
 }

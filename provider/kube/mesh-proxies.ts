@@ -2,8 +2,10 @@
 import { UserError } from "../../lib/errors.ts";
 import { KubeApi } from "./api.ts";
 import { controllerPods } from "./controller.ts";
-import type { Pod } from "./pods.ts";
-import { gatewayPods, proxyComplaints } from "./proxy.ts";
+
+import * as istio from "./istio.ts";
+import { type Pod, podsOf } from "./pods.ts";
+import { complaints, gatewayPods, proxyComplaints } from "./proxy.ts";
 
 /** One Envoy of the mesh. */
 export interface MeshProxy {
@@ -21,6 +23,8 @@ export interface ClusterMesh {
   proxies(api: KubeApi): Promise<MeshProxy[]>;
   /** The proxies' container in the gateway's pods. */
   gatewayContainer: string;
+  /** What of a proxy's log is about Wasm, Lua and refused configuration: each line once. */
+  complaints(log: string): string[];
   controlPlane: { name: string; container: string; pods(api: KubeApi): Promise<Pod[]> };
 }
 
@@ -30,7 +34,26 @@ const meshes: Record<string, ClusterMesh> = {
     proxies: async (api) =>
       (await gatewayPods(api)).map((pod) => ({ workload: "gateway", pod, container: "envoy", adminPort: 19000 })),
     gatewayContainer: "envoy",
+    complaints,
     controlPlane: { name: "envoy-gateway", container: "envoy-gateway", pods: controllerPods },
+  },
+  istio: {
+    proxies: async (api) => {
+      const inGateway = await podsOf(api, istio.gateway.namespace, istio.gateway.labels);
+      const sidecars = (await podsOf(api, "default", {})).filter(istio.hasProxy);
+      const proxy = (workload: string, pod: Pod) => {
+        return { workload, pod, container: istio.proxyContainer, adminPort: istio.adminPort };
+      };
+      const named = sidecars.map((pod) => proxy(pod.metadata.labels?.app ?? pod.metadata.name, pod));
+      return [...inGateway.map((pod) => proxy("gateway", pod)), ...named];
+    },
+    gatewayContainer: istio.proxyContainer,
+    complaints: istio.complaintLines,
+    controlPlane: {
+      name: "istiod",
+      container: "discovery",
+      pods: (api) => podsOf(api, istio.rootNamespace, { app: "istiod" }),
+    },
   },
 };
 
@@ -47,9 +70,9 @@ export async function meshComplaints(
   mesh: string,
   time: string,
 ): Promise<{ before: string[]; since: string[] }> {
-  const { proxies } = clusterMesh(mesh);
+  const { proxies, complaints } = clusterMesh(mesh);
   const api = await KubeApi.open(kubeconfig);
-  const all = await Promise.all((await proxies(api)).map((proxy) => proxyComplaints(api, proxy, time)));
+  const all = await Promise.all((await proxies(api)).map((proxy) => proxyComplaints(api, proxy, time, complaints)));
   return {
     before: [...new Set(all.flatMap(({ before }) => before))],
     since: [...new Set(all.flatMap(({ since }) => since))],

@@ -2,7 +2,8 @@
 import type { KubeApi, KubeObject } from "./api.ts";
 
 export interface Pod extends KubeObject {
-  metadata: KubeObject["metadata"] & { namespace: string };
+  metadata: KubeObject["metadata"] & { namespace: string; labels?: Record<string, string> };
+  spec?: { containers?: { name: string }[]; initContainers?: { name: string }[] };
   status?: { phase?: string; conditions?: { type: string; status: string }[] };
 }
 

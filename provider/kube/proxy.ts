@@ -116,13 +116,14 @@ export async function proxyComplaints(
   api: KubeApi,
   { pod, container = "envoy" }: { pod: Pod; container?: string },
   time?: string,
+  parse: (log: string) => string[] = complaints,
 ): Promise<{ before: string[]; since: string[] }> {
   const [all, since] = await Promise.all([
     api.log(pod.metadata, { container, tail: 5000 }),
     api.log(pod.metadata, { container, since: time, tail: 5000 }),
   ]);
   const before = all.endsWith(since) ? all.slice(0, all.length - since.length) : all;
-  return { before: complaints(before), since: complaints(since) };
+  return { before: parse(before), since: parse(since) };
 }
 
 /** Warnings that come with every module, and say nothing of it. */

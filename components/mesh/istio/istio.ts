@@ -211,7 +211,16 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const { url: address, headers } = requestFor(target, url, config.routes);
       const proof = new Proof(
         name,
-        { filter: name, url: address, headers, expect: filter.expect, digest: filter.digest, process: version },
+        {
+          filter: name,
+          url: address,
+          headers,
+          expect: filter.expect,
+          digest: filter.digest,
+          process: version,
+          kubeconfig,
+          mesh: config.mesh,
+        },
         { parent, dependsOn: [ready, ...routing] },
       );
       return pulumi.output({

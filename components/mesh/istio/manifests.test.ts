@@ -1,0 +1,217 @@
+import { describe, expect, test } from "vitest";
+import { crdProblems } from "../../../test/crds.ts";
+import type { Route } from "../../config.ts";
+import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
+import { placementOf } from "./placement.ts";
+import { gateway, virtualServices } from "./routing.ts";
+import { gatewayValues, istiodValues } from "./values.ts";
+import { envoyFilterName, type WasmPluginArgs, wasmPlugin } from "./wasm-plugin.ts";
+
+const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
+const image = { type: "image", reference: `registry.localhost:5000/meshup/f@sha256:${digest}`, digest } as const;
+const plugin = (more: Partial<WasmPluginArgs> = {}) =>
+  wasmPlugin({
+    name: "add",
+    placement: placementOf({ workload: "httpbin" }),
+    code: image,
+    rootId: "add_header_root",
+    configuration: '{"x-a":"b"}',
+    failure: "close",
+    ...more,
+  });
+
+describe("where a filter works", () => {
+  test("a workload's in its sidecars, the gateway's in the gateway, a route's there on that route alone", () => {
+    expect(placementOf({ workload: "echo" })).toEqual({
+      namespace: "default",
+      selector: { app: "echo" },
+      proxies: "sidecars",
+    });
+    const gateway = { namespace: "istio-ingress", selector: { istio: "ingressgateway" }, proxies: "gateway" };
+    expect(placementOf({ gateway: true })).toEqual(gateway);
+    expect(placementOf({ route: "one" })).toEqual({ ...gateway, routes: ["one"] });
+    expect(placementOf({ selector: { app: "mine" } }).selector).toEqual({ app: "mine" });
+  });
+});
+
+describe("a WasmPlugin", () => {
+  test("names the image by digest, the root id and the configuration, for what the workload is asked", () => {
+    expect(plugin().spec).toEqual({
+      selector: { matchLabels: { app: "httpbin" } },
+      url: `oci://registry.localhost:5000/meshup/f@sha256:${digest}`,
+      imagePullPolicy: "IfNotPresent",
+      pluginName: "add_header_root",
+      pluginConfig: { "x-a": "b" },
+      failStrategy: "FAIL_CLOSE",
+      match: [{ mode: "SERVER" }],
+      vmConfig: { env: [{ name: "MESHUP_FILTER", value: "add" }] },
+    });
+  });
+
+  test("by HTTP, with the module's own sha256", () => {
+    const { spec } = plugin({ code: { type: "http", url: "http://modules.default/a.wasm", sha256: digest } });
+    expect(spec).toMatchObject({ url: "http://modules.default/a.wasm", sha256: digest });
+    expect(spec).not.toHaveProperty("imagePullPolicy");
+  });
+
+  test.each([
+    ["open", "FAIL_OPEN"],
+    ["close", "FAIL_CLOSE"],
+    ["reload", "FAIL_RELOAD"],
+  ] as const)("failure: %s", (failure, failStrategy) => {
+    expect(plugin({ failure }).spec).toMatchObject({ failStrategy });
+  });
+
+  test("takes phase, priority and match as they are declared, and a pull secret", () => {
+    const istio = { phase: "AUTHZ", priority: 7, match: [{ mode: "CLIENT", ports: [80, 443] }] } as const;
+    const secret = { ...image, pullSecret: "meshup-registry" };
+    const made = plugin({ istio: { ...istio, match: [{ mode: "CLIENT", ports: [80, 443] }] }, code: secret });
+    expect(made.spec).toMatchObject({
+      phase: "AUTHZ",
+      priority: 7,
+      match: [{ mode: "CLIENT", ports: [{ number: 80 }, { number: 443 }] }],
+      imagePullSecret: "meshup-registry",
+    });
+    expect(crdProblems(made)).toEqual([]);
+  });
+
+  test("in the gateway it has no match: a gateway is a client", () => {
+    const made = plugin({ placement: placementOf({ gateway: true }) });
+    expect(made.metadata.namespace).toBe("istio-ingress");
+    expect(made.spec).not.toHaveProperty("match");
+    expect(crdProblems(made)).toEqual([]);
+  });
+
+  test.each(["text", "[1]", '"a"', "3"])("refuses a configuration that is no JSON object: %s", (configuration) => {
+    expect(() => plugin({ configuration })).toThrow(/filter "add": a WasmPlugin's configuration is a JSON object/);
+  });
+
+  test("without root id and configuration it has neither", () => {
+    const { spec } = plugin({ rootId: "", configuration: undefined });
+    expect(Object.keys(spec)).not.toContain("pluginName");
+    expect(Object.keys(spec)).not.toContain("pluginConfig");
+  });
+});
+
+describe("EnvoyFilters", () => {
+  const module = {
+    name: "add",
+    rootId: "r",
+    digest,
+    file: `/var/local/wasm/add/${digest}.wasm`,
+    failure: "open",
+  } as const;
+  const label = { name: "module.meshup.dev/add", value: "d905" };
+
+  test("a module in files reaches only the pods that have that very module", () => {
+    const made = moduleFilter({ ...module, placement: placementOf({ workload: "echo" }) }, label);
+    expect(made.metadata.name).toBe("add-d905f08db4");
+    expect(made.spec).toMatchObject({
+      workloadSelector: { labels: { app: "echo", "module.meshup.dev/add": "d905" } },
+      configPatches: [{ applyTo: "HTTP_FILTER", match: { context: "SIDECAR_INBOUND" } }],
+    });
+    expect(JSON.stringify(made)).toContain(`"filename":"/var/local/wasm/add/${digest}.wasm"`);
+    expect(crdProblems(made)).toEqual([]);
+  });
+
+  test("a route's is off, and on for that route", () => {
+    const made = moduleFilter({ ...module, placement: placementOf({ route: "one" }) }, label);
+    const [insert, route] = made.spec.configPatches as { patch: { value: { disabled?: boolean } } }[];
+    expect(insert?.patch.value.disabled).toBe(true);
+    expect(route).toMatchObject({
+      applyTo: "HTTP_ROUTE",
+      match: { context: "GATEWAY", routeConfiguration: { vhost: { route: { name: "one" } } } },
+      patch: { value: { typed_per_filter_config: { add: {} } } },
+    });
+    expect(crdProblems(made)).toEqual([]);
+  });
+
+  test("a script goes inline", () => {
+    const made = luaFilter({ name: "hello", placement: placementOf({ gateway: true }), script: "function f() end" });
+    expect(JSON.stringify(made)).toContain('"inline_string":"function f() end"');
+    expect(crdProblems(made)).toEqual([]);
+  });
+
+  test("a WasmPlugin's filter is replaced by itself, switched off", () => {
+    const envoyName = envoyFilterName({ name: "add", namespace: "istio-ingress" });
+    const made = scopeFilter({ name: "add", envoyName, placement: placementOf({ route: "one" }) });
+    const [replace] = made.spec.configPatches as { match: unknown; patch: { value: unknown } }[];
+    expect(replace?.patch).toMatchObject({ operation: "REPLACE", value: { name: envoyName, disabled: true } });
+    expect(JSON.stringify(replace?.match)).toContain(`"subFilter":{"name":"${envoyName}"}`);
+    expect(crdProblems(made)).toEqual([]);
+  });
+
+  test("every workload is a cluster for calls, in all proxies", () => {
+    const made = callouts();
+    expect(made.metadata.namespace).toBe("istio-system");
+    expect(made.spec).not.toHaveProperty("workloadSelector");
+    expect(JSON.stringify(made)).toContain("bursting-metrics.default.svc.cluster.local");
+    expect(crdProblems(made)).toEqual([]);
+  });
+});
+
+describe("routing", () => {
+  const routes: Route[] = [
+    { name: "one", path: "/one", workload: "httpbin", rewrite: true },
+    { name: "deep", path: "/one/deep", workload: "echo", rewrite: true },
+    { name: "www", path: "/get", host: "www.example.com", workload: "httpbin", rewrite: false },
+  ];
+
+  test("the longer path first; a path is itself and what is below it", () => {
+    const [any] = virtualServices(routes);
+    const http = any?.spec.http as { name: string; match: unknown; rewrite?: unknown }[];
+    expect(http.map(({ name }) => name)).toEqual(["deep", "one"]);
+    expect(http[1]?.match).toEqual([{ uri: { exact: "/one" } }, { uri: { prefix: "/one/" } }]);
+    expect(http[1]?.rewrite).toEqual({ uri: "/" });
+  });
+
+  test("a host of its own has its own routes only", () => {
+    const [, www] = virtualServices(routes);
+    expect(www?.spec).toMatchObject({ hosts: ["www.example.com"], http: [{ name: "www" }] });
+    expect(JSON.stringify(www)).not.toContain("rewrite");
+  });
+
+  test("as Istio's schemas have them", () => {
+    expect([gateway(), ...virtualServices(routes)].flatMap(crdProblems)).toEqual([]);
+  });
+});
+
+describe("values", () => {
+  const config = { logLevels: { wasm: "info" }, concurrency: 2, upstreamEnvoy: false } as const;
+
+  test("log levels are Istio's own and the configured ones", () => {
+    const { global } = istiodValues({ config: { ...config, logLevels: { wasm: "debug" } } });
+    expect(global.proxy.componentLogLevel).toBe("misc:error,wasm:debug");
+  });
+
+  test("an upstream Envoy is off by default, and takes four settings", () => {
+    expect(istiodValues({ config })).not.toHaveProperty("telemetry");
+    expect(istiodValues({ config: { ...config, upstreamEnvoy: true } })).toMatchObject({
+      env: { PILOT_ENABLE_METADATA_EXCHANGE: "false" },
+      telemetry: { enabled: false },
+    });
+  });
+
+  test("images of a mirror, for sidecars and what prepares them", () => {
+    const { image, global } = istiodValues({ config, pilotImage: "mirror/pilot:1", proxyImage: "mirror/proxy:1" });
+    expect([image, global.proxy, global.proxy_init]).toMatchObject([
+      "mirror/pilot:1",
+      { image: "mirror/proxy:1" },
+      { image: "mirror/proxy:1" },
+    ]);
+  });
+
+  test("the gateway's node port, and its modules with the label of their pods", () => {
+    const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
+    expect(gatewayValues({ exposure, volumes: [{ filter: "add", configMap: "wasm-add-d9", digest }] })).toMatchObject({
+      service: { type: "NodePort", ports: [{ nodePort: 30000 }] },
+      labels: { "module.meshup.dev/add": digest.slice(0, 16) },
+      volumes: [{ name: "wasm-add", configMap: { name: "wasm-add-d9" } }],
+      volumeMounts: [{ name: "wasm-add", mountPath: "/var/local/wasm/add" }],
+    });
+  });
+
+  test("a cluster whose gateway has no fixed address is refused", () => {
+    expect(() => gatewayValues({ exposure: { type: "loadBalancer" } })).toThrow(/meshup:cluster: kind/);
+  });
+});
