@@ -33,8 +33,8 @@ export async function servedModules(
   }
   const { kubeconfig } = outputs;
   if (typeof kubeconfig !== "string") return undefined;
-  const ready = deployment?.resources?.filter(({ type }) => type === "meshup:kubernetes:FilterReady") ?? [];
-  if (ready.length > 0) return Promise.all(ready.map((r) => servedByIstio(r.inputs as FilterReadyInputs, filters)));
+  const ready = filterReadyInputs(deployment);
+  if (ready.length > 0) return Promise.all(ready.map((inputs) => servedByIstio(inputs, filters)));
   return Promise.all(
     filters.map(async ({ name, digest }) => {
       const served = await servedDigest(kubeconfig, { name, digest });
@@ -43,7 +43,12 @@ export async function servedModules(
   );
 }
 
-/** What the state knows of a filter is what its proxies are asked for. */
+/** What the state of a stack with Istio knows of each filter: what its proxies are asked for. */
+export function filterReadyInputs(deployment: Deployment | undefined): FilterReadyInputs[] {
+  const ready = deployment?.resources?.filter(({ type }) => type === "meshup:kubernetes:FilterReady") ?? [];
+  return ready.map(({ inputs }) => inputs as unknown as FilterReadyInputs);
+}
+
 async function servedByIstio(inputs: FilterReadyInputs, filters: FilterOutput[]): Promise<ServedModule> {
   const { isInForce } = await import("../provider/filter-ready.ts");
   const digest = filters.find(({ name }) => name === inputs.filter)?.digest ?? inputs.digest;

@@ -1,10 +1,10 @@
 import { messageOf, UserError } from "../../lib/errors.ts";
-import type { DiagnosedFilter, Step } from "../../provider/kube/diagnose.ts";
+import type { DiagnosedFilter, Step } from "../../provider/kube/diagnose/steps.ts";
 import { prove } from "../../provider/proof.ts";
 import { processesOf } from "../processes.ts";
 import { type FilterOutput, filterOutputs } from "../proof.ts";
 import type { Run } from "../run.ts";
-import { servedModules } from "../served.ts";
+import { filterReadyInputs, servedModules } from "../served.ts";
 import { type Deployment, outputsOf, readDeployment } from "../stack.ts";
 
 /** `npm run doctor [-- STACK]`: step by step from this machine to a header on a response, which one is broken. */
@@ -38,7 +38,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
 
 /** What the stack's state names is what is looked at. */
 async function examineCluster(kubeconfig: string, deployment: Deployment, filters: FilterOutput[]): Promise<Step[]> {
-  const { diagnose } = await import("../../provider/kube/diagnose.ts");
+  const { diagnose } = await import("../../provider/kube/diagnose/diagnose.ts");
   const inputsOf = (type: string) => deployment.resources?.find((r) => r.type === type)?.inputs;
   const stdin = inputsOf("command:local:Command")?.stdin;
   const kind = typeof stdin === "string" ? (JSON.parse(stdin) as { name: string }).name : undefined;
@@ -49,13 +49,15 @@ async function examineCluster(kubeconfig: string, deployment: Deployment, filter
     kubeconfig,
     kind,
     registry: container && { url: `http://127.0.0.1:${container.ports[0]?.external}`, container: container.name },
-    filters: filters.map(diagnosed),
+    mesh: String(outputsOf(deployment).mesh),
+    filters: filters.map((filter) => diagnosed(filter, deployment)),
   });
 }
 
-function diagnosed({ image, ...filter }: FilterOutput): DiagnosedFilter {
+function diagnosed({ image, ...filter }: FilterOutput, deployment: Deployment): DiagnosedFilter {
   const [, repository, digest] = /^[^/]+\/(.+)@(sha256:[0-9a-f]+)$/.exec(image ?? "") ?? [];
-  return { ...filter, ...(repository && digest && { image: { repository, digest } }) };
+  const ready = filterReadyInputs(deployment).find((inputs) => inputs.filter === filter.name);
+  return { ...filter, ...(repository && digest && { image: { repository, digest } }), ...(ready && { ready }) };
 }
 
 /** The same for processes of this machine: does each run, has Envoy each module, does a request show it. */

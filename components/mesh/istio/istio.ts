@@ -218,8 +218,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
           expect: filter.expect,
           digest: filter.digest,
           process: version,
-          kubeconfig,
-          mesh: config.mesh,
+          cluster: { kubeconfig, mesh: config.mesh },
         },
         { parent, dependsOn: [ready, ...routing] },
       );

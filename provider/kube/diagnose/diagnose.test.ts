@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { Answer, type Answers, fakeCluster } from "../testing/kubernetes.ts";
-import { scratch, script } from "../testing/scratch.ts";
-import { type DiagnosedFilter, diagnose, type Step } from "./diagnose.ts";
-import { servedDigest } from "./proxy.ts";
+import { Answer, type Answers, fakeCluster } from "../../testing/kubernetes.ts";
+import { scratch, script } from "../../testing/scratch.ts";
+import { servedDigest } from "../proxy.ts";
+import { diagnose } from "./diagnose.ts";
+import type { DiagnosedFilter, Step } from "./steps.ts";
 
 const digest = "a".repeat(64);
 const ready = [{ type: "Ready", status: "True" }];
@@ -98,7 +99,13 @@ async function examine({ answers, dump = () => listeners(), header = "yes", dock
     expect: { "x-custom": "yes" },
     image: { repository: "meshup/filter", digest: `sha256:${"9".repeat(64)}` },
   };
-  const args = { kubeconfig, kind: "c", registry: { url: registry, container: "c-registry" }, filters: [filter] };
+  const args = {
+    kubeconfig,
+    kind: "c",
+    registry: { url: registry, container: "c-registry" },
+    mesh: "envoy-gateway",
+    filters: [filter],
+  };
   steps = await diagnose(args);
   return { kubeconfig };
 }

@@ -1,0 +1,88 @@
+/** Istio's steps. */
+import { isInForce } from "../../filter-ready.ts";
+import type { KubeApi, KubeObject } from "../api.ts";
+import { adminPort, complaintsOf, gateway, hasProxy, rootNamespace } from "../istio.ts";
+import { isReady, type Pod, podsOf } from "../pods.ts";
+import { readDump } from "../proxy.ts";
+import { Broken, type DiagnosedFilter, type MeshSteps, request, up } from "./steps.ts";
+
+/** Where the workloads are. */
+const namespace = "default";
+
+export const istioSteps: MeshSteps = async (check, api, filters) => {
+  await check("istiod", ["nodes"], () => allReady(api, rootNamespace, { app: "istiod" }));
+  await check("injection", ["nodes"], () => injection(api));
+  await check("gateway", ["istiod"], () => allReady(api, gateway.namespace, gateway.labels));
+  await check("proxies", ["gateway"], () => proxies(api));
+  for (const filter of filters) {
+    await check(`module of ${filter.name}`, ["istiod"], () => moduleInForce(api, filter));
+    await check(`request for ${filter.name}`, ["gateway"], () => request(filter, () => linesOf(api, filter)));
+  }
+};
+
+async function allReady(api: KubeApi, namespace: string, labels: Record<string, string>): Promise<string> {
+  const pods = await podsOf(api, namespace, labels);
+  const waiting = pods.filter((pod) => !isReady(pod));
+  const selector = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  if (pods.length === 0) throw new Broken(`no pod in namespace ${namespace} has ${selector}`, up);
+  if (waiting.length > 0) {
+    const names = waiting.map(({ metadata }) => metadata.name);
+    throw new Broken(`not ready: ${names.join(", ")}`, `kubectl -n ${namespace} describe pods -l ${selector}`);
+  }
+  return `${pods.length} ready`;
+}
+
+/** A pod gets its sidecar when it is made, and never after. */
+async function injection(api: KubeApi): Promise<string> {
+  type Namespace = KubeObject & { metadata: { labels?: Record<string, string> } };
+  const there = await api.get<Namespace>(`/api/v1/namespaces/${namespace}`);
+  if (there?.metadata.labels?.["istio-injection"] !== "enabled")
+    throw new Broken(
+      `namespace ${namespace} has no label istio-injection=enabled, so that new pods get no sidecar`,
+      `kubectl label namespace ${namespace} istio-injection=enabled, then kubectl -n ${namespace} rollout restart deployment`,
+    );
+  const pods = await podsOf(api, namespace, {});
+  const meant = pods.filter(({ metadata }) => metadata.labels?.["sidecar.istio.io/inject"] !== "false");
+  const bare = meant.filter((pod) => !hasProxy(pod)).map(({ metadata }) => metadata.name);
+  if (bare.length > 0)
+    throw new Broken(`without sidecar: ${bare.join(", ")}`, `kubectl -n ${namespace} rollout restart deployment`);
+  return `${meant.length} pods have a sidecar`;
+}
+
+async function proxies(api: KubeApi): Promise<string> {
+  const all = await proxyPods(api);
+  const rejected = await Promise.all(
+    all.map(async (pod) => {
+      const text = await api.getFromPod(pod.metadata, adminPort, "/config_dump?resource=dynamic_listeners");
+      const { rejected } = readDump(JSON.parse(text));
+      return rejected === undefined ? [] : [`${pod.metadata.name} refuses its newest configuration: ${rejected}`];
+    }),
+  );
+  const said = rejected.flat();
+  if (said.length > 0)
+    throw new Broken(said.join("\n"), "mend or remove the filter that is named; until then no change takes effect");
+  return `${all.length} ready`;
+}
+
+async function proxyPods(api: KubeApi): Promise<Pod[]> {
+  const [inGateway, workloads] = await Promise.all([
+    podsOf(api, gateway.namespace, gateway.labels),
+    podsOf(api, namespace, {}),
+  ]);
+  return [...inGateway, ...workloads.filter(hasProxy)].filter(isReady);
+}
+
+async function moduleInForce(api: KubeApi, filter: DiagnosedFilter): Promise<string> {
+  const { ready, digest } = filter;
+  if (!ready) throw new Broken("the stack's state does not say where it is to run", up);
+  if (!(await isInForce(ready)))
+    throw new Broken(["a proxy does not run it", ...(await linesOf(api, filter))].join("\n"), up);
+  return `sha256:${digest}`;
+}
+
+async function linesOf(api: KubeApi, { ready }: DiagnosedFilter): Promise<string[]> {
+  if (!ready) return [];
+  const pods = (await podsOf(api, ready.namespace, ready.selector)).filter(hasProxy);
+  const lines = await Promise.all(pods.map((pod) => complaintsOf(api, pod)));
+  return [...new Set(lines.flat())].slice(-6);
+}
