@@ -259,7 +259,7 @@ test.each<[string, World, string[], string, RegExp, RegExp]>([
     ["request for custom"],
     "request for custom",
     /x-custom is: no; expected: yes[\s\S]*unreachable/,
-    /proxy's and Envoy Gateway's own/,
+    /proxy's and its control plane's own/,
   ],
 ])("%s", async (_name, world, brokenSteps, name, detail, mend) => {
   await examine(world);
