@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import { UserError } from "../lib/errors.ts";
 import { backendFolder } from "./backend.ts";
+import { lightenSdk } from "./light-sdk.ts";
 import { engineLocks, heldError } from "./locks.ts";
 import { Progress } from "./progress.ts";
 import { engineError, type Stack } from "./stack.ts";
@@ -91,6 +92,7 @@ async function drive(
   kind: Kind,
   without: string[] = [],
 ): Promise<void> {
+  lightenSdk();
   const { LocalWorkspace, Stack: Automation } = await import("@pulumi/pulumi/automation/index.js");
   const child = new EngineProcess(stack, terminal, () => kind !== "destroy" && program.load());
   const workspace = await LocalWorkspace.create({
