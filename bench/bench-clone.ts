@@ -9,10 +9,10 @@ import type { Document } from "yaml";
 import type { Engine } from "../cli/engine.ts";
 import { Interrupted } from "../cli/update.ts";
 import { findContainers } from "../components/cluster/docker.ts";
-import { nodeName } from "../components/cluster/kind-config.ts";
 import { UserError } from "../lib/errors.ts";
 import { type ExecResult, exec } from "../lib/exec.ts";
-import { ScratchClone } from "../test/local/scratch-clone.ts";
+import { containersOf, removeLeftovers } from "../test/e2e/leftovers.ts";
+import { type ClusterSettings, ScratchClone } from "../test/local/scratch-clone.ts";
 
 /** A command that ended well, seen from outside. */
 export interface Timed {
@@ -23,12 +23,6 @@ export interface Timed {
   stdout: string;
   /** What it said while it worked. */
   stderr: string;
-}
-
-interface ClusterSettings {
-  name: string;
-  gatewayPort: number;
-  registryPort: number;
 }
 
 const stack = "dev";
@@ -49,10 +43,11 @@ export class BenchClone {
 
   /** @param signal ends what runs, but not what takes it down */
   static async make(engine: Engine, cluster: ClusterSettings, signal: AbortSignal): Promise<BenchClone> {
-    const left = await findContainers(containersOf(cluster));
+    await removeLeftovers(cluster.name);
+    const left = await findContainers(containersOf(cluster.name));
     if (left.length > 0)
       throw new UserError(
-        `There is ${left.map(({ name }) => name).join(", ")}: another benchmark runs, or one was killed. In that case, ${removalOf(cluster)}.`,
+        `There is ${left.map(({ name }) => name).join(", ")}, which no benchmark has made. If nobody needs it, ${removalOf(cluster)}.`,
       );
     const clone = new BenchClone(await ScratchClone.inKind(stack, cluster), engine, { cluster }, signal);
     await clone.#makeEmptyProject();
@@ -110,7 +105,7 @@ export class BenchClone {
    * there was nothing of these names: what is still there after a while is ours.
    */
   async #removeLate(): Promise<void> {
-    const names = containersOf(this.cluster);
+    const names = containersOf(this.cluster.name);
     const end = performance.now() + 60_000;
     for (;;) {
       const left = await findContainers(names);
@@ -188,11 +183,6 @@ export class BenchClone {
       });
     });
   }
-}
-
-/** The node, and the registry. */
-function containersOf({ name }: ClusterSettings): string[] {
-  return [nodeName(name), `${name}-registry`];
 }
 
 function removalOf({ name }: ClusterSettings): string {

@@ -11,7 +11,12 @@ import type { Pair } from "./statistics.ts";
 import { longestSteps } from "./steps.ts";
 import { time } from "./table.ts";
 
-export const cluster = { name: "meshup-bench", gatewayPort: 30081, registryPort: 5082 };
+export const cluster = {
+  name: "meshup-bench",
+  gatewayPort: 30081,
+  registryPort: 5082,
+  registryHost: "bench.localhost",
+};
 
 /** How often each is measured. */
 interface Plan {

@@ -75,6 +75,18 @@ export const commands: Record<string, Command> = {
     maxPositionals: 0,
     load: () => import("./commands/build.ts"),
   },
+  push: {
+    arguments: "STACK",
+    help: "build the filters' images and push them, and nothing else; makes cluster and registry where there are none",
+    maxPositionals: 1,
+    load: () => import("./commands/push.ts"),
+  },
+  remove: {
+    arguments: "[STACK] FILTER",
+    help: "take one filter out: its declaration, and its policy where the stack is up",
+    maxPositionals: 2,
+    load: () => import("./commands/remove.ts"),
+  },
   init: {
     arguments: "[STACK]",
     help: 'set up for your own `pulumi up`: eval "$(npm -s run init -- STACK)"',

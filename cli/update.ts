@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import { UserError } from "../lib/errors.ts";
 import { backendFolder } from "./backend.ts";
+import { lightenSdk } from "./light-sdk.ts";
 import { engineLocks, heldError } from "./locks.ts";
 import { Progress } from "./progress.ts";
 import { engineError, type Stack } from "./stack.ts";
@@ -19,15 +20,20 @@ export interface UpdateResult {
 /** A run that the person has stopped; the command's exit code is 130. */
 export class Interrupted extends UserError {}
 
-/** Brings the stack up. @returns with the program's outputs */
+/**
+ * Brings the stack up.
+ * @param without URNs (`**` stands for any text) of resources that stay as they are, with all that depends on them
+ * @returns with the program's outputs
+ */
 export async function up(
   stack: Stack,
   terminal: Terminal,
+  without: string[] = [],
 ): Promise<UpdateResult & { outputs: Record<string, unknown> }> {
   const program = new Program();
   const progress = new Progress();
   const started = performance.now();
-  await drive(stack, terminal, program, progress, "up");
+  await drive(stack, terminal, program, progress, "up", without);
   if (progress.sawPendingOperations) await stack.clearPendingOperations();
   return { changes: progress.changes, durationMs: performance.now() - started, outputs: program.outputs };
 }
@@ -84,7 +90,9 @@ async function drive(
   program: Program,
   progress: Progress,
   kind: Kind,
+  without: string[] = [],
 ): Promise<void> {
+  lightenSdk();
   const { LocalWorkspace, Stack: Automation } = await import("@pulumi/pulumi/automation/index.js");
   const child = new EngineProcess(stack, terminal, () => kind !== "destroy" && program.load());
   const workspace = await LocalWorkspace.create({
@@ -109,12 +117,14 @@ async function drive(
     show();
   };
   const ticker = setInterval(show, 500);
+  const exclude = without.length > 0 ? { exclude: without, excludeDependents: true } : {};
+  const options = { onEvent, color: "never", ...exclude } as const;
   try {
-    await automation[kind]({ onEvent, color: "never" }).catch(async (error) => {
+    await automation[kind](options).catch(async (error) => {
       if (kind !== "up" || !(error instanceof EngineFailure && error.noSuchStack)) throw error;
       await stack.create();
       if (child.interrupted) throw error;
-      return automation.up({ onEvent, color: "never" });
+      return automation.up(options);
     });
   } catch (error) {
     show();

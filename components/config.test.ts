@@ -184,6 +184,16 @@ describe("a wrong configuration", () => {
     expect(problems(values)).toEqual(["Pulumi.local.yaml has a problem:", message]);
   });
 
+  it("gives the registry a name that everybody speaks plain HTTP to", () => {
+    const inCluster = { cluster: "kind", mesh: "envoy-gateway" };
+    expect(read(inCluster).kind.registryHost).toBe("registry.localhost");
+    expect(read({ ...inCluster, kind: { registryHost: "two.localhost" } }).kind.registryHost).toBe("two.localhost");
+    for (const registryHost of ["registry.local", "localhost", "a b.localhost", "registry.localhost:5000"])
+      expect(problems({ ...inCluster, kind: { registryHost } })[1]).toMatch(
+        /^meshup:kind.registryHost: a name such as/,
+      );
+  });
+
   it("fails closed where nothing else is said, but for a script, which Envoy cannot", () => {
     const script = { ...filter, name: "lua", module: undefined, script: "./a.lua", expect: { a: "b" } };
     const config = read({ cluster: "kind", mesh: "envoy-gateway", filters: [filter, script] });

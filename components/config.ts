@@ -133,6 +133,14 @@ const kind = z.strictObject({
   gatewayPort: z.number().int().min(30000).max(32767).default(30000),
   /** This machine's port for the registry. */
   registryPort: port.default(5001),
+  /** The registry's name on kind's network, for all that pulls from it; each stack on one machine needs one of its own. */
+  registryHost: z
+    .string()
+    .regex(
+      /^[a-z0-9]([-a-z0-9]*[a-z0-9])?\.localhost$/,
+      'a name such as "registry.localhost": plain HTTP needs .localhost',
+    )
+    .default("registry.localhost"),
 });
 
 /** `host[:port][/path]`. A name without dot and port would be taken for a folder on Docker Hub. */

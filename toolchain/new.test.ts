@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
 import { UserError } from "../lib/errors.ts";
-import { declareFilter, scaffold } from "./new.ts";
+import { declareFilter, undeclareFilter } from "./declare.ts";
+import { scaffold } from "./new.ts";
 
 let scratch: string;
 
@@ -121,4 +122,28 @@ test.for([
   ["config:\n  meshup:filters: { a: 1 }\n", `"meshup:filters" must be a list.`],
 ] as const)("%j is refused", ([text, message]) => {
   expect(() => declareFilter(text, declaration)).toThrow(message);
+});
+
+test("a filter that is taken out leaves the others and their comments as they were", () => {
+  const text =
+    "config:\n  meshup:filters:\n    # first\n    - { name: a, target: { route: one } }\n    # second\n    - name: b\n";
+  expect(undeclareFilter(text, "b")).toBe(
+    "config:\n  meshup:filters:\n    # first\n    - { name: a, target: { route: one } }\n",
+  );
+  expect(parse(undeclareFilter(text, "a"))).toEqual({ config: { "meshup:filters": [{ name: "b" }] } });
+});
+
+test("the last one leaves an empty list", () => {
+  const text = undeclareFilter(declareFilter("config: {}\n", declaration), "mine");
+  expect(parse(text)).toEqual({ config: { "meshup:filters": [] } });
+  expect(parse(declareFilter(text, declaration)).config["meshup:filters"]).toEqual([declaration]);
+});
+
+test.for([
+  ["config:\n  meshup:filters: [{ name: a }, { name: b }]\n", /No filter "c".*there are a, b/],
+  ["config: {}\n", /there are none/],
+  ["", /there are none/],
+  ["a: [", /not YAML/],
+])("one that is not there cannot be taken out: %j", ([text, message]) => {
+  expect(() => undeclareFilter(text as string, "c")).toThrow(message as RegExp);
 });

@@ -1,26 +1,14 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isMap, isSeq, parseDocument, type YAMLMap } from "yaml";
 import { UserError } from "../lib/errors.ts";
+import type { FilterDeclaration } from "./declare.ts";
 import { shortPath } from "./files.ts";
-
-/** An entry of `meshup:filters`. */
-export interface FilterDeclaration {
-  name: string;
-  /** A folder of AssemblyScript or a .wasm, relative to the clone. */
-  module: string;
-  root: string;
-  config: Record<string, string>;
-  target: { route: string };
-}
 
 export interface Scaffold {
   /** The files that were written, absolute. */
   files: string[];
   declaration: FilterDeclaration;
 }
-
-const filtersKey = "meshup:filters";
 
 /**
  * Makes a person's own filter in `<root>/filters/<name>`: source, and cases that it passes.
@@ -54,61 +42,12 @@ export async function scaffold(name: string, root: string, route: string): Promi
   return { files: Object.keys(contents).map((file) => join(folder, file)), declaration: declarationOf(name, route) };
 }
 
-/**
- * The first route that a stack's file declares.
- * @throws UserError when there is none: a filter needs one to work on
- */
-export function firstRoute(yamlText: string): string {
-  const route: unknown = parseDocument(yamlText).getIn(["config", "meshup:routes", 0, "name"]);
-  if (typeof route !== "string")
-    throw new UserError('The stack\'s file declares no route for a filter to work on: add one to "meshup:routes".');
-  return route;
-}
-
-/**
- * Adds a filter to `meshup:filters` in the text of a stack's file (Pulumi.local.yaml). Comments and order stay.
- * @throws UserError when the text cannot take it, or has a filter of that name.
- */
-export function declareFilter(yamlText: string, declaration: FilterDeclaration): string {
-  const document = parseDocument(yamlText);
-  const [problem] = document.errors;
-  if (problem) throw new UserError(`The stack's file is not YAML: ${problem.message}`);
-  if (document.contents !== null && !isMap(document.contents))
-    throw new UserError("The stack's file must be a mapping.");
-  const config = document.get("config", true) ?? null;
-  if (config !== null && !isMap(config) && !isEmpty(config)) throw new UserError(`"config" must be a mapping.`);
-
-  const filters = isMap(config) ? (config.get(filtersKey, true) ?? null) : null;
-  if (filters !== null && !isSeq(filters) && !isEmpty(filters)) throw new UserError(`"${filtersKey}" must be a list.`);
-  const taken = isSeq(filters) && filters.items.some((item) => isMap(item) && item.get("name") === declaration.name);
-  if (taken) throw new UserError(`A filter "${declaration.name}" is declared in "${filtersKey}" already.`);
-
-  const entry = document.createNode(declaration) as YAMLMap<unknown, unknown>;
-  for (const { value } of entry.items) if (isMap(value)) value.flow = true;
-  if (isSeq(filters)) {
-    if (filters.items.length === 0) filters.flow = false; // `[]`, as it stands for none
-    filters.add(entry);
-  } else if (isMap(config)) config.set(filtersKey, document.createNode([entry]));
-  else document.set("config", document.createNode({ [filtersKey]: [entry] }));
-  return document.toString({ lineWidth: 0, indentSeq: isIndented(yamlText) });
-}
-
 /** Kubernetes' rule for a label of a DNS name (RFC 1123); the name becomes part of resource and file names. */
 function requireDnsLabel(name: string): void {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return;
   throw new UserError(
     `"${name}" cannot be a filter's name: it must be 1 to 63 of a-z, 0-9 and -, and begin and end with a letter or digit.`,
   );
-}
-
-function isEmpty(node: unknown): boolean {
-  return typeof node === "object" && node !== null && "value" in node && node.value === null;
-}
-
-/** Whether the first list is further in than its key; so is a new one. */
-function isIndented(yamlText: string): boolean {
-  const match = /^( *)[^\s#-][^\n]*:[ \t]*(?:#.*)?\n( *)- /m.exec(yamlText);
-  return !match || (match[2] ?? "").length > (match[1] ?? "").length;
 }
 
 function declarationOf(name: string, route: string): FilterDeclaration {

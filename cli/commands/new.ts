@@ -2,8 +2,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
+import { declareFilter, firstRoute } from "../../toolchain/declare.ts";
 import { writeAtomically } from "../../toolchain/files.ts";
-import { declareFilter, firstRoute, scaffold } from "../../toolchain/new.ts";
+import { scaffold } from "../../toolchain/new.ts";
 import type { Run } from "../run.ts";
 
 const stackFile = "Pulumi.local.yaml";

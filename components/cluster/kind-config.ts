@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import { stringify } from "yaml";
 import type { Container } from "./docker.ts";
 
@@ -30,6 +31,7 @@ export interface Owner {
 /** Labels of the containers that we make ourselves. kind gives a node none of ours: there it is a mount. */
 export const ownerLabel = "dev.meshup.owner";
 export const generationLabel = "dev.meshup.generation";
+export const directoryLabel = "dev.meshup.directory";
 const mountRoot = "/etc/meshup";
 
 /** An owner as text, the same on every run and different for another clone: `dev-1f0c9a3b5d7e`. */
@@ -39,13 +41,23 @@ export function ownerId({ stack, directory }: Owner): string {
 
 export const nodeName = (cluster: string) => `${cluster}-control-plane`;
 
-/** Where the container's name says who made it, and in which generation; undefined when it was not made by meshup. */
-export function ownership(container: Container): { owner: string; generation: string; directory?: string } | undefined {
-  const owner = container.labels[ownerLabel];
-  if (owner !== undefined) return { owner, generation: container.labels[generationLabel] ?? "" };
-  for (const [destination, directory] of Object.entries(container.mounts)) {
+/** Who made a container. */
+export interface Ownership {
+  /** See `ownerId`. */
+  owner: string;
+  generation: string;
+  /** The stack's folder, as Docker sees it. */
+  directory?: string;
+}
+
+/** What a container says of who made it; undefined when it was not made by meshup. */
+export function ownership({ labels, mounts }: Container): Ownership | undefined {
+  const owner = labels[ownerLabel];
+  if (owner !== undefined)
+    return { owner, generation: labels[generationLabel] ?? "", directory: labels[directoryLabel] };
+  for (const [destination, source] of Object.entries(mounts)) {
     const [, id, generation] = /^\/etc\/meshup\/([^/]+)\/([^/]+)$/.exec(destination) ?? [];
-    if (id !== undefined && generation !== undefined) return { owner: id, generation, directory };
+    if (id !== undefined && generation !== undefined) return { owner: id, generation, directory: dirname(source) };
   }
   return undefined;
 }

@@ -130,6 +130,7 @@ test("the registry listens on loopback alone, may write to its volume alone, and
   expect(inputs.labels).toEqual([
     { label: "dev.meshup.owner", value: ownerId(owner) },
     { label: "dev.meshup.generation", value: "r1" },
+    { label: "dev.meshup.directory", value: owner.directory },
   ]);
   expect(one("docker:index/remoteImage:RemoteImage").inputs.keepLocally).toBe(true);
   expect(one("pulumi:providers:docker").inputs.host).toBe("unix:///d.sock");

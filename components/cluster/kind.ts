@@ -140,9 +140,6 @@ function goWithCluster(cluster: pulumi.Resource, generation: string): void {
   );
 }
 
-/** Envoy Gateway and Istio speak plain HTTP to names that end in `.localhost`, and so need no certificate. */
-const registryHost = "registry.localhost";
-
 export const registryContainer = (cluster: string) => `${cluster}-registry`;
 
 /**
@@ -150,7 +147,7 @@ export const registryContainer = (cluster: string) => `${cluster}-registry`;
  * @throws UserError that names all that stands in the way on this machine
  */
 export async function createKindCluster(config: StackConfig, stack: string): Promise<KindCluster> {
-  const { gatewayPort, registryPort, name = `meshup-${stack}` } = config.kind;
+  const { gatewayPort, registryPort, registryHost, name = `meshup-${stack}` } = config.kind;
   const owner = { stack, directory: stackDir(stack) };
   const registry = registryContainer(name);
   const { nodeImage } = config;

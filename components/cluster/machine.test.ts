@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { scratch, script } from "../../provider/testing/scratch.ts";
 import { freePort } from "../../test/ports.ts";
 import type { Container } from "./docker.ts";
-import { generationLabel, nodeName, ownerId, ownerLabel } from "./kind-config.ts";
+import { directoryLabel, generationLabel, nodeName, ownerId, ownerLabel } from "./kind-config.ts";
 import { conflicts, inspectMachine, kindProblem, type MachineArgs } from "./machine.ts";
 
 const args: MachineArgs = {
@@ -37,7 +37,7 @@ describe("what other containers have that the stack needs", () => {
   });
 
   it("names all at once, with what to do", () => {
-    const other = { [ownerLabel]: "dev-istio-0123456789ab" };
+    const other = { [ownerLabel]: "dev-istio-0123456789ab", [directoryLabel]: "/theirs/.meshup/stacks/dev-istio" };
     const found = conflicts(args, [
       container({ name: "meshup-dev-control-plane" }),
       container({ name: "meshup-dev-registry", running: false }),
@@ -58,7 +58,9 @@ describe("what other containers have that the stack needs", () => {
       expect.stringMatching(
         /port 30000 is in use by .*meshup's stack dev-istio: `npm run destroy -- dev-istio`.*gatewayPort/,
       ),
-      expect.stringMatching(/their-registry, of meshup's stack dev-istio answers to registry.localhost/),
+      expect.stringMatching(
+        /their-registry, of meshup's stack dev-istio answers to registry.localhost.*in \/theirs first.*meshup:kind.registryHost/,
+      ),
       expect.stringMatching(/port 5001 is in use by the container web: `docker stop web`.*meshup:kind.registryPort/),
     ]);
   });

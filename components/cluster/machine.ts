@@ -135,7 +135,7 @@ export function conflicts(args: MachineArgs, containers: Container[]): string[] 
       problems.push(portTaken(args.registryPort, "registryPort", container));
     if (container.running && container.aliases[kindNetwork]?.includes(args.registryHost))
       problems.push(
-        `${who} answers to ${args.registryHost} on the docker network ${kindNetwork}, as this stack's registry has to: ${remedy(container)}`,
+        `${who} answers to ${args.registryHost} on the docker network ${kindNetwork}, as this stack's registry has to: ${remedy(container)}, or choose another name with meshup:kind.registryHost`,
       );
   }
   return problems;
@@ -166,9 +166,10 @@ function describe(container: Container): string {
 /** Stacks on the same ports exclude each other. */
 function remedy(container: Container): string {
   const stack = stackOf(container);
+  const [, clone = "its clone"] = /^(.+)\/\.meshup\//.exec(ownership(container)?.directory ?? "") ?? [];
   return stack === undefined
     ? `\`docker stop ${container.name}\``
-    : `\`npm run destroy -- ${stack}\` in its clone first`;
+    : `\`npm run destroy -- ${stack}\` in ${clone} first`;
 }
 
 function stackOf(container: Container): string | undefined {

@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import * as engine from "../cluster/docker.ts";
-import { generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind-config.ts";
+import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind-config.ts";
 import { kindNetwork } from "../cluster/machine.ts";
 import { imageType, pushImage } from "./push.ts";
 import type { ImageArgs, PushedImage, Registry } from "./registry.ts";
@@ -35,6 +35,11 @@ export class LocalRegistry extends pulumi.ComponentResource implements Registry 
     super("meshup:registry:Local", name, {}, opts);
     const parent = this;
     const { owner, generation } = args;
+    const labels = {
+      [ownerLabel]: ownerId(owner),
+      [generationLabel]: generation,
+      [directoryLabel]: owner.directory,
+    };
 
     this.address = `${args.host}:${port}`;
     this.#args = args;
@@ -53,9 +58,7 @@ export class LocalRegistry extends pulumi.ComponentResource implements Registry 
         {
           name: args.name,
           image: image.imageId,
-          labels: Object.entries({ [ownerLabel]: ownerId(owner), [generationLabel]: generation }).map(
-            ([label, value]) => ({ label, value }),
-          ),
+          labels: Object.entries(labels).map(([label, value]) => ({ label, value })),
           networksAdvanced: [{ name: kindNetwork, aliases: [args.host] }],
           ports: [{ internal: port, external: args.port, ip: "127.0.0.1" }],
           volumes: [{ containerPath: "/var/lib/registry" }], // goes with the container

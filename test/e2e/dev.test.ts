@@ -1,14 +1,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ExecResult, exec } from "../../lib/exec.ts";
-import { KubeApi } from "../../provider/kube/api.ts";
+import type { ExecResult } from "../../lib/exec.ts";
+import type { KubeApi } from "../../provider/kube/api.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
+import { containers, DevStack, type Outputs } from "./dev-stack.ts";
+import { faultsOfDelivery } from "./faults.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { missingTools } from "./plugins.ts";
-import { startPrivateRegistry } from "./private-registry.ts";
 
 const missing = await missingTools();
 if (missing.length > 0) console.warn(`skipped, as there is not: ${missing.join(", ")}`);
@@ -18,32 +20,39 @@ const atRest = "service=default/echo, current-load=1, target-load=1, max-load=2"
 
 /** One cluster, in the order of a newcomer's first hour. */
 describe.skipIf(missing.length > 0)("the stack dev", () => {
+  let stack: DevStack;
   let clone: ScratchClone;
-  let stackFile: string;
   let api: KubeApi;
   let containersBefore: string[];
+  let killed: string;
   let first: ExecResult;
 
   beforeAll(async () => {
+    await removeLeftovers(kind.name);
     containersBefore = await containers();
-    clone = await ScratchClone.inKind("dev", kind);
-    stackFile = await clone.read("Pulumi.dev.yaml");
-    first = await start();
+    stack = await DevStack.make(kind);
+    clone = stack.clone;
+    killed = await stack.startAndKill(/created Command kind/);
+    first = await stack.start();
     if (first.code !== 0) throw new Error(`the stack does not come up:\n${first.stdout}${first.stderr}`);
-    api = await KubeApi.open(join(clone.folder, ".meshup/stacks/dev/kubeconfig"));
+    api = await stack.api();
   });
 
   afterAll(() => clone?.remove());
 
-  const start = (env: NodeJS.ProcessEnv = {}) => clone.run(["start", "dev"], env);
-  const restore = () => clone.write("Pulumi.dev.yaml", stackFile);
-  /** Brings the stack up as it is configured now. @throws with what it printed */
-  const up = (env: NodeJS.ProcessEnv = {}) => clone.json<StartDocument>(["start", "dev"], env);
-  const header = async (path: string, name: string, headers?: Record<string, string>) =>
-    (await clone.get(path, headers)).headers[name];
+  const start = (env?: NodeJS.ProcessEnv) => stack.start(env);
+  const up = (env?: NodeJS.ProcessEnv) => stack.up(env);
+  const restore = () => stack.restore();
+  const declare = (filter: Record<string, unknown>) => stack.declare(filter);
+  const header = (path: string, name: string, headers?: Record<string, string>) => stack.header(path, name, headers);
 
   describe("npm start -- dev", () => {
-    it("goes from nothing to each filter's header on a real response", () => {
+    it("killed once the cluster was made, and run again, goes on from there", () => {
+      expect(killed).not.toMatch(/created Proof/);
+      expect(first.stderr).not.toMatch(/(created|replaced|updated) Command kind/);
+    });
+
+    it("goes to each filter's header on a real response", () => {
       const { stdout } = first;
       const at = `http://localhost:${kind.gatewayPort}`;
       expect(stdout).toContain(`GET ${at}/one → 200  x-custom-header: custom-value`);
@@ -72,7 +81,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     });
 
     it("keeps the clone's own files as they were", async () => {
-      expect(await clone.read("Pulumi.dev.yaml")).toBe(stackFile);
+      expect(await clone.read("Pulumi.dev.yaml")).toBe(stack.stackFile);
     });
 
     it("again says that nothing has changed", async () => {
@@ -201,26 +210,6 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
       await restore();
     });
 
-    it("an image comes from a registry that asks for a password, with a pull secret", async () => {
-      const registry = await startPrivateRegistry();
-      try {
-        const { address, push, username, password } = registry;
-        await clone.configure((file) => file.setIn(["config", "meshup:registry"], { address, push, username }));
-        const { stdout } = await clone.run(["init", "dev"]);
-        const set = `${stdout}\npulumi config set -s dev --secret meshup:registryPassword`;
-        const done = await exec("sh", ["-c", set], { cwd: clone.folder, env: clone.env(), input: password });
-        expect(done.code, done.stderr).toBe(0);
-        expect(await clone.read("Pulumi.dev.yaml")).not.toContain(password);
-        const { outputs } = await up();
-        expect(outputs.filters[0]?.image).toMatch(new RegExp(`^${address}/.*@sha256:`));
-        expect(await header("/one", "x-custom-header")).toBe("custom-value");
-      } finally {
-        await restore();
-        await up();
-        await registry.stop();
-      }
-    });
-
     it("a Lua script is a filter, too, and a changed one is live with the next start", async () => {
       const script = (value: string) =>
         `function envoy_on_response(handle)\n  handle:headers():add("x-lua", "${value}")\nend\n`;
@@ -234,14 +223,32 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
       await restore();
     });
 
-    it("removing one filter takes its policy alone", async () => {
-      await clone.configure((file) => file.deleteIn(["config", "meshup:filters", 1]));
-      await up();
+    it("remove takes one filter's policy alone", async () => {
+      const { code, stdout, stderr } = await clone.run(["remove", "dev", "two-headers"]);
+      expect(code, stdout + stderr).toBe(0);
       expect(await header("/headers", "header_1")).toBeUndefined();
       expect(await header("/one", "x-custom-header")).toBe("custom-value");
       await restore();
     });
   });
+
+  it("push puts a changed filter's image into the registry, and changes nothing in the cluster", async () => {
+    const source = await clone.read("filter/assembly/add-header.ts");
+    const { image } = (await clone.json<{ outputs: Outputs }>(["verify", "dev"])).outputs.filters[0] ?? {};
+    await clone.edit("filter/assembly/add-header.ts", (text) => text.replace("info(`", "info(`pushed "));
+    const { images } = await clone.json<{ images: string[] }>(["push", "dev"]);
+    await clone.write("filter/assembly/add-header.ts", source);
+    const digest = (reference = "") => reference.split("@")[1];
+    expect(images).toHaveLength(1);
+    expect(digest(images[0])).toMatch(/^sha256:/);
+    expect(digest(images[0])).not.toBe(digest(image));
+    const dump = await clone.run(["config-dump", "dev", "custom-header"]);
+    expect(dump.code).toBe(0);
+    expect(await header("/one", "x-custom-header")).toBe("custom-value");
+    await up();
+  });
+
+  faultsOfDelivery(() => stack);
 
   describe("a module that traps", () => {
     const trap: Behaviour = { value: "no", onResponse: "unreachable();" };
@@ -348,22 +355,4 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     expect(existsSync(join(clone.folder, ".meshup/stacks"))).toBe(false);
     await expect(clone.get("/one")).rejects.toThrow(/ECONNREFUSED/);
   });
-
-  function declare(filter: Record<string, unknown>): Promise<void> {
-    return clone.configure((file) => file.addIn(["config", "meshup:filters"], filter));
-  }
 });
-
-interface Outputs {
-  filters: { name: string; digest: string; delivery: string; image?: string }[];
-}
-
-interface StartDocument {
-  outputs: Outputs;
-  proofs: { ok: boolean }[];
-}
-
-async function containers(): Promise<string[]> {
-  const { stdout } = await exec("docker", ["ps", "--all", "--format", "{{.Names}}"]);
-  return stdout.split("\n").filter(Boolean).sort();
-}

@@ -14,6 +14,9 @@ export interface PrivateRegistry {
   push: string;
   username: string;
   password: string;
+  /** Nothing in the cluster finds it any more; this machine can still push to it. */
+  leaveCluster(): Promise<void>;
+  joinCluster(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -28,13 +31,16 @@ const passwords = "/htpasswd";
 export async function startPrivateRegistry(): Promise<PrivateRegistry> {
   const container = await create();
   const stop = async () => void (await docker(["rm", "--force", "--volumes", container]));
+  const joinCluster = async () => void (await docker(["network", "connect", "--alias", host, kindNetwork, container]));
+  const leaveCluster = async () => void (await docker(["network", "disconnect", kindNetwork, container]));
   try {
     await copyPasswords(container);
     await docker(["start", container]);
+    await joinCluster();
     const [published = ""] = (await docker(["port", container, "5000/tcp"])).split("\n");
     const push = `localhost:${published.split(":").at(-1)}`;
     await waitUntilItAsks(push);
-    return { address: `${host}:5000`, push, username, password, stop };
+    return { address: `${host}:5000`, push, username, password, joinCluster, leaveCluster, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -52,8 +58,8 @@ async function create(): Promise<string> {
     REGISTRY_AUTH_HTPASSWD_PATH: passwords,
   };
   const environmentArgs = Object.entries(environment).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
-  const place = ["--network", kindNetwork, "--network-alias", host, "--publish", "127.0.0.1::5000"];
-  return (await docker(["create", ...place, ...environmentArgs, image])).trim();
+  // Its port is published on a network of its own, and stays when it leaves the cluster's.
+  return (await docker(["create", "--publish", "127.0.0.1::5000", ...environmentArgs, image])).trim();
 }
 
 async function copyPasswords(container: string): Promise<void> {

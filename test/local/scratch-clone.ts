@@ -5,10 +5,23 @@ import { type Document, parseDocument } from "yaml";
 import { type ExecResult, exec } from "../../lib/exec.ts";
 import { type HttpResponse, httpRequest } from "../../lib/http.ts";
 import { root } from "../../lib/paths.ts";
+import { identify } from "../../provider/process-table.ts";
 import { freePorts } from "../ports.ts";
+
+/** What the names of scratch clones begin with, wherever this machine keeps temporary files. */
+export const scratchPrefix = "meshup-clone-";
+/** Names the process that made the clone. */
+export const ownerFile = ".scratch-owner";
 
 const portNames = ["gateway", "admin", "httpbin", "httpbin-two", "echo", "bursting-metrics"] as const;
 export type PortName = (typeof portNames)[number];
+
+export interface ClusterSettings {
+  name: string;
+  gatewayPort: number;
+  registryPort: number;
+  registryHost?: string;
+}
 
 /** A clone of the project as it stands, with ports of its own and dependencies already there; one stack in it. */
 export class ScratchClone {
@@ -32,7 +45,7 @@ export class ScratchClone {
   }
 
   /** With a stack in a kind cluster of its own. */
-  static async inKind(stack: string, kind: { name: string; gatewayPort: number; registryPort: number }) {
+  static async inKind(stack: string, kind: ClusterSettings) {
     const ports = { gateway: kind.gatewayPort } as Record<PortName, number>;
     const clone = new ScratchClone(await copyOfTheProject(), stack, ports);
     await clone.configure((file) => file.setIn(["config", "meshup:kind"], kind));
@@ -113,7 +126,8 @@ export class ScratchClone {
 }
 
 async function copyOfTheProject(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "meshup-clone-"));
+  const folder = await mkdtemp(join(tmpdir(), scratchPrefix));
+  await writeFile(join(folder, ownerFile), JSON.stringify(identify(process.pid)));
   const { stdout } = await exec("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: root });
   for (const file of stdout.split("\0").filter(Boolean))
     await cp(join(root, file), join(folder, file)).catch((error) => {

@@ -1,0 +1,34 @@
+import { UserError } from "../../lib/errors.ts";
+import { root, stateDir } from "../../lib/paths.ts";
+import { summaryOf } from "../progress.ts";
+import type { Run } from "../run.ts";
+import { type Deployment, withStack } from "../stack.ts";
+import { refreshWorkspace, requireStack } from "../stack-files.ts";
+import { duration } from "../terminal.ts";
+import { up } from "../update.ts";
+
+/** All that is in a cluster; policies and proofs among it. */
+const inCluster = ["**kubernetes:**"];
+
+/** `npm run push -- STACK`: the filters' images, built and pushed; what runs in the cluster stays as it is. */
+export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
+  requireStack(root, name);
+  if (refreshWorkspace(root, stateDir, name).config["meshup:mesh"] === "standalone")
+    throw new UserError(`Stack ${name} has no images to push: its Envoy loads modules from files.`);
+  const { result, images } = await withStack(name, "push", terminal, async (stack) => {
+    terminal.note(`Pushing the images of stack ${name} with Pulumi ${stack.engine.version}`);
+    const result = await up(stack, terminal, inCluster);
+    return { result, images: imagesOf(await stack.export()) };
+  });
+  terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
+  for (const image of images) terminal.print(`  ${image}`);
+  if (images.length === 0) terminal.print(`No filter of stack ${name} comes by an image.`);
+  terminal.document({ ok: true, stack: name, changes: result.changes, images });
+  return 0;
+};
+
+/** As this machine pushed them: `localhost:5001/meshup/filter@sha256:…`. */
+function imagesOf(deployment: Deployment | undefined): string[] {
+  const images = deployment?.resources?.filter((r) => r.type === "docker:index/image:Image") ?? [];
+  return images.map(({ outputs }) => String(outputs?.repoDigest)).sort();
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../lib/errors.ts";
+import { root } from "../../lib/paths.ts";
+import { undeclareFilter } from "../../toolchain/declare.ts";
+import { writeAtomically } from "../../toolchain/files.ts";
+import { stackAndName } from "../positionals.ts";
+import type { Run } from "../run.ts";
+import { readDeployment } from "../stack.ts";
+import { run as start } from "./start.ts";
+
+/** `npm run remove -- [STACK] FILTER`: takes one filter out of a stack, and nothing else. Its source stays. */
+export const run: Run = async ({ positionals }, terminal) => {
+  const { stack: name, rest: filter } = stackAndName(positionals, "FILTER");
+  if (filter === undefined) throw new UserError("A filter is needed: npm run remove -- [STACK] FILTER");
+  const isUp = ((await readDeployment(name, terminal))?.resources?.length ?? 0) > 0;
+  const file = `Pulumi.${name}.yaml`;
+  const path = join(root, file);
+  await writeAtomically(path, undeclareFilter(readFileSync(path, "utf8"), filter));
+  terminal.note(`Filter ${filter} is no longer declared in ${file}`);
+  if (isUp) return start({ positionals: [name], options: {} }, terminal);
+  terminal.print(`Stack ${name} is not up: there is nothing else to take out.`);
+  terminal.document({ ok: true, stack: name, removed: filter });
+  return 0;
+};

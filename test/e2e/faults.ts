@@ -1,0 +1,129 @@
+/** What goes wrong on the way of a filter to the proxy, as a person sees it: by what `npm start` prints. */
+import { type AddressInfo, createServer } from "node:net";
+import { afterAll, describe, expect, it } from "vitest";
+import { exec } from "../../lib/exec.ts";
+import { ScratchClone } from "../local/scratch-clone.ts";
+import type { DevStack } from "./dev-stack.ts";
+import { type PrivateRegistry, startPrivateRegistry } from "./private-registry.ts";
+
+/** Tests of a stack that is up, and is as it was when they end. */
+export function faultsOfDelivery(stack: () => DevStack): void {
+  /** Changes a file of the clone, fails to bring the stack up, and puts the file back. @returns what was printed */
+  async function failWith(file: string, from: string, to: string): Promise<string> {
+    const { clone } = stack();
+    const before = await clone.read(file);
+    await clone.edit(file, (text) => text.replace(from, to));
+    const { code, stdout, stderr } = await stack().start();
+    await clone.write(file, before);
+    expect(code).toBe(1);
+    return stdout + stderr;
+  }
+
+  /** Live routes go on with what they had: a module is found out before any of them names it. */
+  async function expectLiveRoutes(): Promise<void> {
+    expect(await stack().header("/one", "x-custom-header")).toBe("custom-value");
+  }
+
+  describe("an image", () => {
+    afterAll(() => stack().up());
+
+    it("of another layout is refused, with Envoy Gateway's words and its log", async () => {
+      const printed = await failWith("components/registry/image.ts", "COPY plugin.wasm ./", "COPY plugin.wasm ./other");
+      expect(printed).toMatch(/policy default\/module-image-\S+ is not accepted: Invalid[\s\S]*plugin\.wasm/);
+      await expectLiveRoutes();
+    });
+
+    it("with another digest than the one that was built is refused, and both are named", async () => {
+      const built = 'sha256: digest.replace(/^sha256:/, "")';
+      const printed = await failWith("components/mesh/extension-policy.ts", built, `sha256: "${"0".repeat(64)}"`);
+      expect(printed).toMatch(/is not accepted: Invalid[\s\S]*0{64}/);
+      expect(printed).toMatch(/What the registry serves is not what was built/);
+      await expectLiveRoutes();
+    });
+  });
+
+  describe("a registry elsewhere", () => {
+    let registry: PrivateRegistry;
+    afterAll(async () => {
+      await stack().restore();
+      await stack().up();
+      await registry?.stop();
+    });
+
+    async function useRegistry(address: string): Promise<void> {
+      const { clone } = stack();
+      const { username, password, push } = registry;
+      await clone.configure((file) => file.setIn(["config", "meshup:registry"], { address, push, username }));
+      const { stdout } = await clone.run(["init", "dev"]);
+      const set = `${stdout}\npulumi config set -s dev --secret meshup:registryPassword`;
+      const done = await exec("sh", ["-c", set], { cwd: clone.folder, env: clone.env(), input: password });
+      expect(done.code, done.stderr).toBe(0);
+      expect(await clone.read("Pulumi.dev.yaml")).not.toContain(password);
+    }
+
+    it("that asks for a password is pulled from with a pull secret", async () => {
+      registry = await startPrivateRegistry();
+      await useRegistry(registry.address);
+      const { outputs } = await stack().up();
+      expect(outputs.filters[0]?.image).toMatch(new RegExp(`^${registry.address}/.*@sha256:`));
+      await expectLiveRoutes();
+    });
+
+    it("that is down while the policy is applied, and comes back: the same start ends well", async () => {
+      const { clone } = stack();
+      const source = "filter/assembly/add-header.ts";
+      const before = await clone.read(source);
+      await clone.edit(source, (text) => text.replace("info(`", "info(`later "));
+      await registry.leaveCluster();
+      const starting = stack().start();
+      try {
+        const refusals = async () =>
+          (await stack().policies()).filter(({ message }) => /could not fetch/.test(message));
+        await expect.poll(refusals, { timeout: 120_000, interval: 200 }).toHaveLength(1);
+        await expectLiveRoutes();
+      } finally {
+        await registry.joinCluster();
+        await clone.write(source, before);
+      }
+      const { code, stdout, stderr } = await starting;
+      expect(code, stdout + stderr).toBe(0);
+    });
+
+    it("that has not got the image, as it was pushed elsewhere: what is to be mended is named", async () => {
+      await useRegistry("registry.localhost:5000/elsewhere");
+      const { code, stdout, stderr } = await stack().start();
+      expect(code).toBe(1);
+      expect(stdout + stderr).toMatch(/is not accepted[\s\S]*(MANIFEST|NAME)_UNKNOWN[\s\S]*meshup:registry\.push/);
+      await expectLiveRoutes();
+    });
+  });
+
+  it.each(["gatewayPort", "registryPort"] as const)("a taken %s is named before anything is made", async (key) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const free = { name: "meshup-e2e-ports", gatewayPort: 30091, registryPort: 5091, registryHost: "ports.localhost" };
+    const { port } = server.address() as AddressInfo;
+    const taken = key === "gatewayPort" ? await listenInRange() : { port, close: () => server.close() };
+    const other = await ScratchClone.inKind("dev", { ...free, [key]: taken.port });
+    const { code, stdout, stderr } = await other.run(["start", "dev"]);
+    await other.remove();
+    taken.close();
+    server.close();
+    expect(code).toBe(1);
+    expect(stdout + stderr).toMatch(new RegExp(`${taken.port}[\\s\\S]*meshup:kind\\.${key}`));
+    const { stdout: names } = await exec("docker", ["ps", "--all", "--format", "{{.Names}}"]);
+    expect(names).not.toContain(free.name);
+  });
+}
+
+/** Node ports are between 30000 and 32767. */
+async function listenInRange(): Promise<{ port: number; close(): void }> {
+  for (let port = 31_900; port < 32_000; port++) {
+    const server = createServer();
+    const listening = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (listening) return { port, close: () => server.close() };
+  }
+  throw new Error("all of 31900 to 31999 are taken");
+}
