@@ -36,7 +36,7 @@ export interface PreflightResult {
  * @throws UserError what a proxy would refuse or trap on: the reason, the module's last words and its stack
  */
 export async function preflight(options: PreflightOptions): Promise<PreflightResult> {
-  const { name, wasm, clusters, timeoutMs = 10_000, ...rest } = options;
+  const { name, wasm, clusters, timeoutMs = 30_000, ...rest } = options;
   const subject: Subject = {
     ...rest,
     wasm: typeof wasm === "string" ? await moduleFile(wasm) : wasm,
