@@ -17,7 +17,7 @@ export interface PreflightOptions extends Omit<Subject, "wasm" | "clusters"> {
    * other clusters are refused as the proxy does. Default: any cluster, no answers.
    */
   clusters?: string[] | Record<string, ClusterAnswer>;
-  /** Milliseconds that the whole check may take; default 10 000. */
+  /** Milliseconds that the whole check may take; default 30 000. */
   timeoutMs?: number;
 }
 
