@@ -151,12 +151,18 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     await expect.poll(feedback, { timeout: 120_000, interval: 500 }).toBe(atRest);
   });
 
-  it("the filter's cases hold through the gateway, as on the other meshes", async () => {
+  it("one declaration and its cases hold on Istio and on this machine's Envoy, as on Envoy Gateway", async () => {
     await declareCases(clone);
     await up();
     await expectCasesToHold(clone);
     await restore();
     await up();
+
+    const local = await ScratchClone.create();
+    await declareCases(local);
+    await local.json(["start"]);
+    await expectCasesToHold(local);
+    await local.remove();
   });
 
   describe("deliveries", () => {
@@ -172,6 +178,8 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
       ]),
       { delivery: "image", target: { selector: { app: "httpbin-two" } } },
     ];
+    /** As a WasmPlugin has them; the port is the container's. */
+    const istio = { phase: "AUTHN", priority: 10, match: [{ mode: "SERVER", ports: [8080] }] };
     const nameOf = ({ delivery, target }: (typeof ways)[number]) => `by-${delivery}-${Object.keys(target)[0]}`;
     const script = (name: string, value: string) =>
       `function envoy_on_response(handle)\n  handle:headers():add("x-${name}", "${value}")\nend\n`;
@@ -188,7 +196,8 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
             way.delivery === "lua"
               ? { script: `./${name}.lua`, expect: { [`x-${name}`]: value } }
               : { module: "./filter", root: "add_header_root", config: { [`x-${name}`]: value } };
-          file.addIn(["config", "meshup:filters"], { name, ...code, ...way });
+          const more = name === "by-http-workload" ? { istio } : {};
+          file.addIn(["config", "meshup:filters"], { name, ...code, ...way, ...more });
         }
       });
     }
