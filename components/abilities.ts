@@ -1,4 +1,4 @@
-import type { FilterDeclaration } from "./config.ts";
+import type { FilterDeclaration, StackConfig } from "./config.ts";
 
 /** Each has a file in `components/mesh`. */
 export const meshNames = ["standalone", "envoy-gateway", "istio"] as const;
@@ -62,7 +62,10 @@ export function delivery(filter: { delivery?: Delivery; script?: string }, mesh:
 }
 
 /** What of a declared filter the mesh cannot do: the key, and what it can do. */
-export function inabilities(filter: FilterDeclaration, mesh: MeshName): { key: string; message: string }[] {
+export function inabilities(
+  filter: FilterDeclaration,
+  { mesh, istio }: Pick<StackConfig, "mesh" | "istio">,
+): { key: string; message: string }[] {
   const problems: { key: string; message: string }[] = [];
   const problem = (key: string, message: string) => problems.push({ key, message });
   const { deliveries, failures, phases, jsonOnly } = meshes[mesh];
@@ -78,19 +81,27 @@ export function inabilities(filter: FilterDeclaration, mesh: MeshName): { key: s
     const others = can.filter((how) => how !== "lua" && deliveries[how as Delivery]?.includes(target));
     const instead = others.length > 0 ? `; ${target}s are reached by ${others.join(", ")}` : "";
     problem("target", `${mesh} cannot deliver by ${chosen} to a ${target}, only to a ${targets.join(", ")}${instead}`);
-  }
+  } else if (mesh === "istio" && istio.gateway === "gateway-api" && chosen === "configmap" && target !== "workload")
+    problem("delivery", "configmap reaches a gateway of Istio's chart only, not one of the Gateway API: image, http");
   if (!failures.includes(filter.failure))
     problem("failure", `${mesh} cannot ${filter.failure}; it can ${failures.join(", ")}`);
   else if (filter.script !== undefined && filter.failure !== "open")
     problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
   if (jsonOnly && typeof filter.config === "string" && !isJson(filter.config))
     problem("config", `${mesh} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
-  if (mesh === "istio" && ["image", "http"].includes(chosen) && typeof filter.config === "string")
+  if (mesh === "istio" && ["image", "http"].includes(chosen) && !isObject(filter.config))
     problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
   if (filter.istio && !phases) problem("istio", `means nothing to ${mesh}`);
-  if (filter.istio && !["image", "http"].includes(chosen))
+  else if (filter.istio && !["image", "http"].includes(chosen))
     problem("istio", `goes with delivery image or http (a WasmPlugin), not with ${chosen}`);
   return problems;
+}
+
+/** None counts as one. */
+function isObject(config: FilterDeclaration["config"]): boolean {
+  if (typeof config !== "string") return true;
+  const value = isJson(config) ? JSON.parse(config) : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isJson(text: string): boolean {

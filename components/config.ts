@@ -167,6 +167,8 @@ const stackConfig = z
     kind: kind.prefault({}),
     /** Where filters' images go. Default: the cluster's own registry. */
     registry: registry.optional(),
+    /** `gateway`: Istio's chart, or a Gateway of the Gateway API, whose pods istiod makes. */
+    istio: z.strictObject({ gateway: z.enum(["helm", "gateway-api"]).default("helm") }).prefault({}),
     /** Whether there is one: the password itself never comes here. */
     registryPassword: z.boolean().default(false),
     ...overridesSchema.shape,
@@ -226,7 +228,7 @@ const stackConfig = z
         problem(at("module"), "a filter has either a module or a script (Lua)");
       if (f.script !== undefined && f.expect === undefined)
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
-      for (const { key, message } of inabilities(f, config.mesh)) problem(at(key), message);
+      for (const { key, message } of inabilities(f, config)) problem(at(key), message);
     });
 
     const { cluster } = meshes[config.mesh];

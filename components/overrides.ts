@@ -16,6 +16,8 @@ export const overridesSchema = z.strictObject({
   charts: z.record(z.string(), address).default({}),
   /** Repository as a chart or an API would name it (`docker.io/envoyproxy/envoy`) → the reference to use. */
   images: z.record(z.string(), address).default({}),
+  /** Path or address of the Gateway API's definitions (`standard-install.yaml`). */
+  gatewayApi: address.optional(),
   /** Istio's proxy is an upstream Envoy. */
   upstreamEnvoy: z.boolean().default(false),
 });
@@ -69,12 +71,13 @@ function readOverrides(path: string): Partial<Overrides> {
     throw new UserError([`${where} has ${count}:`, ...problems].join("\n  "));
   }
   const given = Object.keys(content as object);
-  const { charts, ...rest } = result.data;
-  const absolute = Object.entries(charts).map(([name, chart]) => [
-    name,
-    isAddress(chart) ? chart : resolve(dirname(path), chart),
-  ]);
-  const all = { ...rest, charts: Object.fromEntries(absolute) };
+  const { charts, gatewayApi, ...rest } = result.data;
+  const absolute = (place: string) => (isAddress(place) ? place : resolve(dirname(path), place));
+  const all = {
+    ...rest,
+    charts: Object.fromEntries(Object.entries(charts).map(([name, chart]) => [name, absolute(chart)])),
+    gatewayApi: gatewayApi && absolute(gatewayApi),
+  };
   return Object.fromEntries(Object.entries(all).filter(([key]) => given.includes(key)));
 }
 

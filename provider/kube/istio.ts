@@ -1,13 +1,30 @@
 /** Istio's proxies, sidecars and gateways, and their log lines about filters. */
 import type { KubeApi } from "./api.ts";
-import type { Pod } from "./pods.ts";
+import { type Pod, podsOf } from "./pods.ts";
 
 /** The container of pilot-agent and its Envoy. */
 export const proxyContainer = "istio-proxy";
 /** Envoy's admin interface, on the pod's loopback. */
 export const adminPort = 15000;
 export const rootNamespace = "istio-system";
-export const gateway = { namespace: "istio-ingress", labels: { istio: "ingressgateway" } };
+/** Where the workloads are. */
+export const workloadNamespace = "default";
+/** The chart's gateway, and the one that istiod makes of a Gateway of the Gateway API. */
+const gateways: { namespace: string; labels: Record<string, string> }[] = [
+  { namespace: "istio-ingress", labels: { istio: "ingressgateway" } },
+  { namespace: workloadNamespace, labels: { "gateway.networking.k8s.io/gateway-name": "gateway" } },
+];
+
+/** The gateway's pods, ready or not. */
+export async function gatewayPods(api: KubeApi): Promise<Pod[]> {
+  return (await Promise.all(gateways.map(({ namespace, labels }) => podsOf(api, namespace, labels)))).flat();
+}
+
+/** The workloads' pods that have a sidecar. */
+export async function sidecarPods(api: KubeApi): Promise<Pod[]> {
+  const isGateway = ({ metadata }: Pod) => "gateway.networking.k8s.io/gateway-name" in (metadata.labels ?? {});
+  return (await podsOf(api, workloadNamespace, {})).filter((pod) => hasProxy(pod) && !isGateway(pod));
+}
 
 /** A sidecar may stand among the init containers: Kubernetes starts those first and lets it run on. */
 export function hasProxy({ spec }: Pod): boolean {

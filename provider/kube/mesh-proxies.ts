@@ -39,8 +39,7 @@ const meshes: Record<string, ClusterMesh> = {
   },
   istio: {
     proxies: async (api) => {
-      const inGateway = await podsOf(api, istio.gateway.namespace, istio.gateway.labels);
-      const sidecars = (await podsOf(api, "default", {})).filter(istio.hasProxy);
+      const [inGateway, sidecars] = await Promise.all([istio.gatewayPods(api), istio.sidecarPods(api)]);
       const proxy = (workload: string, pod: Pod) => {
         return { workload, pod, container: istio.proxyContainer, adminPort: istio.adminPort };
       };

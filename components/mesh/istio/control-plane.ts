@@ -7,6 +7,8 @@ import { gatewayNamespace, namespace, rootNamespace } from "./names.ts";
 import { istiodValues } from "./values.ts";
 
 export const version = "1.31.1";
+const gatewayApiRelease =
+  "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml";
 const repository = "https://istio-release.storage.googleapis.com/charts";
 
 export interface ControlPlaneArgs {
@@ -28,6 +30,7 @@ export class ControlPlane extends pulumi.ComponentResource {
     super("meshup:istio:ControlPlane", name, {}, opts);
     const parent = this;
 
+    const definitions = config.istio.gateway === "gateway-api" ? [defineGatewayApi()] : [];
     const base = installChart(
       "istio-base",
       { config, chart: "base", namespace: rootNamespace, values: {} },
@@ -40,6 +43,12 @@ export class ControlPlane extends pulumi.ComponentResource {
     this.callouts = createCallouts();
     this.registerOutputs({});
 
+    /** Kubernetes comes without the Gateway API's own kinds. */
+    function defineGatewayApi(): kubernetes.yaml.v2.ConfigFile {
+      const file = config.gatewayApi ?? gatewayApiRelease;
+      return new kubernetes.yaml.v2.ConfigFile("gateway-api", { file, skipAwait: false }, { parent });
+    }
+
     function installIstiod(): kubernetes.helm.v3.Release {
       const values = istiodValues({
         config,
@@ -47,7 +56,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         proxyImage: overridden(config, `registry.istio.io/release/proxyv2:${version}`),
       });
       const args = { config, chart: "istiod", namespace: rootNamespace, values };
-      return installChart("istiod", args, { parent, dependsOn: [base] });
+      return installChart("istiod", args, { parent, dependsOn: [base, ...definitions] });
     }
 
     function enableInjection(): kubernetes.core.v1.NamespacePatch {

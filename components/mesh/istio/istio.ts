@@ -6,8 +6,11 @@ import type { Filter } from "../../filter.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
 import { requestFor, routeUrls } from "../targets.ts";
-import { ControlPlane, installChart } from "./control-plane.ts";
+import { ApiGateway } from "./api-gateway.ts";
+import { ControlPlane } from "./control-plane.ts";
 import { luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
+import type { Gateway } from "./gateway.ts";
+import { HelmGateway } from "./helm-gateway.ts";
 import {
   type ModuleVolume,
   type MountedBy,
@@ -17,10 +20,8 @@ import {
   volumeName,
   withModules,
 } from "./module-volume.ts";
-import { gatewayNamespace, gatewayRelease, type Manifest, namespace } from "./names.ts";
+import { gatewayNamespace, type Manifest, namespace } from "./names.ts";
 import { placementOf } from "./placement.ts";
-import { gateway, virtualServices } from "./routing.ts";
-import { gatewayValues } from "./values.ts";
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
 /** A filter's resources, and how its proxies show that they run it. */
@@ -63,8 +64,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const mounted = by("configmap", "volume").map(mount);
     const fromFiles = mounted.map(attachMounted);
     const attached = [...fromFiles, ...by("image", "http").map(attachPlugin), ...by("lua").map(attachLua)];
-    const ingress = installGateway();
-    const routing = createRouting();
+    const ingress = createGateway();
 
     this.sidecars = {
       // The EnvoyFilter of a module goes before the pods that have the module.
@@ -76,7 +76,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         ),
     };
     this.serve = (workloads) => {
-      const gatewayUrl = pulumi.all([ingress.id, ...routing.map(({ id }) => id)]).apply(() => url);
+      const gatewayUrl = pulumi.all(ingress.resources.map(({ urn }) => urn)).apply(() => url);
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
@@ -102,7 +102,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     /** Named by content: a changed module is another ConfigMap, and the pods that have the old one keep it. */
     function mount(filter: Filter): Mounted {
       const { name, target } = filter.declaration;
-      const { namespace } = placementOf(target);
+      const { namespace } = placementOf(target, config.istio.gateway);
       const data = pulumi
         .all([filter.file, filter.digest])
         .apply(([file, digest]) => moduleData(name, { file, digest }));
@@ -124,7 +124,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     function attachMounted({ filter, volume }: Mounted): Attached {
       const { name, root: rootId, failure, target } = filter.declaration;
       const { configuration, digest } = filter;
-      const placement = placementOf(target);
+      const placement = placementOf(target, config.istio.gateway);
       const manifest = volume.apply((volume) => {
         const file = modulePath(volume);
         const wasm = { name, rootId, failure, configuration, digest: volume.digest, file };
@@ -136,7 +136,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     function attachPlugin(filter: Filter): Attached {
       const { name, root: rootId, failure, istio, target } = filter.declaration;
       const { configuration, digest } = filter;
-      const placement = placementOf(target);
+      const placement = placementOf(target, config.istio.gateway);
       const { namespace } = placement;
       const envoyName = envoyFilterName({ name, namespace });
       const scope = placement.routes ? [create(`${name}-routes`, scopeFilter({ name, envoyName, placement }))] : [];
@@ -160,7 +160,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
 
     function attachLua(filter: Filter): Attached {
       const { name, target } = filter.declaration;
-      const placement = placementOf(target);
+      const placement = placementOf(target, config.istio.gateway);
       const manifest = codeOf(filter).apply((code) => {
         if (code.type !== "lua") throw new Error(`${name} is no script`);
         return luaFilter({ name, placement, script: code.script });
@@ -178,20 +178,12 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return own ? [{ volume, filter: declaration.name, by: delivery(declaration, config.mesh) as MountedBy }] : [];
     }
 
-    /** Its pods' image is the injector's choice. */
-    function installGateway(): kubernetes.helm.v3.Release {
-      const own = mounted.filter(({ filter }) => placementOf(filter.declaration.target).proxies === "gateway");
-      const values = pulumi
-        .all(own.map(({ volume }) => volume))
-        .apply((volumes) => gatewayValues({ exposure, volumes }));
+    function createGateway(): Gateway {
+      const kind = config.istio.gateway;
+      const own = mounted.filter(({ filter }) => placementOf(filter.declaration.target, kind).proxies === "gateway");
+      const volumes = pulumi.all(own.map(({ volume }) => volume));
       const before = fromFiles.flatMap(({ resources }) => resources);
-      const dependsOn = [ready, controlPlane.gatewayNamespace, controlPlane.callouts, ...before];
-      const args = { config, chart: "gateway", namespace: gatewayNamespace, values };
-      return installChart(gatewayRelease, args, { parent, dependsOn });
-    }
-
-    function createRouting(): kubernetes.apiextensions.CustomResource[] {
-      return [gateway(), ...virtualServices(config.routes)].map((manifest) => create(manifest.metadata.name, manifest));
+      return new gateways[kind]("gateway", { config, controlPlane, exposure, volumes, before }, { parent });
     }
 
     function prove(
@@ -199,13 +191,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       workloads: pulumi.Resource[],
     ): pulumi.Output<AttachedFilter> {
       const { name, target, failure } = filter.declaration;
-      const { namespace, selector } = placementOf(target);
+      const { namespace, selector } = placementOf(target, config.istio.gateway);
       const { metadata } = resources.at(-1) as kubernetes.apiextensions.CustomResource;
       const version = pulumi.interpolate`${metadata.uid}@${metadata.generation}`;
       const ready = new FilterReady(
         name,
         { kubeconfig, filter: name, namespace, selector, envoyName, digest: served, failure, version },
-        { parent, dependsOn: [...resources, ingress, ...workloads] },
+        { parent, dependsOn: [...resources, ...ingress.resources, ...workloads] },
       );
       ready.warnings.apply((warnings) => warnings.map((warning) => pulumi.log.warn(warning, ready)));
       const { url: address, headers } = requestFor(target, url, config.routes);
@@ -220,7 +212,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
           process: version,
           cluster: { kubeconfig, mesh: config.mesh },
         },
-        { parent, dependsOn: [ready, ...routing] },
+        { parent, dependsOn: [ready] },
       );
       return pulumi.output({
         name,
@@ -244,5 +236,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     }
   }
 }
+
+const gateways = { helm: HelmGateway, "gateway-api": ApiGateway };
 
 const short = (digest: string) => digest.slice(0, 10);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
 import type { Route } from "../../config.ts";
+import { apiGateway, gatewayOptions } from "./api-gateway.ts";
 import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
 import { placementOf } from "./placement.ts";
 import { gateway, virtualServices } from "./routing.ts";
@@ -12,7 +14,7 @@ const image = { type: "image", reference: `registry.localhost:5000/meshup/f@sha2
 const plugin = (more: Partial<WasmPluginArgs> = {}) =>
   wasmPlugin({
     name: "add",
-    placement: placementOf({ workload: "httpbin" }),
+    placement: placementOf({ workload: "httpbin" }, "helm"),
     code: image,
     rootId: "add_header_root",
     configuration: '{"x-a":"b"}',
@@ -22,15 +24,39 @@ const plugin = (more: Partial<WasmPluginArgs> = {}) =>
 
 describe("where a filter works", () => {
   test("a workload's in its sidecars, the gateway's in the gateway, a route's there on that route alone", () => {
-    expect(placementOf({ workload: "echo" })).toEqual({
+    expect(placementOf({ workload: "echo" }, "helm")).toEqual({
       namespace: "default",
       selector: { app: "echo" },
       proxies: "sidecars",
     });
     const gateway = { namespace: "istio-ingress", selector: { istio: "ingressgateway" }, proxies: "gateway" };
-    expect(placementOf({ gateway: true })).toEqual(gateway);
-    expect(placementOf({ route: "one" })).toEqual({ ...gateway, routes: ["one"] });
-    expect(placementOf({ selector: { app: "mine" } }).selector).toEqual({ app: "mine" });
+    expect(placementOf({ gateway: true }, "helm")).toEqual(gateway);
+    expect(placementOf({ route: "one" }, "helm")).toEqual({ ...gateway, routes: ["one"] });
+    expect(placementOf({ selector: { app: "mine" } }, "helm").selector).toEqual({ app: "mine" });
+  });
+});
+
+describe("a gateway of the Gateway API", () => {
+  test("is named by its WasmPlugins: a selector does not reach it", () => {
+    const made = plugin({ placement: placementOf({ gateway: true }, "gateway-api") });
+    const ref = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "gateway" };
+    expect(made.spec).toMatchObject({ targetRefs: [ref] });
+    expect(made.spec).not.toHaveProperty("selector");
+    expect(crdProblems(made)).toEqual([]);
+  });
+
+  test("its routes have istiod's names", () => {
+    expect(placementOf({ route: "one" }, "gateway-api").routes).toEqual(["default.one.0"]);
+  });
+
+  test("gets its node port by what istiod merges into its Service", () => {
+    const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
+    expect(crdProblems(apiGateway())).toEqual([]);
+    expect(parse(gatewayOptions(exposure).service ?? "").spec).toMatchObject({
+      type: "NodePort",
+      ports: [{ port: 80, nodePort: 30000 }],
+    });
+    expect(() => gatewayOptions({ type: "loadBalancer" })).toThrow(/meshup:cluster: kind/);
   });
 });
 
@@ -76,7 +102,7 @@ describe("a WasmPlugin", () => {
   });
 
   test("in the gateway it has no match: a gateway is a client", () => {
-    const made = plugin({ placement: placementOf({ gateway: true }) });
+    const made = plugin({ placement: placementOf({ gateway: true }, "helm") });
     expect(made.metadata.namespace).toBe("istio-ingress");
     expect(made.spec).not.toHaveProperty("match");
     expect(crdProblems(made)).toEqual([]);
@@ -104,7 +130,7 @@ describe("EnvoyFilters", () => {
   const label = { name: "module.meshup.dev/add", value: "d905" };
 
   test("a module in files reaches only the pods that have that very module", () => {
-    const made = moduleFilter({ ...module, placement: placementOf({ workload: "echo" }) }, label);
+    const made = moduleFilter({ ...module, placement: placementOf({ workload: "echo" }, "helm") }, label);
     expect(made.metadata.name).toBe("add-d905f08db4");
     expect(made.spec).toMatchObject({
       workloadSelector: { labels: { app: "echo", "module.meshup.dev/add": "d905" } },
@@ -115,7 +141,7 @@ describe("EnvoyFilters", () => {
   });
 
   test("a route's is off, and on for that route", () => {
-    const made = moduleFilter({ ...module, placement: placementOf({ route: "one" }) }, label);
+    const made = moduleFilter({ ...module, placement: placementOf({ route: "one" }, "helm") }, label);
     const [insert, route] = made.spec.configPatches as { patch: { value: { disabled?: boolean } } }[];
     expect(insert?.patch.value.disabled).toBe(true);
     expect(route).toMatchObject({
@@ -127,14 +153,18 @@ describe("EnvoyFilters", () => {
   });
 
   test("a script goes inline", () => {
-    const made = luaFilter({ name: "hello", placement: placementOf({ gateway: true }), script: "function f() end" });
+    const made = luaFilter({
+      name: "hello",
+      placement: placementOf({ gateway: true }, "helm"),
+      script: "function f() end",
+    });
     expect(JSON.stringify(made)).toContain('"inline_string":"function f() end"');
     expect(crdProblems(made)).toEqual([]);
   });
 
   test("a WasmPlugin's filter is replaced by itself, switched off", () => {
     const envoyName = envoyFilterName({ name: "add", namespace: "istio-ingress" });
-    const made = scopeFilter({ name: "add", envoyName, placement: placementOf({ route: "one" }) });
+    const made = scopeFilter({ name: "add", envoyName, placement: placementOf({ route: "one" }, "helm") });
     const [replace] = made.spec.configPatches as { match: unknown; patch: { value: unknown } }[];
     expect(replace?.patch).toMatchObject({ operation: "REPLACE", value: { name: envoyName, disabled: true } });
     expect(JSON.stringify(replace?.match)).toContain(`"subFilter":{"name":"${envoyName}"}`);

@@ -1,4 +1,5 @@
-import type { FilterTarget } from "../../config.ts";
+import type { FilterTarget, StackConfig } from "../../config.ts";
+import { apiGatewayName, apiRouteName } from "./api-gateway.ts";
 import { gatewayNamespace, gatewaySelector, namespace } from "./names.ts";
 
 /** The proxies that a filter is for, and whether it works on all that they do. */
@@ -6,17 +7,37 @@ export interface Placement {
   namespace: string;
   /** Labels of the proxies' pods. */
   selector: Record<string, string>;
+  /** The Gateway API's name of the proxies; a WasmPlugin reaches such a gateway by no selector. */
+  targetRefs?: { group: string; kind: string; name: string }[];
   /** A gateway's proxies answer clients; a sidecar's filters work on what its workload is asked. */
   proxies: "gateway" | "sidecars";
-  /** The only routes that it works on; none: all. */
+  /** Envoy's names of the only routes that it works on; none: all. */
   routes?: string[];
 }
 
+type GatewayKind = StackConfig["istio"]["gateway"];
+
+const gateways: Record<GatewayKind, { placement: Placement; routeName: (route: string) => string }> = {
+  helm: {
+    placement: { namespace: gatewayNamespace, selector: gatewaySelector, proxies: "gateway" },
+    routeName: (route) => route,
+  },
+  "gateway-api": {
+    placement: {
+      namespace,
+      selector: { "gateway.networking.k8s.io/gateway-name": apiGatewayName },
+      targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: apiGatewayName }],
+      proxies: "gateway",
+    },
+    routeName: apiRouteName,
+  },
+};
+
 /** A route is the gateway's: its filter works there, on that route alone. */
-export function placementOf(target: FilterTarget): Placement {
-  const gateway = { namespace: gatewayNamespace, selector: gatewaySelector, proxies: "gateway" } as const;
-  if ("route" in target) return { ...gateway, routes: [target.route] };
-  if ("gateway" in target) return gateway;
+export function placementOf(target: FilterTarget, kind: GatewayKind): Placement {
+  const { placement, routeName } = gateways[kind];
+  if ("route" in target) return { ...placement, routes: [routeName(target.route)] };
+  if ("gateway" in target) return placement;
   const selector = "workload" in target ? { app: target.workload } : target.selector;
   return { namespace, selector, proxies: "sidecars" };
 }

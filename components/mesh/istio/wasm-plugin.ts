@@ -26,7 +26,9 @@ export function wasmPlugin(args: WasmPluginArgs): Manifest {
     ...wasmPluginKind,
     metadata: { name, namespace: placement.namespace },
     spec: {
-      selector: { matchLabels: placement.selector },
+      ...(placement.targetRefs
+        ? { targetRefs: placement.targetRefs }
+        : { selector: { matchLabels: placement.selector } }),
       ...codeFields(code),
       ...(rootId !== "" && { pluginName: rootId }),
       ...(configuration !== undefined && { pluginConfig: pluginConfig(name, configuration) }),

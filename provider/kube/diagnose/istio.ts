@@ -1,18 +1,23 @@
 /** Istio's steps. */
 import { isInForce } from "../../filter-ready.ts";
 import type { KubeApi, KubeObject } from "../api.ts";
-import { adminPort, complaintsOf, gateway, hasProxy, rootNamespace } from "../istio.ts";
+import {
+  adminPort,
+  complaintsOf,
+  gatewayPods,
+  hasProxy,
+  workloadNamespace as namespace,
+  rootNamespace,
+  sidecarPods,
+} from "../istio.ts";
 import { isReady, type Pod, podsOf } from "../pods.ts";
 import { readDump } from "../proxy.ts";
 import { Broken, type DiagnosedFilter, type MeshSteps, request, up } from "./steps.ts";
 
-/** Where the workloads are. */
-const namespace = "default";
-
 export const istioSteps: MeshSteps = async (check, api, filters) => {
-  await check("istiod", ["nodes"], () => allReady(api, rootNamespace, { app: "istiod" }));
+  await check("istiod", ["nodes"], async () => allReady(await podsOf(api, rootNamespace, { app: "istiod" }), "istiod"));
   await check("injection", ["nodes"], () => injection(api));
-  await check("gateway", ["istiod"], () => allReady(api, gateway.namespace, gateway.labels));
+  await check("gateway", ["istiod"], async () => allReady(await gatewayPods(api), "the gateway"));
   await check("proxies", ["gateway"], () => proxies(api));
   for (const filter of filters) {
     await check(`module of ${filter.name}`, ["istiod"], () => moduleInForce(api, filter));
@@ -20,14 +25,12 @@ export const istioSteps: MeshSteps = async (check, api, filters) => {
   }
 };
 
-async function allReady(api: KubeApi, namespace: string, labels: Record<string, string>): Promise<string> {
-  const pods = await podsOf(api, namespace, labels);
-  const waiting = pods.filter((pod) => !isReady(pod));
-  const selector = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  if (pods.length === 0) throw new Broken(`no pod in namespace ${namespace} has ${selector}`, up);
+function allReady(pods: Pod[], what: string): string {
+  const waiting = pods.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata);
+  if (pods.length === 0) throw new Broken(`${what} has no pod`, up);
   if (waiting.length > 0) {
-    const names = waiting.map(({ metadata }) => metadata.name);
-    throw new Broken(`not ready: ${names.join(", ")}`, `kubectl -n ${namespace} describe pods -l ${selector}`);
+    const names = waiting.map(({ name }) => name).join(" ");
+    throw new Broken(`not ready: ${names}`, `kubectl -n ${waiting[0]?.namespace} describe pods ${names}`);
   }
   return `${pods.length} ready`;
 }
@@ -50,7 +53,7 @@ async function injection(api: KubeApi): Promise<string> {
 }
 
 async function proxies(api: KubeApi): Promise<string> {
-  const all = await proxyPods(api);
+  const all = (await Promise.all([gatewayPods(api), sidecarPods(api)])).flat().filter(isReady);
   const rejected = await Promise.all(
     all.map(async (pod) => {
       const text = await api.getFromPod(pod.metadata, adminPort, "/config_dump?resource=dynamic_listeners");
@@ -62,14 +65,6 @@ async function proxies(api: KubeApi): Promise<string> {
   if (said.length > 0)
     throw new Broken(said.join("\n"), "mend or remove the filter that is named; until then no change takes effect");
   return `${all.length} ready`;
-}
-
-async function proxyPods(api: KubeApi): Promise<Pod[]> {
-  const [inGateway, workloads] = await Promise.all([
-    podsOf(api, gateway.namespace, gateway.labels),
-    podsOf(api, namespace, {}),
-  ]);
-  return [...inGateway, ...workloads.filter(hasProxy)].filter(isReady);
 }
 
 async function moduleInForce(api: KubeApi, filter: DiagnosedFilter): Promise<string> {

@@ -1,0 +1,81 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { stringify } from "yaml";
+import { UserError } from "../../../lib/errors.ts";
+import type { Exposure } from "../../cluster/cluster.ts";
+import type { Route } from "../../config.ts";
+import { httpRoute, type Manifest } from "../gateway-api.ts";
+import type { Gateway, GatewayArgs } from "./gateway.ts";
+import { namespace } from "./names.ts";
+
+/** What istiod makes a gateway of, and filters name. */
+export const apiGatewayName = "gateway";
+const optionsName = "gateway-options";
+
+/** A Gateway of the Gateway API, whose pods istiod makes, and its HTTPRoutes. */
+export class ApiGateway extends pulumi.ComponentResource implements Gateway {
+  readonly resources: pulumi.Resource[];
+
+  constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("meshup:istio:ApiGateway", name, {}, opts);
+    const parent = this;
+    const { config, controlPlane, exposure } = args;
+
+    const options = createOptions();
+    const entry = createGateway();
+    this.resources = [entry, ...createRoutes()];
+    this.registerOutputs({});
+
+    function createOptions(): kubernetes.core.v1.ConfigMap {
+      const metadata = { name: optionsName, namespace };
+      return new kubernetes.core.v1.ConfigMap(optionsName, { metadata, data: gatewayOptions(exposure) }, { parent });
+    }
+
+    function createGateway(): kubernetes.apiextensions.CustomResource {
+      const annotations = { "pulumi.com/waitFor": "condition=Programmed" };
+      const { metadata, ...rest } = apiGateway();
+      return new kubernetes.apiextensions.CustomResource(
+        apiGatewayName,
+        { ...rest, metadata: { ...metadata, annotations } },
+        { parent, dependsOn: [controlPlane.ready, controlPlane.callouts, options] },
+      );
+    }
+
+    function createRoutes(): kubernetes.apiextensions.CustomResource[] {
+      return config.routes.map(
+        (route) =>
+          new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route), { parent, dependsOn: [entry] }),
+      );
+    }
+  }
+}
+
+/** https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/ */
+export function apiGateway(): Manifest {
+  const parametersRef = { group: "", kind: "ConfigMap", name: optionsName };
+  return {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name: apiGatewayName, namespace },
+    spec: {
+      gatewayClassName: "istio",
+      infrastructure: { parametersRef },
+      listeners: [{ name: "http", protocol: "HTTP", port: 80, allowedRoutes: { namespaces: { from: "Same" } } }],
+    },
+  };
+}
+
+/** What istiod merges into the Service and the Deployment that it makes. */
+export function gatewayOptions(exposure: Exposure): Record<string, string> {
+  if (exposure.type !== "nodePort")
+    throw new UserError("istio needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind");
+  const ports = [{ name: "http", port: 80, nodePort: exposure.nodePort }];
+  const strategy = { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
+  return {
+    service: stringify({ spec: { type: "NodePort", externalTrafficPolicy: "Cluster", ports } }),
+    deployment: stringify({ spec: { strategy } }),
+  };
+}
+
+/** istiod's name of an HTTPRoute's only rule, and so Envoy's of the route. */
+export const apiRouteName = (route: Route["name"]) => `${namespace}.${route}.0`;
