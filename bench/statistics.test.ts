@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { farthestFrom, leastSquares, median, type Point, pairedRatios, summarize } from "./statistics.ts";
+import {
+  farthestFrom,
+  leastSquares,
+  median,
+  medianInterval,
+  type Point,
+  pairedRatios,
+  shuffled,
+  summarize,
+} from "./statistics.ts";
 
 describe("median", () => {
   it.each([
@@ -38,6 +47,67 @@ describe("pairedRatios", () => {
       { value: 6000, before: 2000, after: 2000 },
     ];
     expect(pairedRatios(pairs)).toEqual([3, 3]);
+  });
+});
+
+describe("medianInterval", () => {
+  const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+  // The ranks of the tables for the sign test's interval at 95 %.
+  it.each([
+    [6, 1, 6],
+    [8, 1, 8],
+    [9, 2, 8],
+    [15, 4, 12],
+    [20, 6, 15],
+    [25, 8, 18],
+  ])("of %d values is from rank %d to rank %d", (n, low, high) => {
+    expect(medianInterval(upTo(n))).toEqual({ n, median: (n + 1) / 2, low, high });
+  });
+
+  it("fewer than six values allow none", () => {
+    expect(medianInterval([3, 1, 2, 9, 8])).toEqual({ n: 5, median: 3, low: Number.NaN, high: Number.NaN });
+  });
+
+  it("an outlier does not move it", () => {
+    expect(medianInterval([...upTo(14), 1e9])).toMatchObject({ low: 4, high: 12 });
+  });
+
+  it("without a value is an error", () => expect(() => medianInterval([])).toThrow(RangeError));
+
+  it("holds the true median in 95 of 100 experiments or more", () => {
+    let [seed, hits] = [1, 0];
+    const random = () => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    for (let i = 0; i < 2000; i++) {
+      const { low, high } = medianInterval(Array.from({ length: 15 }, () => random() ** 3)); // a lopsided one
+      if (low <= 0.125 && 0.125 <= high) hits++;
+    }
+    expect(hits / 2000).toBeGreaterThan(0.95);
+  });
+});
+
+describe("shuffled", () => {
+  it("has the same items, and leaves the list as it is", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer()), (items) => {
+        const before = [...items];
+        expect(shuffled(items).sort()).toEqual([...items].sort());
+        expect(items).toEqual(before);
+      }),
+    );
+  });
+
+  it("gives every order the same chance", () => {
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 6000; i++) {
+      const order = shuffled(["a", "b", "c"]).join("");
+      counts.set(order, (counts.get(order) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(6);
+    for (const count of counts.values()) expect(count).toBeGreaterThan(850); // five standard deviations below 1000
   });
 });
 

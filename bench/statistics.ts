@@ -36,6 +36,42 @@ export function pairedRatios(pairs: Pair[]): number[] {
   return pairs.map(({ value, before, after }) => value / ((before + after) / 2));
 }
 
+/** A median, and what it may be: in 95 of 100 such experiments the true one lies between `low` and `high`. */
+export interface Interval {
+  n: number;
+  median: number;
+  /** NaN with fewer than six values, which allow no such statement. */
+  low: number;
+  high: number;
+}
+
+/**
+ * The interval is between two of the values themselves, so that it holds for any distribution and an outlier moves it
+ * by no more than a rank: as many values lie below the median as coins show heads.
+ * @throws RangeError without a value
+ */
+export function medianInterval(values: number[]): Interval {
+  const sorted = [...values].sort((a, b) => a - b);
+  const n = sorted.length;
+  let left = 0; // values that may be left out at either end
+  for (let chance = 0.5 ** n, sum = chance; sum <= 0.025; sum += chance) {
+    left++;
+    chance *= (n - left + 1) / left;
+  }
+  const [low = Number.NaN, high = Number.NaN] = left > 0 ? [sorted[left - 1], sorted[n - left]] : [];
+  return { n, median: median(sorted), low, high };
+}
+
+/** In random order, as a new list. @param random from 0 up to, but not, 1 */
+export function shuffled<T>(items: readonly T[], random: () => number = Math.random): T[] {
+  const result = [...items];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [result[i], result[j]] = [result[j] as T, result[i] as T];
+  }
+  return result;
+}
+
 export type Point = readonly [x: number, y: number];
 
 /** A straight line through points, and how well it fits. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { renderTable, significant, time } from "./table.ts";
+import { renderTable, significant, threeDigits, time } from "./table.ts";
 
 describe("renderTable", () => {
   it("lines names up to the left and figures to the right", () => {
@@ -37,3 +37,15 @@ it.each([
   [-0.5, "-0.5"],
   [Number.NaN, "?"],
 ])("significant(%d) is %s", (value, text) => expect(significant(value)).toBe(text));
+
+it.each([
+  [0.07123, "0.0712"],
+  [0.7123, "0.712"],
+  [1.0851, "1.09"],
+  [57.84, "57.8"],
+  [1234.5, "1235"],
+  [-1.234, "-1.23"],
+  [0, "0"],
+  [0.000012, "0.0000"],
+  [Number.NaN, "?"],
+])("threeDigits(%d) is %s", (value, text) => expect(threeDigits(value)).toBe(text));

@@ -21,3 +21,11 @@ export function significant(value: number): string {
   if (!Number.isFinite(value)) return "?";
   return Math.abs(value) >= 10 ? value.toFixed(0) : String(Number(value.toPrecision(2)));
 }
+
+/** Three digits: `0.712`, `1.09`, `57.8`, `1234`. */
+export function threeDigits(value: number): string {
+  if (!Number.isFinite(value)) return "?";
+  if (value === 0) return "0";
+  const digits = 2 - Math.floor(Math.log10(Math.abs(value)));
+  return value.toFixed(Math.min(Math.max(digits, 0), 4));
+}

@@ -22,6 +22,12 @@ export class EnvoyAdmin {
     return (dump as { configs?: Record<string, unknown>[] } | undefined)?.configs ?? [];
   }
 
+  /** The ports that it listens on, by the listener's name: also those that it has picked itself. */
+  async listenerPorts(): Promise<Map<string, number>> {
+    const { listener_statuses: listeners = [] } = (await this.#get("/listeners?format=json")) as ListenersAnswer;
+    return new Map(listeners.map(({ name, local_address }) => [name, local_address.socket_address.port_value]));
+  }
+
   /** Undefined for 404: Envoy has no such thing yet. */
   async #get(path: string): Promise<unknown> {
     const { status, body } = await httpRequest({ url: this.address + path });
@@ -29,4 +35,8 @@ export class EnvoyAdmin {
     if (status !== 200) throw new Error(`Envoy's admin interface answered ${status} to ${path}: ${body}`);
     return JSON.parse(body);
   }
+}
+
+interface ListenersAnswer {
+  listener_statuses?: { name: string; local_address: { socket_address: { port_value: number } } }[];
 }

@@ -4,6 +4,7 @@ import { messageOf, UserError } from "../../lib/errors.ts";
 import { missingTools } from "../../test/e2e/plugins.ts";
 import { defaultEngineWorld, findEngine } from "../engine.ts";
 import type { Run } from "../run.ts";
+import { onSignals } from "../signals.ts";
 import { Interrupted } from "../update.ts";
 
 /** `npm run bench:stack [-- --quick]`: how long the stack `dev` takes, in a cluster of its own that goes with it. */
@@ -35,14 +36,3 @@ export const run: Run = async ({ options }, terminal) => {
     release();
   }
 };
-
-/** @returns a function that ends the listening */
-function onSignals(listener: (count: number) => void): () => void {
-  let count = 0;
-  const onSignal = () => listener(++count);
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, onSignal);
-  return () => {
-    for (const signal of signals) process.off(signal, onSignal);
-  };
-}

@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ExecResult, exec } from "../../lib/exec.ts";
-import { KubeApi } from "../../provider/kube/api.ts";
+import type { KubeApi } from "../../provider/kube/api.ts";
 import { isReady, type Pod, podsOf } from "../../provider/kube/pods.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
+import { containers, DevStack } from "./dev-stack.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { missingTools } from "./plugins.ts";
 
 const missing = await missingTools();
@@ -19,28 +21,28 @@ const atRest = "service=default/echo, current-load=1, target-load=1, max-load=2"
 
 /** One cluster with Istio, in the order of a newcomer's first hour. */
 describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
+  let stack: DevStack;
   let clone: ScratchClone;
-  let stackFile: string;
   let api: KubeApi;
   let containersBefore: string[];
   let first: ExecResult;
 
   beforeAll(async () => {
+    await removeLeftovers(kind.name);
     containersBefore = await containers();
-    clone = await ScratchClone.inKind("dev-istio", kind);
-    stackFile = await clone.read("Pulumi.dev-istio.yaml");
-    first = await start();
+    stack = await DevStack.make(kind, "dev-istio");
+    clone = stack.clone;
+    first = await stack.start();
     if (first.code !== 0) throw new Error(`the stack does not come up:\n${first.stdout}${first.stderr}`);
-    api = await KubeApi.open(join(clone.folder, ".meshup/stacks/dev-istio/kubeconfig"));
+    api = await stack.api();
   });
 
   afterAll(() => clone?.remove());
 
-  const start = (env: NodeJS.ProcessEnv = {}) => clone.run(["start", "dev-istio"], env);
-  const restore = () => clone.write("Pulumi.dev-istio.yaml", stackFile);
-  /** Brings the stack up as it is configured now. @throws with what it printed */
-  const up = () => clone.json<StartDocument>(["start", "dev-istio"]);
-  const header = async (path: string, name: string) => (await clone.get(path)).headers[name];
+  const start = (env?: NodeJS.ProcessEnv) => stack.start(env);
+  const restore = () => stack.restore();
+  const up = () => stack.up();
+  const header = (path: string, name: string) => stack.header(path, name);
   const podsFor = (app: string) => podsOf(api, "default", { app });
   const kubectl = (...args: string[]) =>
     exec("docker", ["exec", node, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", ...args]);
@@ -363,13 +365,3 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     await expect(clone.get("/one")).rejects.toThrow(/ECONNREFUSED/);
   });
 });
-
-interface StartDocument {
-  outputs: { filters: { name: string; delivery: string }[] };
-  proofs: { ok: boolean }[];
-}
-
-async function containers(): Promise<string[]> {
-  const { stdout } = await exec("docker", ["ps", "--all", "--format", "{{.Names}}"]);
-  return stdout.split("\n").filter(Boolean).sort();
-}

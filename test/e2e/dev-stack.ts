@@ -15,7 +15,7 @@ export interface Outputs {
   filters: { name: string; digest: string; delivery: string; image?: string }[];
 }
 
-/** The stack `dev` in a scratch clone, with a cluster of its own. */
+/** The stack `dev`, or `dev-istio`, in a scratch clone, with a cluster of its own. */
 export class DevStack {
   readonly clone: ScratchClone;
   /** The stack's file, as it is committed but for the cluster's name and ports. */
@@ -26,24 +26,24 @@ export class DevStack {
     this.stackFile = stackFile;
   }
 
-  static async make(kind: ClusterSettings): Promise<DevStack> {
-    const clone = await ScratchClone.inKind("dev", kind);
-    return new DevStack(clone, await clone.read("Pulumi.dev.yaml"));
+  static async make(kind: ClusterSettings, stack: "dev" | "dev-istio" = "dev"): Promise<DevStack> {
+    const clone = await ScratchClone.inKind(stack, kind);
+    return new DevStack(clone, await clone.read(clone.stackFile));
   }
 
-  /** `npm start -- dev` */
+  /** `npm start -- STACK` */
   start(env: NodeJS.ProcessEnv = {}): Promise<ExecResult> {
-    return this.clone.run(["start", "dev"], env);
+    return this.clone.run(["start", this.clone.stack], env);
   }
 
   /** Brings the stack up as it is configured now. @throws with what it printed */
   up(env: NodeJS.ProcessEnv = {}): Promise<StartDocument> {
-    return this.clone.json<StartDocument>(["start", "dev"], env);
+    return this.clone.json<StartDocument>(["start", this.clone.stack], env);
   }
 
   /** The configuration as it was at first; `up` puts it in force. */
   restore(): Promise<void> {
-    return this.clone.write("Pulumi.dev.yaml", this.stackFile);
+    return this.clone.write(this.clone.stackFile, this.stackFile);
   }
 
   declare(filter: Record<string, unknown>): Promise<void> {
@@ -55,7 +55,7 @@ export class DevStack {
   }
 
   api(): Promise<KubeApi> {
-    return KubeApi.open(join(this.clone.folder, ".meshup/stacks/dev/kubeconfig"));
+    return KubeApi.open(join(this.clone.folder, ".meshup/stacks", this.clone.stack, "kubeconfig"));
   }
 
   /** Each policy's condition Accepted. */
@@ -71,7 +71,7 @@ export class DevStack {
 
   /** Starts the stack, and kills the command with all that it has started itself once it has printed this. */
   async startAndKill(after: RegExp): Promise<string> {
-    const child: ChildProcess = spawn(process.execPath, this.clone.command(["start", "dev"]), {
+    const child: ChildProcess = spawn(process.execPath, this.clone.command(["start", this.clone.stack]), {
       cwd: this.clone.folder,
       env: this.clone.env(),
       detached: true, // a group of its own, to be killed as one

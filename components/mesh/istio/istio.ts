@@ -20,7 +20,7 @@ import {
   volumeName,
   withModules,
 } from "./module-volume.ts";
-import { gatewayNamespace, type Manifest, namespace } from "./names.ts";
+import { envoyFilterKind, gatewayNamespace, type Kind, type Manifest, namespace, wasmPluginKind } from "./names.ts";
 import { placementOf } from "./placement.ts";
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
@@ -130,7 +130,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         const wasm = { name, rootId, failure, configuration, digest: volume.digest, file };
         return moduleFilter({ ...wasm, placement }, moduleLabel(volume));
       });
-      return { filter, resources: [create(name, manifest)], envoyName: name, served: digest };
+      return { filter, resources: [create(name, envoyFilterKind, manifest)], envoyName: name, served: digest };
     }
 
     function attachPlugin(filter: Filter): Attached {
@@ -139,7 +139,9 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const placement = placementOf(target, config.istio.gateway);
       const { namespace } = placement;
       const envoyName = envoyFilterName({ name, namespace });
-      const scope = placement.routes ? [create(`${name}-routes`, scopeFilter({ name, envoyName, placement }))] : [];
+      const scope = placement.routes
+        ? [create(`${name}-routes`, envoyFilterKind, scopeFilter({ name, envoyName, placement }))]
+        : [];
       const code = pulumi.all([codeOf(filter), pullSecrets.get(namespace)]);
       const manifest = code.apply(([code, pullSecret]) => {
         if (code.type === "lua") throw new Error(`${name} is a script`);
@@ -148,7 +150,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       });
       return {
         filter,
-        resources: [...scope, create(name, manifest, scope)],
+        resources: [...scope, create(name, wasmPluginKind, manifest, scope)],
         envoyName,
         // Of an image the proxies know the manifest's digest.
         served: pulumi
@@ -165,7 +167,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         if (code.type !== "lua") throw new Error(`${name} is no script`);
         return luaFilter({ name, placement, script: code.script });
       });
-      return { filter, resources: [create(name, manifest)], envoyName: name, served: filter.digest };
+      return { filter, resources: [create(name, envoyFilterKind, manifest)], envoyName: name, served: filter.digest };
     }
 
     function codeOf(filter: Filter): pulumi.Output<Code> {
@@ -226,11 +228,11 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     /** A resource whose kind is known now, and the rest perhaps later. */
-    function create(name: string, manifest: pulumi.Input<Manifest>, dependsOn: pulumi.Resource[] = []) {
-      const made = pulumi.output(manifest);
+    function create(name: string, kind: Kind, manifest: pulumi.Input<Manifest>, dependsOn: pulumi.Resource[] = []) {
+      const { metadata, spec } = pulumi.output(manifest);
       return new kubernetes.apiextensions.CustomResource(
         name,
-        { ...made, metadata: made.metadata, spec: made.spec } as never,
+        { ...kind, metadata: { name: metadata.name, namespace: metadata.namespace }, spec },
         { parent, dependsOn: [ready, controlPlane.gatewayNamespace, ...dependsOn] },
       );
     }

@@ -11,9 +11,10 @@ export const namespace = "default";
 export interface Manifest {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace: string; labels?: Record<string, string> };
+  metadata: { name: string; namespace: string };
   spec: Record<string, unknown>;
 }
 
+export type Kind = Pick<Manifest, "apiVersion" | "kind">;
 export const wasmPluginKind = { apiVersion: "extensions.istio.io/v1alpha1", kind: "WasmPlugin" };
 export const envoyFilterKind = { apiVersion: "networking.istio.io/v1alpha3", kind: "EnvoyFilter" };

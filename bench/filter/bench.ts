@@ -1,0 +1,176 @@
+/** Measures what a filter costs Envoy's worker: what `npm run bench` runs. */
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Terminal } from "../../cli/terminal.ts";
+import { cluster } from "../../components/mesh/envoy.ts";
+import { UserError } from "../../lib/errors.ts";
+import { httpRequest } from "../../lib/http.ts";
+import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
+import { shuffled } from "../statistics.ts";
+import { time } from "../table.ts";
+import { type Arm, header } from "./arms.ts";
+import { benchListener, chainLengths, chainListener, listenerName, slowCluster } from "./configuration.ts";
+import { type LoadSample, none, type Sample } from "./costs.ts";
+import { BenchEnvoy } from "./envoy.ts";
+import { holdStreams, SlowUpstream } from "./held.ts";
+import { Load } from "./load.ts";
+
+export interface Plan {
+  /** How often everything is measured, each time in an Envoy of its own. */
+  blocks: number;
+  /** Numbers of open streams: the load's one, and others that are held. */
+  streams: number[];
+  /** Of each measurement. */
+  requests: number;
+  /** After so long no further block is begun; enough for an interval come first. */
+  budgetMs: number;
+}
+
+export const plans: Record<"whole" | "quick", Plan> = {
+  whole: { blocks: 25, streams: [1, 64, 512], requests: 4000, budgetMs: 20 * 60_000 },
+  quick: { blocks: 8, streams: [1, 64, 512], requests: 600, budgetMs: 100_000 },
+};
+
+/** Fewer give no interval. */
+const fewestBlocks = 6;
+
+/** For what a worker does after a response. */
+const settleMs = 5;
+
+interface Chain {
+  arm: string;
+  length: number;
+}
+
+export class FilterBench {
+  readonly samples: Sample[] = [];
+  readonly loads: LoadSample[] = [];
+  readonly #arms: Arm[];
+  readonly #plan: Plan;
+  readonly #envoyPath: string;
+  readonly #terminal: Terminal;
+  readonly #signal: AbortSignal;
+
+  /** @param signal ends it, and takes down what it has started */
+  constructor(args: { arms: Arm[]; plan: Plan; envoyPath: string; terminal: Terminal; signal: AbortSignal }) {
+    this.#arms = args.arms;
+    this.#plan = args.plan;
+    this.#envoyPath = args.envoyPath;
+    this.#terminal = args.terminal;
+    this.#signal = args.signal;
+  }
+
+  /** Block by block; `samples` and `loads` grow as it goes. */
+  async run(): Promise<void> {
+    const { blocks, budgetMs } = this.#plan;
+    const started = performance.now();
+    for (let block = 1; block <= blocks; block++) {
+      const begun = performance.now();
+      await this.#block(block);
+      const now = performance.now();
+      const [elapsed, each] = [now - started, (now - started) / block];
+      const last = block === blocks || (block >= fewestBlocks && elapsed + each > budgetMs);
+      const left = last
+        ? ""
+        : `; at most ${time(Math.min((blocks - block) * each, Math.max(budgetMs - elapsed, each)))} more`;
+      this.#terminal.note(`  block ${block} of ${blocks}: ${time(now - begun)}${left}`);
+      if (last) break;
+    }
+  }
+
+  /** Everything once, in random order, in a new Envoy: how a process lies in memory is a chance of its own. */
+  async #block(block: number): Promise<void> {
+    const upstream = await SlowUpstream.listen();
+    const envoy = await BenchEnvoy.start(this.#envoyPath, [cluster(slowCluster, upstream.port)]).catch(
+      async (error) => {
+        await upstream.stop();
+        throw error;
+      },
+    );
+    try {
+      await this.#load(envoy, block);
+      for (const streams of shuffled(this.#plan.streams))
+        for (const chain of shuffled(this.#chains())) {
+          this.#signal.throwIfAborted();
+          this.#terminal.status(`  block ${block}, ${streams} open: ${chain.arm} × ${chain.length}`);
+          const cpuNs = await this.#measure(envoy, upstream, chain, streams);
+          this.samples.push({ block, streams, ...chain, requests: this.#plan.requests, cpuNs });
+        }
+    } finally {
+      await envoy.stop();
+      await upstream.stop();
+    }
+  }
+
+  #chains(): Chain[] {
+    return [
+      { arm: none, length: 0 },
+      ...this.#arms.flatMap(({ name }) => chainLengths.map((length): Chain => ({ arm: name, length }))),
+    ];
+  }
+
+  /** Hands the arms to Envoy, one after another, and sees that each does what it is to do. */
+  async #load(envoy: BenchEnvoy, block: number): Promise<void> {
+    await envoy.add(benchListener(listenerName(none, 0), [], slowCluster));
+    await requireHeader(envoy, { arm: none, length: 0 });
+    const [first, ...longer] = chainLengths;
+    for (const arm of shuffled(this.#arms)) {
+      this.#signal.throwIfAborted();
+      this.#terminal.status(`  block ${block}, loading: ${arm.name}`);
+      const started = performance.now();
+      await envoy.add(chainListener(arm, first));
+      await requireHeader(envoy, { arm: arm.name, length: first });
+      const loadMs = performance.now() - started;
+      await sleep(settleMs);
+      const before = envoy.memory();
+      await envoy.add(...longer.map((length) => chainListener(arm, length)));
+      for (const length of longer) await requireHeader(envoy, { arm: arm.name, length });
+      await sleep(settleMs);
+      const filters = Math.max(...longer) - first; // chains share the VMs of equal places
+      this.loads.push({ block, arm: arm.name, loadMs, memoryBytes: (envoy.memory() - before) / filters });
+    }
+  }
+
+  /** @returns nanoseconds that the worker has run for the requests */
+  async #measure(envoy: BenchEnvoy, upstream: SlowUpstream, chain: Chain, streams: number): Promise<number> {
+    const port = envoy.port(listenerName(chain.arm, chain.length));
+    const expected: Record<string, string> = chain.length > 0 ? { [header.name]: header.value } : {};
+    const headers = Object.entries(expected).map(([name, value]) => `${name}: ${value}\r\n`);
+    const release = await holdStreams(upstream, port, streams - 1, expected);
+    const load = await Load.open({ port, connections: 1, headers });
+    try {
+      await load.run(Math.ceil(this.#plan.requests / 10));
+      await sleep(settleMs);
+      const before = envoy.workerCpu();
+      await load.run(this.#plan.requests);
+      await sleep(settleMs);
+      return envoy.workerCpu() - before;
+    } finally {
+      load.close();
+      await release();
+    }
+  }
+}
+
+/** Under which circumstances: one line each. */
+export function conditions({ actualVersion }: EnvoyBinaryOutputs, { requests }: Plan): string[] {
+  const load = loadavg().map((average) => average.toFixed(1));
+  return [
+    `Envoy ${actualVersion} with one worker, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "?"}), nothing pinned; load before the run: ${load.join(", ")} (1, 5, 15 min); ${new Date().toISOString().slice(0, 10)}`,
+    `CPU time of the worker over ${requests} requests, one at a time, answered by Envoy itself: the slope over chains of ${[0, ...chainLengths].join(", ")}.`,
+    "Open: streams that are open in the same chain, the load's one included.",
+    "Medians over blocks, each in random order and in an Envoy of its own, with 95 % intervals by rank.",
+  ];
+}
+
+/** @throws UserError when a response has not what it must have, or has what it must not */
+async function requireHeader(envoy: BenchEnvoy, { arm, length }: Chain): Promise<void> {
+  const url = `http://127.0.0.1:${envoy.port(listenerName(arm, length))}/`;
+  const { status, headers } = await httpRequest({ url });
+  const [seen, wanted] = [headers[header.name], length > 0 ? header.value : undefined];
+  if (status !== 200) throw new UserError(`The arm ${arm} (${length} in a chain) answers ${status}, not 200.`);
+  if (seen !== wanted)
+    throw new UserError(
+      `The arm ${arm} (${length} in a chain) is not measured: its response has ${header.name}: ${seen ?? "(none)"}, not ${wanted ?? "(none)"}.`,
+    );
+}

@@ -1,0 +1,126 @@
+/** What the comparison of filters has measured, as tables and as JSON. Pure. */
+import type { Interval } from "../statistics.ts";
+import { renderTable, threeDigits, time } from "../table.ts";
+import type { Arm } from "./arms.ts";
+import { baseCost, filterCost, intervalOf, type LoadSample, type Sample } from "./costs.ts";
+import { type Goal, goalsOf } from "./goals.ts";
+
+export interface Report {
+  /** Under which circumstances: one line each. */
+  conditions: string[];
+  arms: Pick<Arm, "name" | "what" | "module">[];
+  samples: Sample[];
+  loads: LoadSample[];
+}
+
+/** An arm's figures. */
+export interface Row {
+  name: string;
+  what: string;
+  /** Microseconds of CPU a request and filter, by the number of open streams. */
+  cost: { streams: number; cpu: Interval }[];
+  moduleBytes?: number;
+  linearMemoryBytes?: number;
+  loadMs?: Interval;
+  memoryBytes?: Interval;
+}
+
+export function streamsOf(samples: Sample[]): number[] {
+  return [...new Set(samples.map(({ streams }) => streams))].sort((a, b) => a - b);
+}
+
+export function rowsOf({ arms, samples, loads }: Report): Row[] {
+  return arms.map(({ name, what, module }) => {
+    const own = loads.filter(({ arm }) => arm === name);
+    const byBlock = (of: (load: LoadSample) => number) =>
+      intervalOf(new Map(own.map((load) => [load.block, of(load)] as const)));
+    return {
+      name,
+      what,
+      cost: streamsOf(samples).flatMap((streams) => {
+        const cpu = intervalOf(filterCost(samples, name, streams));
+        return cpu ? [{ streams, cpu }] : [];
+      }),
+      moduleBytes: module?.bytes,
+      linearMemoryBytes: module?.memoryBytes,
+      loadMs: byBlock(({ loadMs }) => loadMs),
+      memoryBytes: byBlock(({ memoryBytes }) => memoryBytes),
+    };
+  });
+}
+
+export function reportLines(report: Report): string[] {
+  const rows = rowsOf(report);
+  const goals = goalsOf(report);
+  const width = Math.max(0, ...rows.map(({ name }) => name.length));
+  return [
+    ...report.conditions,
+    "",
+    ...rows.map(({ name, what }) => `  ${name.padEnd(width)}  ${what}`),
+    "",
+    ...costTable(report, rows),
+    "",
+    ...sizeTable(rows),
+    ...(goals.length > 0 ? ["", ...goalLines(goals)] : []),
+  ];
+}
+
+function costTable({ samples }: Report, rows: Row[]): string[] {
+  const levels = streamsOf(samples);
+  const base = levels.map((streams) => cells(intervalOf(baseCost(samples, streams))));
+  return renderTable(
+    ["CPU, µs a request and filter", ...levels.flatMap((streams) => [`${streams} open`, "95 %"])],
+    [
+      ...rows.map(({ name, cost }) => [
+        name,
+        ...levels.flatMap((level) => cells(cost.find(({ streams }) => streams === level)?.cpu)),
+      ]),
+      ["a request without a filter", ...base.flat()],
+    ],
+  );
+}
+
+function sizeTable(rows: Row[]): string[] {
+  return renderTable(
+    ["", "module", "linear memory", "Envoy grows by", "95 %", "time to load", "95 %"],
+    rows.map(({ name, moduleBytes, linearMemoryBytes, memoryBytes, loadMs }) => [
+      name,
+      moduleBytes === undefined ? "" : `${moduleBytes} B`,
+      linearMemoryBytes === undefined ? "" : kib(linearMemoryBytes),
+      ...cells(memoryBytes, kib),
+      ...cells(loadMs, time),
+    ]),
+  );
+}
+
+/** Median and interval. */
+function cells(interval: Interval | undefined, text = threeDigits): [string, string] {
+  if (!interval) return ["", ""];
+  const { median, low, high } = interval;
+  return [text(median), Number.isNaN(low) ? "?" : `${text(low)} – ${text(high)}`];
+}
+
+function goalLines(goals: Goal[]): string[] {
+  return [
+    "Goals, by block; open: the interval is on both sides",
+    ...goals.map(({ what, value, wanted, verdict }) => {
+      const [median, interval] = cells(value);
+      return `  ${verdict.padEnd(6)}  ${what}: ${median}${value.n > 1 ? ` (${interval})` : ""}; ${wanted}`;
+    }),
+  ];
+}
+
+const kib = (bytes: number) => `${threeDigits(bytes / 1024)} KiB`;
+
+/** The same for programs, with every sample. */
+export function reportDocument(report: Report) {
+  const { conditions, samples, loads } = report;
+  return {
+    conditions,
+    base: streamsOf(samples).map((streams) => ({ streams, cpu: intervalOf(baseCost(samples, streams)) })),
+    arms: rowsOf(report),
+    goals: goalsOf(report),
+    samples,
+    loads,
+  };
+}

@@ -1,0 +1,187 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { beforeAll, expect, test } from "vitest";
+import { crdProblems } from "../../../test/crds.ts";
+import type { Cluster } from "../../cluster/cluster.ts";
+import { parseConfig } from "../../config.ts";
+import { deployment } from "../../workloads/kubernetes/pod.ts";
+import type { AttachedFilter, Sidecars } from "../mesh.ts";
+
+interface Made {
+  type: string;
+  name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: what a resource is made with is its own
+  inputs: any;
+}
+const made: Made[] = [];
+const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
+const manifest = `sha256:${"9".repeat(64)}`;
+
+/** What a resource has besides its inputs once it is made. */
+const outputs: Record<string, object> = {
+  "meshup:index:Module": { sha256: digest, file: import.meta.filename, bytes: 1 },
+  "meshup:index:Preflight": { adds: { "x-a": "b" }, warnings: [], checked: true },
+  "meshup:index:ImageContext": { directory: "/context", sha256: "c" },
+  "meshup:kubernetes:FilterReady": { proxies: [], warnings: [] },
+  "meshup:index:Proof": { status: 200, seen: {} },
+  "kubernetes:core/v1:ConfigMap": {},
+  "kubernetes:core/v1:Namespace": {},
+  "kubernetes:core/v1:NamespacePatch": {},
+  "kubernetes:core/v1:Secret": {},
+  "kubernetes:helm.sh/v3:Release": {},
+  "kubernetes:extensions.istio.io/v1alpha1:WasmPlugin": {},
+  "kubernetes:networking.istio.io/v1alpha3:EnvoyFilter": {},
+  "kubernetes:networking.istio.io/v1:Gateway": {},
+  "kubernetes:networking.istio.io/v1:VirtualService": {},
+  "pulumi:providers:kubernetes": {},
+};
+
+const filter = (name: string, more: object) => ({ name, module: "./filter", ...more });
+const config = parseConfig(
+  {
+    cluster: "kind",
+    mesh: "istio",
+    charts: JSON.stringify({ istiod: "/charts/istiod.tgz" }),
+    images: JSON.stringify({ "registry.istio.io/release/proxyv2": "mirror.example.com/proxyv2" }),
+    routes: JSON.stringify([{ name: "one", path: "/one", workload: "httpbin" }]),
+    filters: JSON.stringify([
+      filter("by-image", { target: { workload: "httpbin" }, config: { "x-a": "b" } }),
+      filter("on-route", { target: { route: "one" }, failure: "open" }),
+      filter("mounted", { target: { workload: "httpbin" }, delivery: "configmap" }),
+      filter("annotated", { target: { workload: "httpbin" }, delivery: "volume" }),
+      filter("in-gateway", { target: { gateway: true }, delivery: "configmap" }),
+    ]),
+  },
+  "dev-istio",
+);
+
+let attached: AttachedFilter[];
+let sidecars: Sidecars;
+
+beforeAll(async () => {
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        made.push({ type, name, inputs });
+        if (/^meshup:(mesh|istio|index:Filter)/.test(type)) return { id: name, state: inputs };
+        const own = outputs[type];
+        if (!own) throw new Error(`nobody said that there is a ${type}`);
+        const metadata = inputs.metadata && { ...inputs.metadata, uid: `uid-of-${name}`, generation: 1 };
+        return { id: name, state: { ...inputs, ...(metadata && { metadata }), ...own } };
+      },
+      call: ({ token }) => {
+        throw new Error(`nobody said that ${token} is called`);
+      },
+    },
+    "meshup",
+    "dev-istio",
+  );
+  const { createFilters } = await import("../../filter.ts");
+  const { IstioMesh } = await import("./istio.ts");
+  const cluster: Cluster = {
+    provider: new kubernetes.Provider("kind", {}),
+    kubeconfig: pulumi.output("/kubeconfig"),
+    exposure: { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" },
+    registry: {
+      address: "registry.localhost:5000",
+      pullCredentials: { registry: "registry.localhost:5000", username: "me", password: "secret" },
+      push: (name) => ({
+        repository: pulumi.output(`registry.localhost:5000/${name}`),
+        digest: pulumi.output(manifest),
+        reference: pulumi.output(`registry.localhost:5000/${name}@${manifest}`),
+      }),
+    },
+  };
+  const mesh = new IstioMesh("mesh", { config, filters: await createFilters(config.filters), cluster });
+  sidecars = mesh.sidecars;
+  attached = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
+});
+
+/** By name: the order in which resources are made is Pulumi's own. */
+const ofKind = (kind: string) =>
+  made.filter(({ type }) => type.endsWith(`:${kind}`)).sort((a, b) => a.name.localeCompare(b.name));
+const one = (kind: string, name: string) => ofKind(kind).find((resource) => resource.name === name)?.inputs;
+
+test("base, istiod and gateway come by Release, from where the configuration says", () => {
+  expect(ofKind("Release").map(({ name, inputs }) => [name, inputs.namespace, inputs.chart])).toEqual([
+    ["istio-base", "istio-system", "base"],
+    ["istio-ingressgateway", "istio-ingress", "gateway"],
+    ["istiod", "istio-system", "/charts/istiod.tgz"],
+  ]);
+  expect(one("Release", "istiod").values.global.proxy.image).toBe("mirror.example.com/proxyv2:1.31.1");
+  expect(one("Release", "istio-base").repositoryOpts.repo).toMatch(/^https:/);
+});
+
+test("new pods of the workloads' namespace get sidecars", () => {
+  expect(one("NamespacePatch", "injection").metadata).toEqual({
+    name: "default",
+    labels: { "istio-injection": "enabled" },
+  });
+});
+
+test("a WasmPlugin for each filter by image, with the pull secret of its own namespace", () => {
+  expect(ofKind("WasmPlugin").map(({ name, inputs }) => [name, inputs.metadata.namespace])).toEqual([
+    ["by-image", "default"],
+    ["on-route", "istio-ingress"],
+  ]);
+  for (const { inputs } of ofKind("WasmPlugin")) {
+    expect(inputs.spec).toMatchObject({
+      url: `oci://registry.localhost:5000/filter@${manifest}`,
+      imagePullSecret: "meshup-registry",
+    });
+    expect(crdProblems(inputs)).toEqual([]);
+  }
+  expect(ofKind("Secret").map(({ inputs }) => inputs.metadata.namespace)).toEqual(["default", "istio-ingress"]);
+});
+
+test("a route's WasmPlugin is scoped by an EnvoyFilter", () => {
+  expect(JSON.stringify(one("EnvoyFilter", "on-route-routes"))).toContain(
+    "extensions.istio.io/trafficextension/istio-ingress.on-route~istio-translated-wasmplugin",
+  );
+});
+
+test("modules in ConfigMaps, named by content, where the proxies are", () => {
+  expect(ofKind("ConfigMap").map(({ inputs }) => [inputs.metadata.namespace, inputs.metadata.name])).toEqual([
+    ["default", `wasm-annotated-${digest.slice(0, 10)}`],
+    ["istio-ingress", `wasm-in-gateway-${digest.slice(0, 10)}`],
+    ["default", `wasm-mounted-${digest.slice(0, 10)}`],
+  ]);
+  expect(one("Release", "istio-ingressgateway").values.volumes).toEqual([
+    { name: "wasm-in-gateway", configMap: { name: `wasm-in-gateway-${digest.slice(0, 10)}` } },
+  ]);
+});
+
+test("a workload's pods have its modules, and nobody else's", async () => {
+  const plain = (name: string) =>
+    deployment({ name, namespace: "default", image: "i", requests: { cpu: "1m", memory: "1Mi" }, memoryLimit: "1Mi" });
+  const equipped = await new Promise<string>((resolve) =>
+    pulumi.output(sidecars.equip("httpbin", plain("httpbin"))).apply((made) => resolve(JSON.stringify(made))),
+  );
+  expect(equipped).toContain('"image":"auto"');
+  expect(equipped).toContain("sidecar.istio.io/userVolume");
+  expect(equipped).toContain("wasm-mounted");
+  expect(equipped).not.toContain("in-gateway");
+  const echo = plain("echo");
+  expect(sidecars.equip("echo", echo)).toBe(echo);
+});
+
+test("proxies are asked for the code as they know it: an image by its manifest, a file by its module", () => {
+  const digests = Object.fromEntries(ofKind("FilterReady").map(({ name, inputs }) => [name, inputs.digest]));
+  expect(digests).toEqual({
+    "by-image": "9".repeat(64),
+    "on-route": "9".repeat(64),
+    mounted: digest,
+    annotated: digest,
+    "in-gateway": digest,
+  });
+});
+
+test("each filter is proved on a route that it works on", () => {
+  expect(attached.map(({ name, delivery, url }) => [name, delivery, url]).sort()).toEqual([
+    ["annotated", "volume", "http://localhost:30000/one"],
+    ["by-image", "image", "http://localhost:30000/one"],
+    ["in-gateway", "configmap", "http://localhost:30000/one"],
+    ["mounted", "configmap", "http://localhost:30000/one"],
+    ["on-route", "image", "http://localhost:30000/one"],
+  ]);
+});
