@@ -15,7 +15,7 @@ import { missingTools } from "./plugins.ts";
 const missing = await missingTools();
 if (missing.length > 0) console.warn(`skipped, as there is not: ${missing.join(", ")}`);
 
-const kind = { name: "meshup-e2e-istio", gatewayPort: 30081, registryPort: 5082 };
+const kind = { name: "meshup-e2e-istio", gatewayPort: 30081, registryPort: 5082, registryHost: "istio.localhost" };
 const node = `${kind.name}-control-plane`;
 const atRest = "service=default/echo, current-load=1, target-load=1, max-load=2";
 

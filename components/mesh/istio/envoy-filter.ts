@@ -98,8 +98,14 @@ function httpFilterMatch({ proxies }: Placement, subFilter: string) {
   return { context: contextOf(proxies), listener: { filterChain: { filter } } };
 }
 
+/** Envoy wants an empty `config`, which Istio does not take for JSON: one that is of no use, and may be, does the same. */
+const on = {
+  "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+  is_optional: true,
+  config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm" },
+};
+
 function onRoutes(filter: string, { routes = [], proxies }: Placement): Patch[] {
-  const on = { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", config: {} };
   return routes.map((name) => ({
     applyTo: "HTTP_ROUTE",
     match: { context: contextOf(proxies), routeConfiguration: { vhost: { route: { name } } } },
