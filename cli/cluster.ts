@@ -1,5 +1,4 @@
 /** A stack's cluster, as its state leads to it. */
-import { UserError } from "../lib/errors.ts";
 import type { KubeApi } from "../provider/kube/api.ts";
 import type { ClusterMesh } from "../provider/kube/mesh-proxies.ts";
 import { type Pod, podsOf } from "../provider/kube/pods.ts";
@@ -20,20 +19,49 @@ export interface StackCluster {
   parts: Part[];
 }
 
+/** Where a stack's cluster is, and which mesh is in it. */
+export interface ClusterPlace {
+  /** Absolute path. */
+  kubeconfig: string;
+  /** As configured: `envoy-gateway`, `istio`. */
+  mesh: string;
+}
+
+/**
+ * By the stack's outputs; those of a stack whose first `up` has failed are not there, but what it has made is.
+ * @returns undefined for a stack that has no cluster
+ */
+export function clusterOf(deployment: Deployment | undefined): ClusterPlace | undefined {
+  const { kubeconfig = kindOf(deployment)?.kubeconfig, mesh = meshOf(deployment) } = outputsOf(deployment);
+  if (typeof kubeconfig !== "string" || typeof mesh !== "string") return undefined;
+  return { kubeconfig, mesh };
+}
+
+/** What the command that makes a kind cluster was told. */
+export function kindOf(deployment: Deployment | undefined): { name: string; kubeconfig: string } | undefined {
+  const stdin = deployment?.resources?.find((r) => r.type === "command:local:Command")?.inputs?.stdin;
+  return typeof stdin === "string" ? JSON.parse(stdin) : undefined;
+}
+
+const meshTypes: Record<string, string> = {
+  "meshup:mesh:EnvoyGateway": "envoy-gateway",
+  "meshup:mesh:Istio": "istio",
+};
+
+function meshOf(deployment: Deployment | undefined): string | undefined {
+  return deployment?.resources?.map(({ type }) => meshTypes[type]).find((mesh) => mesh !== undefined);
+}
+
 /** @returns undefined for a stack that has no cluster, or is not up */
 export async function openCluster(deployment: Deployment | undefined): Promise<StackCluster | undefined> {
-  const { kubeconfig, mesh: name } = outputsOf(deployment);
-  if (typeof kubeconfig !== "string") return undefined;
-  if (typeof name !== "string")
-    throw new UserError(
-      "The stack's state does not name its mesh, as an older meshup has made it: npm start mends it.",
-    );
+  const place = clusterOf(deployment);
+  if (!place) return undefined;
   const [{ KubeApi }, { clusterMesh }] = await Promise.all([
     import("../provider/kube/api.ts"),
     import("../provider/kube/mesh-proxies.ts"),
   ]);
-  const api = await KubeApi.open(kubeconfig);
-  const mesh = clusterMesh(name);
+  const api = await KubeApi.open(place.kubeconfig);
+  const mesh = clusterMesh(place.mesh);
   return { api, mesh, parts: [...workloadsOf(deployment, api), gatewayOf(mesh, api), controlPlaneOf(mesh, api)] };
 }
 

@@ -1,6 +1,7 @@
 import { messageOf, UserError } from "../../lib/errors.ts";
 import type { DiagnosedFilter, Step } from "../../provider/kube/diagnose/steps.ts";
 import { prove } from "../../provider/proof.ts";
+import { type ClusterPlace, clusterOf, kindOf } from "../cluster.ts";
 import { processesOf } from "../processes.ts";
 import { type FilterOutput, filterOutputs } from "../proof.ts";
 import type { Run } from "../run.ts";
@@ -17,10 +18,12 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     );
 
   const filters = filterOutputs(outputs);
-  const steps =
-    typeof outputs.kubeconfig === "string"
-      ? await examineCluster(outputs.kubeconfig, deployment, filters)
-      : await examineMachine(deployment, outputs, filters);
+  const cluster = clusterOf(deployment);
+  const steps = cluster
+    ? await examineCluster(cluster, deployment, filters)
+    : await examineMachine(deployment, outputs, filters);
+  if (steps.length === 0)
+    throw new UserError(`Nothing of stack ${name} has come up that could be looked at: npm start -- ${name} says why.`);
   const width = Math.max(...steps.map((step) => step.name.length));
   const { good, bad } = terminal.paint;
   for (const { name, ok, detail, mend } of steps) {
@@ -37,19 +40,21 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
 };
 
 /** What the stack's state names is what is looked at. */
-async function examineCluster(kubeconfig: string, deployment: Deployment, filters: FilterOutput[]): Promise<Step[]> {
+async function examineCluster(
+  { kubeconfig, mesh }: ClusterPlace,
+  deployment: Deployment,
+  filters: FilterOutput[],
+): Promise<Step[]> {
   const { diagnose } = await import("../../provider/kube/diagnose/diagnose.ts");
   const inputsOf = (type: string) => deployment.resources?.find((r) => r.type === type)?.inputs;
-  const stdin = inputsOf("command:local:Command")?.stdin;
-  const kind = typeof stdin === "string" ? (JSON.parse(stdin) as { name: string }).name : undefined;
   const container = inputsOf("docker:index/container:Container") as
     | { name: string; ports: { external: number }[] }
     | undefined;
   return diagnose({
     kubeconfig,
-    kind,
+    kind: kindOf(deployment)?.name,
     registry: container && { url: `http://127.0.0.1:${container.ports[0]?.external}`, container: container.name },
-    mesh: String(outputsOf(deployment).mesh),
+    mesh,
     filters: filters.map((filter) => diagnosed(filter, deployment)),
   });
 }

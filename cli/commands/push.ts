@@ -1,6 +1,5 @@
 import { UserError } from "../../lib/errors.ts";
 import { root, stateDir } from "../../lib/paths.ts";
-import { summaryOf } from "../progress.ts";
 import type { Run } from "../run.ts";
 import { type Deployment, withStack } from "../stack.ts";
 import { refreshWorkspace, requireStack } from "../stack-files.ts";
@@ -20,9 +19,9 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     const result = await up(stack, terminal, inCluster);
     return { result, images: imagesOf(await stack.export()) };
   });
-  terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
-  for (const image of images) terminal.print(`  ${image}`);
   if (images.length === 0) terminal.print(`No filter of stack ${name} comes by an image.`);
+  else terminal.print(`In the registry (${duration(result.durationMs)}):`);
+  for (const image of images) terminal.print(`  ${image}`);
   terminal.document({ ok: true, stack: name, changes: result.changes, images });
   return 0;
 };

@@ -21,14 +21,22 @@ export class DevStack {
   /** The stack's file, as it is committed but for the cluster's name and ports. */
   readonly stackFile: string;
 
-  private constructor(clone: ScratchClone, stackFile: string) {
+  /** The name that the cluster pulls images by. */
+  readonly registryHost: string;
+
+  private constructor(
+    clone: ScratchClone,
+    stackFile: string,
+    { registryHost = "registry.localhost" }: ClusterSettings,
+  ) {
     this.clone = clone;
+    this.registryHost = registryHost;
     this.stackFile = stackFile;
   }
 
   static async make(kind: ClusterSettings, stack: "dev" | "dev-istio" = "dev"): Promise<DevStack> {
     const clone = await ScratchClone.inKind(stack, kind);
-    return new DevStack(clone, await clone.read(clone.stackFile));
+    return new DevStack(clone, await clone.read(clone.stackFile), kind);
   }
 
   /** `npm start -- STACK` */

@@ -15,7 +15,8 @@ import { missingTools } from "./plugins.ts";
 const missing = await missingTools();
 if (missing.length > 0) console.warn(`skipped, as there is not: ${missing.join(", ")}`);
 
-const kind = { name: "meshup-e2e", gatewayPort: 30080, registryPort: 5081 };
+// A name of its own for the registry: another stack may be up beside it.
+const kind = { name: "meshup-e2e", gatewayPort: 30080, registryPort: 5081, registryHost: "e2e.localhost" };
 const atRest = "service=default/echo, current-load=1, target-load=1, max-load=2";
 
 /** One cluster, in the order of a newcomer's first hour. */

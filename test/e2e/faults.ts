@@ -90,7 +90,7 @@ export function faultsOfDelivery(stack: () => DevStack): void {
     });
 
     it("that has not got the image, as it was pushed elsewhere: what is to be mended is named", async () => {
-      await useRegistry("registry.localhost:5000/elsewhere");
+      await useRegistry(`${stack().registryHost}:5000/elsewhere`);
       const { code, stdout, stderr } = await stack().start();
       expect(code).toBe(1);
       expect(stdout + stderr).toMatch(/is not accepted[\s\S]*(MANIFEST|NAME)_UNKNOWN[\s\S]*meshup:registry\.push/);

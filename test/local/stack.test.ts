@@ -145,6 +145,9 @@ describe("the commands of a running stack", () => {
   it.each([
     [["config-dump", "local", "nobody"], /nobody[\s\S]*custom-header/],
     [["logs", "local", "nobody"], /nobody[\s\S]*envoy/],
+    [["remove", "nobody"], /nobody[\s\S]*custom-header/],
+    [["remove", "local"], /npm run remove -- \[STACK\] FILTER/],
+    [["push"], /local has no images to push/],
     [["start", "nowhere"], /nowhere[\s\S]*local/],
     [["strat"], /strat[\s\S]*start/],
   ])("%j names what there is", async (args, message) => {
@@ -226,6 +229,15 @@ describe("a filter of one's own", () => {
     );
     const { stdout } = await clone.run(["start"]);
     expect(stdout).toMatch(/ok\s+rust\s+GET \S+\/two → 200 {2}x-from-rust: yes/);
+  });
+
+  it("is taken out by npm run remove, and the others stay", async () => {
+    const { code, stdout } = await clone.run(["remove", "rust"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ok\s+mine/);
+    expect(stdout).not.toMatch(/ok\s+rust/);
+    expect((await clone.get("/two")).headers["x-from-rust"]).toBeUndefined();
+    expect(await clone.read("Pulumi.local.yaml")).not.toContain("rust");
   });
 });
 
