@@ -78,6 +78,7 @@ async function moduleInForce(api: KubeApi, filter: DiagnosedFilter): Promise<str
 async function linesOf(api: KubeApi, { ready }: DiagnosedFilter): Promise<string[]> {
   if (!ready) return [];
   const pods = (await podsOf(api, ready.namespace, ready.selector)).filter(hasProxy);
-  const lines = await Promise.all(pods.map((pod) => complaintsOf(api, pod)));
+  // A log that cannot be had is not what is broken.
+  const lines = await Promise.all(pods.map((pod) => complaintsOf(api, pod).catch(() => [])));
   return [...new Set(lines.flat())].slice(-6);
 }
