@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { fakeCluster } from "../testing/kubernetes.ts";
+import { Answer, fakeCluster } from "../testing/kubernetes.ts";
 import { KubeApi } from "./api.ts";
 import { proxyFilters, readFilters } from "./filter-dump.ts";
 
@@ -57,7 +57,9 @@ test("is asked at the port of its admin interface, through the API server", asyn
     {},
     {
       "proxy-1:15000 /config_dump?resource=dynamic_listeners": () => listeners,
-      "proxy-1:15000 /config_dump?resource=ecds_filters": () => ({}),
+      // As Envoy says it of a proxy without any.
+      "proxy-1:15000 /config_dump?resource=ecds_filters": () =>
+        new Answer(404, "ecds_filters not found in config dump"),
     },
   );
   const api = await KubeApi.open(kubeconfig);

@@ -1,6 +1,7 @@
 /** The filters' part of a proxy's own configuration, whatever the mesh: Wasm and Lua, inline or by ECDS. */
 import { createHash } from "node:crypto";
 import type { KubeApi } from "./api.ts";
+import { configDump } from "./config-dump.ts";
 import type { MeshProxy } from "./mesh-proxies.ts";
 import { httpFiltersOf, type ListenerDump } from "./proxy.ts";
 
@@ -17,24 +18,12 @@ export interface ProxyFilter {
   typedConfig: unknown;
 }
 
-export async function proxyFilters(
-  api: KubeApi,
-  { pod, adminPort }: Pick<MeshProxy, "pod" | "adminPort">,
-): Promise<ProxyFilter[]> {
-  const ask = (resource: string) => api.getFromPod(pod.metadata, adminPort, `/config_dump?resource=${resource}`);
-  const dump = async (resource: string) =>
-    JSON.parse(await share(`${api.server} ${pod.metadata.uid} ${resource}`, () => ask(resource)));
-  const [listeners, ecds] = await Promise.all([dump("dynamic_listeners"), dump("ecds_filters")]);
+export async function proxyFilters(api: KubeApi, proxy: Pick<MeshProxy, "pod" | "adminPort">): Promise<ProxyFilter[]> {
+  const [listeners, ecds] = await Promise.all([
+    configDump<ListenerDump>(api, proxy, "dynamic_listeners"),
+    configDump<EcdsDump>(api, proxy, "ecds_filters"),
+  ]);
   return readFilters(listeners, ecds);
-}
-
-/** Several resources of one `up` ask a proxy the same at the same time: they share the answer. */
-const asking = new Map<string, Promise<string>>();
-
-function share(key: string, ask: () => Promise<string>): Promise<string> {
-  const asked = asking.get(key) ?? ask().finally(() => asking.delete(key));
-  asking.set(key, asked);
-  return asked;
 }
 
 /** Envoy's `/config_dump?resource=ecds_filters`, as far as it is read here. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../../lib/errors.ts";
 import type { KubeApi } from "./api.ts";
+import { configDump } from "./config-dump.ts";
 import { isReady, type Pod, podsOf } from "./pods.ts";
 
 export const controllerNamespace = "envoy-gateway-system";
@@ -44,20 +45,10 @@ export function gatewayPods(api: KubeApi, gateway = ourGateway): Promise<Pod[]> 
   });
 }
 
-/** Several resources of one `up` ask at the same time: they share the answer. */
-const asking = new Map<string, Promise<Served>>();
-
 /** What a proxy runs now. */
-export function served(api: KubeApi, pod: Pod): Promise<Served> {
-  const key = `${api.server} ${pod.metadata.uid}`;
-  const pending = asking.get(key);
-  if (pending) return pending;
-  const asked = api
-    .getFromPod(pod.metadata, adminPort, "/config_dump?resource=dynamic_listeners")
-    .then((text) => ({ pod: pod.metadata.name, ...readDump(JSON.parse(text)) }))
-    .finally(() => asking.delete(key));
-  asking.set(key, asked);
-  return asked;
+export async function served(api: KubeApi, pod: Pod): Promise<Served> {
+  const dump = await configDump<ListenerDump>(api, { pod, adminPort }, "dynamic_listeners");
+  return { pod: pod.metadata.name, ...readDump(dump) };
 }
 
 /** The part of Envoy's `/config_dump?resource=dynamic_listeners` that is read here. */

@@ -69,8 +69,10 @@ function forwardPort(socket: WebSocket, url: string, ports: Record<string, () =>
     const [, path = ""] = /^GET (\S+)/.exec(data.subarray(1).toString()) ?? [];
     const answer = ports[`${pod}:${port} ${path}`];
     if (!answer) return socket.send(Buffer.concat([Buffer.of(1), Buffer.from(`nothing listens at ${path}`)]));
-    const body = JSON.stringify(answer());
-    const head = `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
+    const given = answer();
+    const body = given instanceof Answer ? given.message : JSON.stringify(given);
+    const status = given instanceof Answer ? `${given.status} Error` : "200 OK";
+    const head = `HTTP/1.1 ${status}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
     return socket.send(Buffer.concat([Buffer.of(0), Buffer.from(head + body)]));
   });
 }

@@ -1,6 +1,7 @@
 /** Istio's steps. */
 import { isInForce } from "../../filter-ready.ts";
 import type { KubeApi, KubeObject } from "../api.ts";
+import { configDump } from "../config-dump.ts";
 import {
   adminPort,
   complaintsOf,
@@ -11,7 +12,7 @@ import {
   sidecarPods,
 } from "../istio.ts";
 import { isReady, type Pod, podsOf } from "../pods.ts";
-import { readDump } from "../proxy.ts";
+import { type ListenerDump, readDump } from "../proxy.ts";
 import { Broken, type DiagnosedFilter, type MeshSteps, request, up } from "./steps.ts";
 
 export const istioSteps: MeshSteps = async (check, api, filters) => {
@@ -56,8 +57,7 @@ async function proxies(api: KubeApi): Promise<string> {
   const all = (await Promise.all([gatewayPods(api), sidecarPods(api)])).flat().filter(isReady);
   const rejected = await Promise.all(
     all.map(async (pod) => {
-      const text = await api.getFromPod(pod.metadata, adminPort, "/config_dump?resource=dynamic_listeners");
-      const { rejected } = readDump(JSON.parse(text));
+      const { rejected } = readDump(await configDump<ListenerDump>(api, { pod, adminPort }, "dynamic_listeners"));
       return rejected === undefined ? [] : [`${pod.metadata.name} refuses its newest configuration: ${rejected}`];
     }),
   );
