@@ -22,7 +22,7 @@ import {
 } from "./gateway-api.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served } from "./mesh.ts";
 import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "./publish.ts";
-import { requestFor, routeUrls } from "./targets.ts";
+import { proofTimeoutMs, requestFor, routeUrls } from "./targets.ts";
 
 const version = "v1.9.1";
 const envoyImage = "docker.io/envoyproxy/envoy";
@@ -187,6 +187,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
           digest: filter.digest,
           process: pulumi.all(generations).apply((all) => all.join(" ")),
           cluster: proxiesOf,
+          timeoutMs: proofTimeoutMs,
         },
         { parent, dependsOn: [...on.map(({ ready }) => ready), ...workloads] },
       );

@@ -21,6 +21,12 @@ export function requestFor(target: FilterTarget, gatewayUrl: string, routes: Rou
   return { url: `${gatewayUrl}${route?.path ?? "/"}`, headers };
 }
 
+/**
+ * Milliseconds that a filter in a cluster has to prove itself: an autoscaler has no figures for a filter to show before
+ * its second look at a new workload's metrics, which it takes every quarter of a minute.
+ */
+export const proofTimeoutMs = 90_000;
+
 /** Each route's address, by name. */
 export function routeUrls(gatewayUrl: string, routes: Route[]): Record<string, string> {
   return Object.fromEntries(routes.map(({ name, path }) => [name, gatewayUrl + path]));

@@ -5,7 +5,7 @@ import { delivery } from "../../abilities.ts";
 import type { Filter } from "../../filter.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
-import { requestFor, routeUrls } from "../targets.ts";
+import { proofTimeoutMs, requestFor, routeUrls } from "../targets.ts";
 import { ApiGateway } from "./api-gateway.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
@@ -213,6 +213,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
           digest: filter.digest,
           process: version,
           cluster: { kubeconfig, mesh: config.mesh },
+          timeoutMs: proofTimeoutMs,
         },
         { parent, dependsOn: [ready] },
       );
