@@ -119,8 +119,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
           .apply(([one, digest]) => preload(one, { module: image, digest }));
         // One that does not start would hold the next one up: it goes first. What was loaded stays loaded.
         const deleteBeforeReplace = true;
-        const route = create(module, httpRouteKind, made.route, [entry], { deleteBeforeReplace });
-        const policy = create(module, policyKind, made.policy, [route], { deleteBeforeReplace });
+        const route = create(module, { ...httpRouteKind, ...parts(made.route) }, [entry], { deleteBeforeReplace });
+        const policy = create(module, { ...policyKind, ...parts(made.policy) }, [route], { deleteBeforeReplace });
         const { digest } = filter;
         const loaded = ready(module, policy, [{ name: made.name, digest, failure: filter.declaration.failure }]);
         const process = pulumi.interpolate`${loaded.uid}@${loaded.acceptedGeneration}`;
@@ -146,8 +146,10 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
 
     function attach(plan: PolicyPlan<{ filter: Filter }>): { plan: typeof plan; ready: PolicyReady } {
       const own = plan.filters.map(({ filter }) => policyFilter(published.get(filter) as Published));
-      const manifest = pulumi.all(own).apply((all) => extensionPolicy({ ...plan, filters: all }));
-      const policy = create(plan.name, policyKind, manifest, [...routes, ...loaded]);
+      const { spec } = pulumi.all(own).apply((all) => extensionPolicy({ ...plan, filters: all }));
+      // Its name is known whatever comes of the modules: one that is not would have the policy replaced, by itself.
+      const metadata = { name: plan.name, namespace };
+      const policy = create(plan.name, { ...policyKind, metadata, spec }, [...routes, ...loaded]);
       const inUse = plan.inUse ? plan.filters : [];
       const awaited = inUse.map(({ filter: { declaration, digest } }) => {
         // A script that Envoy Gateway refuses fails its routes; one that fails later lets requests pass.
@@ -205,25 +207,31 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function createOf(manifest: Manifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {
-      return create(manifest.metadata.name, manifest, manifest, dependsOn, more);
+      return create(manifest.metadata.name, manifest, dependsOn, more);
     }
 
     /** A resource whose kind is known now, and the rest perhaps later. */
     function create(
       name: string,
-      { apiVersion, kind }: Kind,
-      manifest: pulumi.Input<Manifest>,
+      { apiVersion, kind, metadata, spec }: ManifestInputs,
       dependsOn: pulumi.Resource[],
       { annotations, deleteBeforeReplace }: CreateOptions = {},
     ): kubernetes.apiextensions.CustomResource {
-      const { metadata, spec } = pulumi.output(manifest);
-      return new kubernetes.apiextensions.CustomResource(
-        name,
-        { apiVersion, kind, metadata: { name: metadata.name, namespace: metadata.namespace, annotations }, spec },
-        { parent, dependsOn, deleteBeforeReplace },
-      );
+      const args = { apiVersion, kind, metadata: { ...metadata, annotations }, spec };
+      return new kubernetes.apiextensions.CustomResource(name, args, { parent, dependsOn, deleteBeforeReplace });
     }
   }
+}
+
+/** A manifest whose kind is known now, and the rest perhaps later. */
+interface ManifestInputs extends Kind {
+  metadata: { name: pulumi.Input<string>; namespace?: pulumi.Input<string | undefined> };
+  spec: pulumi.Input<Record<string, unknown>>;
+}
+
+function parts(manifest: pulumi.Output<Manifest>): Pick<ManifestInputs, "metadata" | "spec"> {
+  const { metadata, spec } = manifest;
+  return { metadata: { name: metadata.name, namespace: metadata.namespace }, spec };
 }
 
 interface CreateOptions {

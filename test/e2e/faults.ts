@@ -45,9 +45,12 @@ export function faultsOfDelivery(stack: () => DevStack): void {
   describe("a registry elsewhere", () => {
     let registry: PrivateRegistry;
     afterAll(async () => {
-      await stack().restore();
-      await stack().up();
-      await registry?.stop();
+      try {
+        await stack().restore();
+        await stack().up();
+      } finally {
+        await registry?.stop();
+      }
     });
 
     async function useRegistry(address: string): Promise<void> {
@@ -79,7 +82,12 @@ export function faultsOfDelivery(stack: () => DevStack): void {
       try {
         const refusals = async () =>
           (await stack().policies()).filter(({ message }) => /could not fetch/.test(message));
-        await expect.poll(refusals, { timeout: 120_000, interval: 200 }).toHaveLength(1);
+        const refused = expect.poll(refusals, { timeout: 300_000, interval: 200 }).toHaveLength(1);
+        const tooEarly = starting.then(({ stdout, stderr }) => {
+          throw new Error(`it ended before the policy was refused:\n${stdout}${stderr}`);
+        });
+        tooEarly.catch(() => {});
+        await Promise.race([refused, tooEarly]);
         await expectLiveRoutes();
       } finally {
         await registry.joinCluster();
