@@ -12,8 +12,8 @@ export interface FilterOutput {
   delivery: string;
   /** `HOST/REPOSITORY@sha256:…`, where it comes by an image. */
   image?: string;
-  /** Where a request shows the filter. */
-  url: string;
+  /** Where a request shows the filter; none where no route leads to it. */
+  url?: string;
   headers?: Record<string, string>;
   /** Response headers by name: exact text or `/regex/`. */
   expect: Record<string, string>;
@@ -34,16 +34,20 @@ export interface Proof {
 export function filterOutputs(outputs: Record<string, unknown>): FilterOutput[] {
   const filters = outputs.filters ?? [];
   const isFilter = (f: unknown): f is FilterOutput =>
-    typeof f === "object" && f !== null && "name" in f && "url" in f && "expect" in f;
+    typeof f === "object" && f !== null && "name" in f && "digest" in f && "expect" in f;
   if (!Array.isArray(filters) || !filters.every(isFilter))
     throw new UserError("The stack's output `filters` is not a list of { name, digest, delivery, url, expect }.");
   return filters;
 }
 
+export function hasAddress(filter: FilterOutput): filter is FilterOutput & { url: string } {
+  return filter.url !== undefined;
+}
+
 /** Sends every filter's request. A header that has a moment ago changed gets `timeoutMs` to be as expected. */
 export function proveAll(filters: FilterOutput[], timeoutMs = 5_000): Promise<Proof[]> {
   return Promise.all(
-    filters.map(async ({ name, url, headers, expect, digest }) => {
+    filters.filter(hasAddress).map(async ({ name, url, headers, expect, digest }) => {
       const base = { filter: name, url };
       try {
         const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs });

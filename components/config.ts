@@ -62,7 +62,7 @@ const istio = z.strictObject({
   phase: z.enum(["AUTHN", "AUTHZ", "STATS"]).optional(),
   /** Of filters of the same phase the higher goes first. */
   priority: z.number().int().min(-2147483648).max(2147483647).optional(),
-  /** Which traffic it works on; any of them. Default: all. */
+  /** Which traffic it works on; any of them. Default: what a sidecar's workload is asked; in a gateway, all. */
   match: z
     .array(
       z.strictObject({

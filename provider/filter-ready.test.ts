@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { advice, filterReadyType, waitForProxies } from "./filter-ready.ts";
+import { advice, filterReadyType, isInForce, waitForProxies } from "./filter-ready.ts";
 import { complaintLines } from "./kube/istio.ts";
 import { type Answers, fakeCluster } from "./testing/kubernetes.ts";
 import type { FilterReadyInputs } from "./types.ts";
@@ -54,7 +54,7 @@ describe("a filter is in force", () => {
       () => [module(digest)],
     );
     expect(await waitForProxies(inputs(kubeconfig))).toEqual({ proxies: ["a", "b"], warnings: [] });
-    expect(await filterReadyType.hasDrifted?.({} as never, inputs(kubeconfig), {} as never)).toBe(false);
+    expect(await filterReadyType.hasDrifted?.({ warnings: [] } as never, inputs(kubeconfig), {} as never)).toBe(false);
   });
 
   test("only once the old module has gone from all of them", async () => {
@@ -86,6 +86,31 @@ describe("a filter is in force", () => {
       'filter "add": no pod in namespace default has app=ecko; there are app=echo, app=httpbin',
     ]);
   });
+});
+
+test("a warning that no longer holds is a drift, so that the next up forgets it", async () => {
+  const { kubeconfig } = await cluster(
+    () => [pod("a")],
+    () => [module(digest)],
+  );
+  const olds = { warnings: ['filter "add": no pod has app=echo'] };
+  expect(await filterReadyType.hasDrifted?.(olds as never, inputs(kubeconfig), {} as never)).toBe(true);
+});
+
+test("a selector without pods is no drift, but nobody runs the filter", async () => {
+  const { kubeconfig } = await fakeCluster({ [pods]: () => ({ items: [] }) });
+  const { warnings } = await waitForProxies(inputs(kubeconfig));
+  expect(await filterReadyType.hasDrifted?.({ warnings } as never, inputs(kubeconfig), {} as never)).toBe(false);
+  expect(await isInForce(inputs(kubeconfig))).toBe(false);
+});
+
+test("a proxy that does not answer is asked again", async () => {
+  let asked = 0;
+  const { kubeconfig } = await cluster(
+    () => [pod(++asked > 1 ? "a" : "gone")],
+    () => [module(digest)],
+  );
+  expect((await waitForProxies(inputs(kubeconfig, { timeoutMs: 5000 }))).proxies).toEqual(["a"]);
 });
 
 describe("a filter is not in force", () => {
@@ -136,7 +161,7 @@ describe("a filter is not in force", () => {
         'filter "add": the proxy a cannot fetch it; requests are answered 403',
         "  the proxy's log:",
         "    [error][wasm] cannot fetch Wasm module oci://r/f: dial tcp: connection refused",
-        "  The registry does not answer inside the cluster: once it runs, run `up` again.",
+        "  Where it is fetched from does not answer inside the cluster: once it runs, run `up` again.",
       ].join("\n"),
     );
     expect(asked.filter((request) => request === callouts)).toHaveLength(3);
@@ -198,9 +223,9 @@ test.each([
   ["UNAUTHORIZED: authentication required", /pull secret/],
   ["has checksum a, which does not match: b", /not what was built/],
 ])("advice for: %s", (said, todo) => {
-  expect(advice(said)).toEqual([expect.stringMatching(todo)]);
+  expect(advice(["connection refused", said])).toEqual([expect.stringMatching(todo)]);
 });
 
 test("no advice where nothing is known", () => {
-  expect(advice("something else")).toEqual([]);
+  expect(advice(["something else"])).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** `meshup:kubernetes:FilterReady`: every proxy of Istio's that a filter is for runs it. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "../lib/errors.ts";
+import { messageOf, UserError } from "../lib/errors.ts";
 import { KubeApi } from "./kube/api.ts";
 import { proxyFilters } from "./kube/filter-dump.ts";
 import { adminPort, complaintsOf, hasProxy } from "./kube/istio.ts";
@@ -29,14 +29,33 @@ export const filterReadyType: ResourceType<FilterReadyInputs, FilterReadyOutputs
   create: (inputs, { signal }) => waitForProxies(inputs, signal),
   update: (_olds, news, { signal }) => waitForProxies(news, signal),
   // A proxy that was started while the registry was down goes on without the module, and nothing else would tell.
-  hasDrifted: async (_olds, news) => !(await isInForce(news).catch(() => false)),
+  hasDrifted: async (olds, news) => {
+    const found = await look(news).catch(() => undefined);
+    return !found || found.missing.length > 0 || String(found.warnings) !== String(olds.warnings);
+  },
 };
 
-/** Whether every proxy that takes traffic runs the filter's very code. */
-export async function isInForce(inputs: FilterReadyInputs): Promise<boolean> {
+/** What is to be seen of a filter now. */
+interface Found {
+  /** The proxies that take traffic. */
+  serving: Pod[];
+  /** Those of them that do not run the filter's very code. */
+  missing: Without[];
+  warnings: string[];
+}
+
+async function look(inputs: FilterReadyInputs): Promise<Found> {
   const api = await KubeApi.open(inputs.kubeconfig);
-  const pods = (await podsOf(api, inputs.namespace, inputs.selector)).filter(hasProxy).filter(isReady);
-  return (await without(api, pods, inputs)).length === 0;
+  const pods = await podsOf(api, inputs.namespace, inputs.selector);
+  if (pods.length === 0) return { serving: [], missing: [], warnings: [await nobody(api, inputs)] };
+  const serving = pods.filter(hasProxy).filter(isReady);
+  return { serving, missing: await without(api, serving, inputs), warnings: bareWarnings(pods, inputs) };
+}
+
+/** Whether there is a proxy that takes traffic, and each of them runs the filter's very code. */
+export async function isInForce(inputs: FilterReadyInputs): Promise<boolean> {
+  const { serving, missing } = await look(inputs);
+  return serving.length > 0 && missing.length === 0;
 }
 
 /** @throws UserError with what the proxies say of it in their logs */
@@ -51,11 +70,12 @@ export async function waitForProxies(inputs: FilterReadyInputs, signal?: AbortSi
     const proxies = pods.filter(hasProxy);
     const serving = proxies.filter(isReady);
     const missing = await without(api, serving, inputs);
-    if (serving.length > 0 && missing.length === 0) return inForce(serving, pods, inputs);
+    if (serving.length > 0 && missing.length === 0)
+      return { proxies: serving.map(({ metadata }) => metadata.name), warnings: bareWarnings(pods, inputs) };
 
     const unfetched = missing.filter(({ state }) => state === "unfetched");
     if (unfetched.length > 0 && Date.now() >= nextFetch) {
-      if (fetches >= mostFetches) throw await failure(api, inputs, unfetched, "cannot fetch it");
+      if (fetches >= mostFetches) throw await failure(api, inputs, unfetched, "cannot fetch it", started);
       await fetchAgain(api);
       fetches += 1;
       nextFetch = Date.now() + fetchAgainMs;
@@ -64,7 +84,7 @@ export async function waitForProxies(inputs: FilterReadyInputs, signal?: AbortSi
     if (Date.now() + pause - started > timeoutMs) {
       if (proxies.length === 0) throw new UserError(withoutSidecar(inputs, pods));
       const late = missing.length > 0 ? missing : proxies.map((pod) => ({ pod, state: "not ready" }));
-      throw await failure(api, inputs, late, `is without it after ${timeoutMs / 1000} s`);
+      throw await failure(api, inputs, late, `is without it after ${timeoutMs / 1000} s`, started);
     }
     await sleep(pause);
   }
@@ -80,7 +100,8 @@ interface Without {
 async function without(api: KubeApi, pods: Pod[], { envoyName, digest }: FilterReadyInputs): Promise<Without[]> {
   const states = await Promise.all(
     pods.map(async (pod): Promise<Without> => {
-      const running = await proxyFilters(api, { pod, adminPort });
+      const running = await proxyFilters(api, { pod, adminPort }).catch(messageOf);
+      if (typeof running === "string") return { pod, state: `does not answer: ${running}` };
       const found = running.find(({ httpFilter }) => httpFilter === envoyName);
       if (!found) return { pod, state: "does not have it" };
       if (found.unfetched) return { pod, state: "unfetched" };
@@ -90,12 +111,9 @@ async function without(api: KubeApi, pods: Pod[], { envoyName, digest }: FilterR
   return states.filter(({ state }) => state !== "");
 }
 
-function inForce(serving: Pod[], pods: Pod[], inputs: FilterReadyInputs): FilterReadyOutputs {
+function bareWarnings(pods: Pod[], inputs: FilterReadyInputs): string[] {
   const bare = pods.filter((pod) => !hasProxy(pod));
-  return {
-    proxies: serving.map(({ metadata }) => metadata.name),
-    warnings: bare.length > 0 ? [withoutSidecar(inputs, bare)] : [],
-  };
+  return bare.length > 0 ? [withoutSidecar(inputs, bare)] : [];
 }
 
 /** istiod tells every proxy of its filters again when an EnvoyFilter has changed; a proxy by itself never asks again. */
@@ -129,9 +147,17 @@ function withoutSidecar({ filter, namespace }: FilterReadyInputs, pods: Pod[]): 
   return `filter "${filter}": ${names} in namespace ${namespace} have no sidecar, and so no filter: pods get one when they are made in a namespace with the label istio-injection=enabled (kubectl -n ${namespace} rollout restart deployment)`;
 }
 
-async function failure(api: KubeApi, inputs: FilterReadyInputs, pods: Without[], what: string): Promise<UserError> {
+async function failure(
+  api: KubeApi,
+  inputs: FilterReadyInputs,
+  pods: Without[],
+  what: string,
+  started: number,
+): Promise<UserError> {
   const { filter, failure } = inputs;
-  const lines = await Promise.all(pods.map(({ pod }) => complaintsOf(api, pod).catch(() => [])));
+  // The first try to fetch it was before this wait, and clocks differ.
+  const since = new Date(started - 60_000).toISOString();
+  const lines = await Promise.all(pods.map(({ pod }) => complaintsOf(api, pod, since).catch(() => [])));
   const said = [...new Set(lines.flat())].slice(-8);
   const names = pods.map(({ pod, state }) => `${pod.metadata.name}${state === "unfetched" ? "" : ` (${state})`}`);
   const effect = failure === "open" ? "requests pass without it" : "requests are answered 403";
@@ -139,17 +165,17 @@ async function failure(api: KubeApi, inputs: FilterReadyInputs, pods: Without[],
     [
       `filter "${filter}": the proxy ${names.join(", ")} ${what}${pods.some(({ state }) => state === "unfetched") ? `; ${effect}` : ""}`,
       ...(said.length > 0 ? ["  the proxy's log:", ...said.map((line) => `    ${line}`)] : []),
-      ...advice(said.join("\n")).map((line) => `  ${line}`),
+      ...advice(said).map((line) => `  ${line}`),
     ].join("\n"),
   );
 }
 
-/** What a person can do about it. */
-export function advice(said: string): string[] {
+/** What a person can do about it: the newest line that is known counts. */
+export function advice(said: string[]): string[] {
   const known: [RegExp, string][] = [
     [
       /connection refused|no such host|i\/o timeout|deadline exceeded|no route to host|\b50[234]\b/,
-      "The registry does not answer inside the cluster: once it runs, run `up` again.",
+      "Where it is fetched from does not answer inside the cluster: once it runs, run `up` again.",
     ],
     [
       /MANIFEST_UNKNOWN|NAME_UNKNOWN/,
@@ -161,5 +187,5 @@ export function advice(said: string): string[] {
     ],
     [/does not match/, "What is served there is not what was built: push it anew."],
   ];
-  return known.flatMap(([pattern, todo]) => (pattern.test(said) ? [todo] : [])).slice(0, 1);
+  return said.flatMap((line) => known.flatMap(([pattern, todo]) => (pattern.test(line) ? [todo] : []))).slice(-1);
 }

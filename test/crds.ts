@@ -54,7 +54,6 @@ function validator({ apiVersion, kind }: { apiVersion: string; kind: string }): 
   const string = { type: "string" };
   const metadata = {
     type: "object",
-    required: ["name"],
     properties: { name: string, namespace: string },
   };
   const schema = strict({

@@ -3,7 +3,7 @@ import type { DiagnosedFilter, Step } from "../../provider/kube/diagnose/steps.t
 import { prove } from "../../provider/proof.ts";
 import { type ClusterPlace, clusterOf, kindOf } from "../cluster.ts";
 import { processesOf } from "../processes.ts";
-import { type FilterOutput, filterOutputs } from "../proof.ts";
+import { type FilterOutput, filterOutputs, hasAddress } from "../proof.ts";
 import type { Run } from "../run.ts";
 import { filterReadyInputs, servedModules } from "../served.ts";
 import { type Deployment, outputsOf, readDeployment } from "../stack.ts";
@@ -89,12 +89,12 @@ async function examineMachine(
         detail: typeof modules === "string" ? modules : "Envoy has another module",
         mend: "npm start",
       });
-    steps.push(await request(filter));
+    if (hasAddress(filter)) steps.push(await request(filter));
   }
   return steps;
 }
 
-async function request({ name, url, headers, expect, digest }: FilterOutput): Promise<Step> {
+async function request({ name, url, headers, expect, digest }: FilterOutput & { url: string }): Promise<Step> {
   const step = `request for ${name}`;
   try {
     const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs: 3_000 });

@@ -22,7 +22,7 @@ import {
 } from "./gateway-api.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served } from "./mesh.ts";
 import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "./publish.ts";
-import { proofTimeoutMs, requestFor, routeUrls } from "./targets.ts";
+import { proofTimeoutMs, type Request, requestFor, routeUrls } from "./targets.ts";
 
 const version = "v1.9.1";
 const envoyImage = "docker.io/envoyproxy/envoy";
@@ -176,7 +176,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
 
     function prove(filter: Filter, workloads: pulumi.Resource[]): pulumi.Output<AttachedFilter> {
       const { name, target } = filter.declaration;
-      const { url: address, headers } = requestFor(target, url, config.routes);
+      // Configuration lets no target through that no route leads to.
+      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
       const on = policies.filter(({ plan }) => plan.filters.some((one) => one.filter === filter));
       const generations = on.map(({ ready }) => pulumi.interpolate`${ready.uid}@${ready.acceptedGeneration}`);
       const proof = new Proof(

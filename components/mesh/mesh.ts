@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Delivery } from "../abilities.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { StackConfig, WorkloadName } from "../config.ts";
+import type { StackConfig } from "../config.ts";
 import type { Filter } from "../filter.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { DeploymentManifest } from "../workloads/kubernetes/pod.ts";
@@ -25,8 +25,8 @@ export interface AttachedFilter {
   delivery: Delivery;
   /** Its image as the mesh pulls it, where it comes by one: `registry.localhost:5000/meshup/filter@sha256:…`. */
   image?: string;
-  /** An address that the filter works on. */
-  url: string;
+  /** An address that the filter works on; none where no route leads there. */
+  url?: string;
   /** Request headers that lead there, such as `host`. */
   headers?: Record<string, string>;
   /** Response headers that prove it: exact text or `/regex/`. */
@@ -48,8 +48,8 @@ export interface Mesh {
 export interface Sidecars {
   /** What has to be there before a pod is made: without it the pod would have no sidecar. */
   dependsOn: pulumi.Resource[];
-  /** A workload's deployment with what its sidecar needs, such as volumes with modules. */
-  equip(workload: WorkloadName, deployment: DeploymentManifest): DeploymentManifest;
+  /** The deployment of a workload, or of the client, with what its sidecar needs, such as volumes with modules. */
+  equip(name: string, deployment: DeploymentManifest): DeploymentManifest;
 }
 
 /** The stack's routes, served with its filters. */

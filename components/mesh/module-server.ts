@@ -59,6 +59,7 @@ export class ModuleServer extends pulumi.ComponentResource {
         env: { HOST: "0.0.0.0", PORT: "8080", MODULES_DIRECTORY: "/modules" },
         requests: { cpu: "1m", memory: "32Mi" },
         memoryLimit: "128Mi",
+        sidecar: false, // proxies fetch from it while they start
       });
       const customTimeouts = { create: "3m", update: "3m" };
       return new kubernetes.apps.v1.Deployment(name, manifest, {

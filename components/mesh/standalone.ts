@@ -6,7 +6,7 @@ import { workloadNames } from "../config.ts";
 import type { Filter } from "../filter.ts";
 import { cluster, listener, startFiles, wasmFilter } from "./envoy.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served } from "./mesh.ts";
-import { requestFor, routeUrls } from "./targets.ts";
+import { type Request, requestFor, routeUrls } from "./targets.ts";
 
 const envoyVersion = "1.40.0";
 
@@ -87,7 +87,8 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
 
     function prove(filter: Filter, configuration: EnvoyConfiguration): pulumi.Output<AttachedFilter> {
       const { name, target } = filter.declaration;
-      const { url: address, headers } = requestFor(target, url, config.routes);
+      // Configuration lets no target through that no route leads to.
+      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
       const proof = new Proof(
         name,
         {

@@ -14,11 +14,16 @@ export function matches(selector: Record<string, string>, labels: Record<string,
   return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
-/** Where a request shows a filter: on the first route that it works on. */
-export function requestFor(target: FilterTarget, gatewayUrl: string, routes: Route[]) {
+export interface Request {
+  url: string;
+  headers: Record<string, string>;
+}
+
+/** What shows a filter: a request on the first route that it works on; none where no route leads to it. */
+export function requestFor(target: FilterTarget, gatewayUrl: string, routes: Route[]): Request | undefined {
   const route = routes.find((route) => targets(target, route));
-  const headers: Record<string, string> = route?.host === undefined ? {} : { host: route.host };
-  return { url: `${gatewayUrl}${route?.path ?? "/"}`, headers };
+  if (!route) return undefined;
+  return { url: gatewayUrl + route.path, headers: route.host === undefined ? {} : { host: route.host } };
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type StackConfig, type WorkloadName, workloadNames } from "../config.ts";
+import type { StackConfig, WorkloadName } from "../config.ts";
 import type { Sidecars } from "../mesh/mesh.ts";
 import type { ChartReference } from "../overrides.ts";
 import { burstingMetrics, role, roleBinding } from "./kubernetes/bursting-metrics.ts";
@@ -91,12 +91,10 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
     function createDeployment(pod: PodArgs, dependsOn: pulumi.Resource[] = []): kubernetes.apps.v1.Deployment {
       const account = new kubernetes.core.v1.ServiceAccount(pod.name, serviceAccount(pod.name, namespace), { parent });
       const manifest = deployment(pod);
-      const workload = workloadNames.find((name) => name === pod.name);
-      return new kubernetes.apps.v1.Deployment(
-        pod.name,
-        workload && sidecars ? sidecars.equip(workload, manifest) : manifest,
-        { parent, dependsOn: [account, ...dependsOn, ...(sidecars?.dependsOn ?? [])] },
-      );
+      return new kubernetes.apps.v1.Deployment(pod.name, sidecars ? sidecars.equip(pod.name, manifest) : manifest, {
+        parent,
+        dependsOn: [account, ...dependsOn, ...(sidecars?.dependsOn ?? [])],
+      });
     }
 
     function createProgram(name: ServiceName): Program {

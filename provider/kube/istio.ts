@@ -45,5 +45,5 @@ export function complaintLines(log: string): string[] {
     const message = rest.filter((part) => !/^(thread=\d+|external\/\S+)$/.test(part)).join(" ");
     return [`[${level}][${scope.split(" ").slice(0, 2).join(" ")}] ${message}`.trim()];
   });
-  return [...new Set(lines)];
+  return [...new Set(lines.reverse())].reverse();
 }

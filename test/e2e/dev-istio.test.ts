@@ -128,6 +128,8 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
 
   it("load on echo makes the HPA scale it, and the header follows", async () => {
     const feedback = () => header("/echo", "x-load-feedback");
+    const replicas = async () =>
+      (await kubectl("get", "deploy/echo", "-o", "jsonpath={.status.readyReplicas}")).stdout.trim();
     let burning = true;
     const burn = async () => {
       while (burning) await clone.get("/echo?burn=200").catch(() => {});
@@ -135,11 +137,13 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     const load = [burn(), burn(), burn()];
     try {
       await expect.poll(feedback, { timeout: 180_000, interval: 500 }).toMatch(/current-load=2, target-load=2/);
+      await expect.poll(replicas, { timeout: 120_000, interval: 1000 }).toBe("2");
     } finally {
       burning = false;
       await Promise.all(load);
     }
     await expect.poll(feedback, { timeout: 180_000, interval: 1000 }).toBe(atRest);
+    await expect.poll(replicas, { timeout: 60_000, interval: 1000 }).toBe("1");
   });
 
   it("bursting-metrics down means no header, and up again the header", async () => {
@@ -159,10 +163,13 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     await up();
 
     const local = await ScratchClone.create();
-    await declareCases(local);
-    await local.json(["start"]);
-    await expectCasesToHold(local);
-    await local.remove();
+    try {
+      await declareCases(local);
+      await local.json(["start"]);
+      await expectCasesToHold(local);
+    } finally {
+      await local.remove();
+    }
   });
 
   describe("deliveries", () => {
@@ -314,7 +321,6 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
           root: "add_header_root",
           config: { "x-nowhere": "yes" },
           target: { selector: { app: "htpbin" } },
-          expect: {},
         }),
       );
       const { code, stdout, stderr } = await start();

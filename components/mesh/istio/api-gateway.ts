@@ -28,7 +28,11 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
 
     function createOptions(): kubernetes.core.v1.ConfigMap {
       const metadata = { name: optionsName, namespace };
-      return new kubernetes.core.v1.ConfigMap(optionsName, { metadata, data: gatewayOptions(exposure) }, { parent });
+      return new kubernetes.core.v1.ConfigMap(
+        optionsName,
+        { metadata, data: gatewayOptions(exposure, controlPlane.proxySettings) },
+        { parent },
+      );
     }
 
     function createGateway(): kubernetes.apiextensions.CustomResource {
@@ -66,14 +70,14 @@ export function apiGateway(): Manifest {
 }
 
 /** What istiod merges into the Service and the Deployment that it makes. */
-export function gatewayOptions(exposure: Exposure): Record<string, string> {
+export function gatewayOptions(exposure: Exposure, podAnnotations: Record<string, string>): Record<string, string> {
   if (exposure.type !== "nodePort")
     throw new UserError("istio needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind");
   const ports = [{ name: "http", port: 80, nodePort: exposure.nodePort }];
   const strategy = { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
   return {
     service: stringify({ spec: { type: "NodePort", externalTrafficPolicy: "Cluster", ports } }),
-    deployment: stringify({ spec: { strategy } }),
+    deployment: stringify({ spec: { strategy, template: { metadata: { annotations: podAnnotations } } } }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { StackConfig } from "../../config.ts";
 import { chartReference, imageReference } from "../../overrides.ts";
 import { callouts } from "./envoy-filter.ts";
 import { gatewayNamespace, namespace, rootNamespace } from "./names.ts";
+import { proxySettings } from "./proxy-settings.ts";
 import { istiodValues } from "./values.ts";
 
 export const version = "1.31.1";
@@ -17,6 +18,8 @@ export interface ControlPlaneArgs {
 
 /** istiod, injecting sidecars into the workloads' namespace, and the clusters that every proxy knows. */
 export class ControlPlane extends pulumi.ComponentResource {
+  /** Annotations of every pod with a proxy. */
+  readonly proxySettings: Record<string, string>;
   /** What a pod needs before it is made, so that it gets its sidecar. */
   readonly injection: pulumi.Resource;
   /** Where the gateway's resources go. */
@@ -31,6 +34,12 @@ export class ControlPlane extends pulumi.ComponentResource {
     const parent = this;
 
     const definitions = config.istio.gateway === "gateway-api" ? [defineGatewayApi()] : [];
+    const values = istiodValues({
+      config,
+      pilotImage: overridden(config, `registry.istio.io/release/pilot:${version}`),
+      proxyImage: overridden(config, `registry.istio.io/release/proxyv2:${version}`),
+    });
+    this.proxySettings = proxySettings(values);
     const base = installChart(
       "istio-base",
       { config, chart: "base", namespace: rootNamespace, values: {} },
@@ -50,11 +59,6 @@ export class ControlPlane extends pulumi.ComponentResource {
     }
 
     function installIstiod(): kubernetes.helm.v3.Release {
-      const values = istiodValues({
-        config,
-        pilotImage: overridden(config, `registry.istio.io/release/pilot:${version}`),
-        proxyImage: overridden(config, `registry.istio.io/release/proxyv2:${version}`),
-      });
       const args = { config, chart: "istiod", namespace: rootNamespace, values };
       return installChart("istiod", args, { parent, dependsOn: [base, ...definitions] });
     }

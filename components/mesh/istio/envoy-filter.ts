@@ -14,16 +14,28 @@ interface Patch {
   patch: { operation: string; value?: unknown };
 }
 
+interface Reach {
+  /** Labels of the proxies' pods; none: all. */
+  selector?: Record<string, string>;
+  /** Of several the lower goes first. */
+  priority?: number;
+}
+
+/** @param name undefined leaves it to Pulumi: another one then stands beside the one before until that goes */
 function envoyFilter(
-  name: string,
+  name: string | undefined,
   namespace: string,
   configPatches: Patch[],
-  selector?: Record<string, string>,
+  { selector, priority }: Reach = {},
 ): Manifest {
   return {
     ...envoyFilterKind,
     metadata: { name, namespace },
-    spec: { ...(selector && { workloadSelector: { labels: selector } }), configPatches },
+    spec: {
+      ...(selector && { workloadSelector: { labels: selector } }),
+      ...(priority !== undefined && { priority }),
+      configPatches,
+    },
   };
 }
 
@@ -37,6 +49,15 @@ export function callouts(): Manifest {
 
 export interface ModuleFilterArgs extends WasmFilterArgs {
   placement: Placement;
+  /** Its place among the filters of the same proxies: the lower goes first. */
+  priority?: number;
+}
+
+export interface LuaFilterArgs {
+  name: string;
+  placement: Placement;
+  script: string;
+  priority?: number;
 }
 
 /**
@@ -44,23 +65,27 @@ export interface ModuleFilterArgs extends WasmFilterArgs {
  * @param label of the pods that have that very module: the others go on with theirs until they are replaced
  */
 export function moduleFilter(args: ModuleFilterArgs, label: { name: string; value: string }): Manifest {
-  const { name, placement, digest } = args;
+  const { name, placement, priority } = args;
   const selector = { ...placement.selector, [label.name]: label.value };
   const patches = insert(name, placement, wasmFilter(args).typed_config);
-  return envoyFilter(`${name}-${digest.slice(0, 10)}`, placement.namespace, patches, selector);
+  return envoyFilter(undefined, placement.namespace, patches, { selector, priority });
 }
 
 /** A Lua script. Envoy compiles it anew when it changes; no pod is replaced. */
-export function luaFilter({ name, placement, script }: { name: string; placement: Placement; script: string }) {
+export function luaFilter({ name, placement, script, priority }: LuaFilterArgs): Manifest {
   const typedConfig = {
     "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
     default_source_code: { inline_string: script },
   };
-  return envoyFilter(name, placement.namespace, insert(name, placement, typedConfig), placement.selector);
+  return envoyFilter(name, placement.namespace, insert(name, placement, typedConfig), {
+    selector: placement.selector,
+    priority,
+  });
 }
 
 /**
- * Switches a WasmPlugin's filter off, and on for some routes: by itself it works on all that its proxies do.
+ * Switches a WasmPlugin's filter off, and on for some routes: by itself it works on all that its proxies do. For a filter
+ * of all routes it is there too and changes nothing, so that a target may become wider in one step.
  * @param envoyName the Envoy filter's name
  */
 export function scopeFilter(args: { name: string; envoyName: string; placement: Placement }): Manifest {
@@ -68,7 +93,7 @@ export function scopeFilter(args: { name: string; envoyName: string; placement: 
   const type = (name: string) => `type.googleapis.com/envoy.extensions.filters.http.${name}`;
   const value = {
     name: envoyName,
-    disabled: true,
+    disabled: placement.routes !== undefined,
     config_discovery: {
       config_source: { ads: {}, initial_fetch_timeout: "0s", resource_api_version: "V3" },
       type_urls: [type("wasm.v3.Wasm"), type("rbac.v3.RBAC")], // RBAC stands in for a module that cannot be had
@@ -80,8 +105,11 @@ export function scopeFilter(args: { name: string; envoyName: string; placement: 
     patch: { operation: "REPLACE", value },
   };
   const patches = [replace, ...onRoutes(envoyName, placement)];
-  return envoyFilter(`${name}-routes`, placement.namespace, patches, placement.selector);
+  return envoyFilter(scopeName(name), placement.namespace, patches, { selector: placement.selector });
 }
+
+/** No filter can be declared with a dot in its name. */
+export const scopeName = (filter: string) => `${filter}.routes`;
 
 function insert(name: string, placement: Placement, typedConfig: unknown): Patch[] {
   const value = { name, ...(placement.routes && { disabled: true }), typed_config: typedConfig };

@@ -21,7 +21,9 @@ export class HelmGateway extends pulumi.ComponentResource implements Gateway {
 
     /** Its pods' image is the injector's choice. */
     function installGateway(): kubernetes.helm.v3.Release {
-      const values = volumes.apply((volumes) => gatewayValues({ exposure, volumes }));
+      const values = volumes.apply((volumes) =>
+        gatewayValues({ exposure, volumes, podAnnotations: controlPlane.proxySettings }),
+      );
       const dependsOn = [ready, namespaceResource, callouts, ...before];
       const chart = { config, chart: "gateway", namespace: gatewayNamespace, values };
       return installChart(gatewayRelease, chart, { parent, dependsOn });
@@ -30,7 +32,10 @@ export class HelmGateway extends pulumi.ComponentResource implements Gateway {
     function createRoutes(): pulumi.Resource[] {
       return [gateway(), ...virtualServices(config.routes)].map(
         (manifest) =>
-          new kubernetes.apiextensions.CustomResource(manifest.metadata.name, manifest, { parent, dependsOn: [ready] }),
+          new kubernetes.apiextensions.CustomResource(manifest.metadata.name as string, manifest, {
+            parent,
+            dependsOn: [ready],
+          }),
       );
     }
   }

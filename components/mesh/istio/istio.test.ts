@@ -135,20 +135,24 @@ test("a WasmPlugin for each filter by image, with the pull secret of its own nam
 });
 
 test("a route's WasmPlugin is scoped by an EnvoyFilter", () => {
-  expect(JSON.stringify(one("EnvoyFilter", "on-route-routes"))).toContain(
+  expect(JSON.stringify(one("EnvoyFilter", "on-route.routes"))).toContain(
     "extensions.istio.io/trafficextension/istio-ingress.on-route~istio-translated-wasmplugin",
   );
 });
 
-test("modules in ConfigMaps, named by content, where the proxies are", () => {
-  expect(ofKind("ConfigMap").map(({ inputs }) => [inputs.metadata.namespace, inputs.metadata.name])).toEqual([
-    ["default", `wasm-annotated-${digest.slice(0, 10)}`],
-    ["istio-ingress", `wasm-in-gateway-${digest.slice(0, 10)}`],
-    ["default", `wasm-mounted-${digest.slice(0, 10)}`],
+test("modules in ConfigMaps where the proxies are; another module is another ConfigMap and EnvoyFilter", () => {
+  expect(ofKind("ConfigMap").map(({ name, inputs }) => [name, inputs.metadata.namespace])).toEqual([
+    ["wasm-annotated", "default"],
+    ["wasm-in-gateway", "istio-ingress"],
+    ["wasm-mounted", "default"],
   ]);
-  expect(one("Release", "istio-ingressgateway").values.volumes).toEqual([
-    { name: "wasm-in-gateway", configMap: { name: `wasm-in-gateway-${digest.slice(0, 10)}` } },
-  ]);
+  for (const { inputs } of ofKind("ConfigMap")) expect(Object.keys(inputs.binaryData)).toEqual([`${digest}.wasm`]);
+  for (const made of [
+    ...ofKind("ConfigMap"),
+    ...["mounted", "annotated"].map((name) => ({ inputs: one("EnvoyFilter", name) })),
+  ])
+    expect(made.inputs.metadata.name).toBeUndefined();
+  expect(one("Release", "istio-ingressgateway").values.volumes).toMatchObject([{ name: "wasm-in-gateway" }]);
 });
 
 test("a workload's pods have its modules, and nobody else's", async () => {
@@ -161,8 +165,9 @@ test("a workload's pods have its modules, and nobody else's", async () => {
   expect(equipped).toContain("sidecar.istio.io/userVolume");
   expect(equipped).toContain("wasm-mounted");
   expect(equipped).not.toContain("in-gateway");
-  const echo = plain("echo");
-  expect(sidecars.equip("echo", echo)).toBe(echo);
+  const echo = JSON.stringify(sidecars.equip("echo", plain("echo")));
+  expect(echo).toContain("meshup.dev/proxy-settings");
+  expect(echo).not.toContain("wasm");
 });
 
 test("proxies are asked for the code as they know it: an image by its manifest, a file by its module", () => {

@@ -5,10 +5,10 @@ import { delivery } from "../../abilities.ts";
 import type { Filter } from "../../filter.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
-import { proofTimeoutMs, requestFor, routeUrls } from "../targets.ts";
+import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { ApiGateway } from "./api-gateway.ts";
 import { ControlPlane } from "./control-plane.ts";
-import { luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
+import { luaFilter, moduleFilter, scopeFilter, scopeName } from "./envoy-filter.ts";
 import type { Gateway } from "./gateway.ts";
 import { HelmGateway } from "./helm-gateway.ts";
 import {
@@ -22,6 +22,7 @@ import {
 } from "./module-volume.ts";
 import { envoyFilterKind, gatewayNamespace, type Kind, type Manifest, namespace, wasmPluginKind } from "./names.ts";
 import { placementOf } from "./placement.ts";
+import { withPodAnnotations } from "./proxy-settings.ts";
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
 /** A filter's resources, and how its proxies show that they run it. */
@@ -63,17 +64,21 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const codes = publishModules({ config, filters, namespace, registry }, { parent });
     const mounted = by("configmap", "volume").map(mount);
     const fromFiles = mounted.map(attachMounted);
-    const attached = [...fromFiles, ...by("image", "http").map(attachPlugin), ...by("lua").map(attachLua)];
+    const byHttp = by("http").map(attachPlugin);
+    const attached = [...fromFiles, ...byHttp, ...by("image").map(attachPlugin), ...by("lua").map(attachLua)];
+    // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address.
+    const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
     const ingress = createGateway();
 
     this.sidecars = {
-      // The EnvoyFilter of a module goes before the pods that have the module.
-      dependsOn: [controlPlane.injection, controlPlane.callouts, ...fromFiles.flatMap(({ resources }) => resources)],
-      equip: (workload, deployment) =>
-        withModules(
-          deployment,
-          mounted.flatMap((one) => mountedInto(one, workload)),
-        ),
+      dependsOn: [controlPlane.injection, controlPlane.callouts, ...beforePods],
+      equip: (pod, deployment) => {
+        const settled = withPodAnnotations(deployment, controlPlane.proxySettings);
+        return withModules(
+          settled,
+          mounted.flatMap((one) => mountedInto(one, pod)),
+        );
+      },
     };
     this.serve = (workloads) => {
       const gatewayUrl = pulumi.all(ingress.resources.map(({ urn }) => urn)).apply(() => url);
@@ -99,7 +104,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       ]);
     }
 
-    /** Named by content: a changed module is another ConfigMap, and the pods that have the old one keep it. */
+    /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
     function mount(filter: Filter): Mounted {
       const { name, target } = filter.declaration;
       const { namespace } = placementOf(target, config.istio.gateway);
@@ -109,7 +114,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const map = new kubernetes.core.v1.ConfigMap(
         volumeName(name),
         {
-          metadata: { name: pulumi.interpolate`${volumeName(name)}-${filter.digest.apply(short)}`, namespace },
+          metadata: { namespace },
           immutable: true,
           binaryData: data,
         },
@@ -128,20 +133,25 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const manifest = volume.apply((volume) => {
         const file = modulePath(volume);
         const wasm = { name, rootId, failure, configuration, digest: volume.digest, file };
-        return moduleFilter({ ...wasm, placement }, moduleLabel(volume));
+        return moduleFilter({ ...wasm, placement, priority: orderOf(filter) }, moduleLabel(volume));
       });
-      return { filter, resources: [create(name, envoyFilterKind, manifest)], envoyName: name, served: digest };
+      // The one before goes on for the pods that have its module.
+      const made = create(name, envoyFilterKind, manifest, { replaceOnChanges: ["spec.workloadSelector"] });
+      return { filter, resources: [made], envoyName: name, served: digest };
     }
 
     function attachPlugin(filter: Filter): Attached {
-      const { name, root: rootId, failure, istio, target } = filter.declaration;
+      const { name, root: rootId, failure, target } = filter.declaration;
       const { configuration, digest } = filter;
       const placement = placementOf(target, config.istio.gateway);
-      const { namespace } = placement;
+      const { namespace, proxies } = placement;
       const envoyName = envoyFilterName({ name, namespace });
-      const scope = placement.routes
-        ? [create(`${name}-routes`, envoyFilterKind, scopeFilter({ name, envoyName, placement }))]
-        : [];
+      const scope =
+        proxies === "gateway"
+          ? [create(scopeName(name), envoyFilterKind, scopeFilter({ name, envoyName, placement }))]
+          : [];
+      const order = orderOf(filter);
+      const istio = { ...(order > 0 && { priority: -order }), ...filter.declaration.istio };
       const code = pulumi.all([codeOf(filter), pullSecrets.get(namespace)]);
       const manifest = code.apply(([code, pullSecret]) => {
         if (code.type === "lua") throw new Error(`${name} is a script`);
@@ -150,7 +160,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       });
       return {
         filter,
-        resources: [...scope, create(name, wasmPluginKind, manifest, scope)],
+        resources: [...scope, create(name, wasmPluginKind, manifest, { dependsOn: scope })],
         envoyName,
         // Of an image the proxies know the manifest's digest.
         served: pulumi
@@ -165,9 +175,16 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const placement = placementOf(target, config.istio.gateway);
       const manifest = codeOf(filter).apply((code) => {
         if (code.type !== "lua") throw new Error(`${name} is no script`);
-        return luaFilter({ name, placement, script: code.script });
+        return luaFilter({ name, placement, script: code.script, priority: orderOf(filter) });
       });
       return { filter, resources: [create(name, envoyFilterKind, manifest)], envoyName: name, served: filter.digest };
+    }
+
+    /** Its place among the filters of the same proxies, as they are declared: Istio would go by the time they were made. */
+    function orderOf(filter: Filter): number {
+      const of = ({ declaration }: Filter) =>
+        JSON.stringify(placementOf(declaration.target, config.istio.gateway).selector);
+      return filters.filter((other) => of(other) === of(filter)).indexOf(filter);
     }
 
     function codeOf(filter: Filter): pulumi.Output<Code> {
@@ -184,8 +201,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const kind = config.istio.gateway;
       const own = mounted.filter(({ filter }) => placementOf(filter.declaration.target, kind).proxies === "gateway");
       const volumes = pulumi.all(own.map(({ volume }) => volume));
-      const before = fromFiles.flatMap(({ resources }) => resources);
-      return new gateways[kind]("gateway", { config, controlPlane, exposure, volumes, before }, { parent });
+      return new gateways[kind]("gateway", { config, controlPlane, exposure, volumes, before: beforePods }, { parent });
     }
 
     function prove(
@@ -202,44 +218,48 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         { parent, dependsOn: [...resources, ...ingress.resources, ...workloads] },
       );
       ready.warnings.apply((warnings) => warnings.map((warning) => pulumi.log.warn(warning, ready)));
-      const { url: address, headers } = requestFor(target, url, config.routes);
-      const proof = new Proof(
-        name,
-        {
-          filter: name,
-          url: address,
-          headers,
-          expect: filter.expect,
-          digest: filter.digest,
-          process: version,
-          cluster: { kubeconfig, mesh: config.mesh },
-          timeoutMs: proofTimeoutMs,
-        },
-        { parent, dependsOn: [ready] },
-      );
+      const request = requestFor(target, url, config.routes);
+      const proof = request && createProof(filter, request, version, ready);
       return pulumi.output({
         name,
         digest: filter.digest,
         delivery: delivery(filter.declaration, config.mesh),
         image,
-        url: proof.url,
-        headers,
+        url: proof?.url,
+        headers: request?.headers,
         expect: filter.expect,
       });
     }
 
+    function createProof(
+      { declaration: { name }, expect, digest }: Filter,
+      request: Request,
+      version: pulumi.Output<string>,
+      ready: FilterReady,
+    ): Proof {
+      const cluster = { kubeconfig, mesh: config.mesh };
+      return new Proof(
+        name,
+        { filter: name, ...request, expect, digest, process: version, cluster, timeoutMs: proofTimeoutMs },
+        { parent, dependsOn: [ready] },
+      );
+    }
+
     /** A resource whose kind is known now, and the rest perhaps later. */
-    function create(name: string, kind: Kind, manifest: pulumi.Input<Manifest>, dependsOn: pulumi.Resource[] = []) {
+    function create(
+      name: string,
+      kind: Kind,
+      manifest: pulumi.Input<Manifest>,
+      { dependsOn = [], replaceOnChanges }: { dependsOn?: pulumi.Resource[]; replaceOnChanges?: string[] } = {},
+    ) {
       const { metadata, spec } = pulumi.output(manifest);
       return new kubernetes.apiextensions.CustomResource(
         name,
         { ...kind, metadata: { name: metadata.name, namespace: metadata.namespace }, spec },
-        { parent, dependsOn: [ready, controlPlane.gatewayNamespace, ...dependsOn] },
+        { parent, dependsOn: [ready, controlPlane.gatewayNamespace, ...dependsOn], replaceOnChanges },
       );
     }
   }
 }
 
 const gateways = { helm: HelmGateway, "gateway-api": ApiGateway };
-
-const short = (digest: string) => digest.slice(0, 10);

@@ -52,11 +52,11 @@ describe("a gateway of the Gateway API", () => {
   test("gets its node port by what istiod merges into its Service", () => {
     const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
     expect(crdProblems(apiGateway())).toEqual([]);
-    expect(parse(gatewayOptions(exposure).service ?? "").spec).toMatchObject({
+    expect(parse(gatewayOptions(exposure, {}).service ?? "").spec).toMatchObject({
       type: "NodePort",
       ports: [{ port: 80, nodePort: 30000 }],
     });
-    expect(() => gatewayOptions({ type: "loadBalancer" })).toThrow(/meshup:cluster: kind/);
+    expect(() => gatewayOptions({ type: "loadBalancer" }, {})).toThrow(/meshup:cluster: kind/);
   });
 });
 
@@ -131,7 +131,7 @@ describe("EnvoyFilters", () => {
 
   test("a module in files reaches only the pods that have that very module", () => {
     const made = moduleFilter({ ...module, placement: placementOf({ workload: "echo" }, "helm") }, label);
-    expect(made.metadata.name).toBe("add-d905f08db4");
+    expect(made.metadata.name).toBeUndefined(); // another module's stands beside it
     expect(made.spec).toMatchObject({
       workloadSelector: { labels: { app: "echo", "module.meshup.dev/add": "d905" } },
       configPatches: [{ applyTo: "HTTP_FILTER", match: { context: "SIDECAR_INBOUND" } }],
@@ -169,6 +169,12 @@ describe("EnvoyFilters", () => {
     expect(replace?.patch).toMatchObject({ operation: "REPLACE", value: { name: envoyName, disabled: true } });
     expect(JSON.stringify(replace?.match)).toContain(`"subFilter":{"name":"${envoyName}"}`);
     expect(crdProblems(made)).toEqual([]);
+  });
+
+  test("of a filter for all routes nothing is switched off", () => {
+    const envoyName = envoyFilterName({ name: "add", namespace: "istio-ingress" });
+    const made = scopeFilter({ name: "add", envoyName, placement: placementOf({ gateway: true }, "helm") });
+    expect(made.spec.configPatches).toMatchObject([{ patch: { value: { disabled: false } } }]);
   });
 
   test("every workload is a cluster for calls, in all proxies", () => {

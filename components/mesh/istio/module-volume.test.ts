@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { moduleData, modulePath, mostBytes, withVolumes } from "./module-volume.ts";
+import { moduleData, modulePath, mostBytes, volumeName, withVolumes } from "./module-volume.ts";
 
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 const folder = mkdtempSync(join(tmpdir(), "meshup-"));
@@ -22,7 +22,7 @@ describe("a module in a ConfigMap", () => {
   test("may have as many bytes as a ConfigMap takes, and not one more", () => {
     expect(() => moduleData("add", { file: fileOf(mostBytes), digest })).not.toThrow();
     expect(() => moduleData("add", { file: fileOf(mostBytes + 1), digest })).toThrow(
-      `filter "add": its module has ${mostBytes + 1} bytes, and a ConfigMap takes ${mostBytes} (1 MiB in base64): choose delivery image or http`,
+      `filter "add": its module has ${mostBytes + 1} bytes, and a ConfigMap takes ${mostBytes} (1 MiB in base64): choose delivery image`,
     );
   });
 });
@@ -71,6 +71,12 @@ describe("pods with modules", () => {
       "module.meshup.dev/add": digest.slice(0, 16),
       "module.meshup.dev/other": "1".repeat(16),
     });
+  });
+
+  test("long names stay apart, and short enough for Kubernetes", () => {
+    const [a, b] = ["a", "b"].map((end) => volumeName(`${"x".repeat(60)}${end}`));
+    expect(a).not.toBe(b);
+    expect(a?.length).toBeLessThanOrEqual(50);
   });
 
   test("where the proxy finds it", () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../../lib/errors.ts";
@@ -24,15 +25,19 @@ export function moduleData(filter: string, { file, digest }: { file: string; dig
   const bytes = readFileSync(file);
   if (bytes.length > mostBytes)
     throw new UserError(
-      `filter "${filter}": its module has ${bytes.length} bytes, and a ConfigMap takes ${mostBytes} (1 MiB in base64): choose delivery image or http`,
+      `filter "${filter}": its module has ${bytes.length} bytes, and a ConfigMap takes ${mostBytes} (1 MiB in base64): choose delivery image`,
     );
   return { [fileName(digest)]: bytes.toString("base64") };
 }
 
 const fileName = (digest: string) => `${digest}.wasm`;
 
-/** The volume's, and the beginning of the ConfigMap's. */
-export const volumeName = (filter: string) => `wasm-${filter}`.slice(0, 50).replace(/-+$/, "");
+/** The volume's, and the beginning of the ConfigMap's: both have 63 characters at most. */
+export function volumeName(filter: string): string {
+  const name = `wasm-${filter}`;
+  if (name.length <= 50) return name;
+  return `${name.slice(0, 41)}-${createHash("sha256").update(filter).digest("hex").slice(0, 8)}`;
+}
 
 const mountPath = (filter: string) => `/var/local/wasm/${filter}`;
 

@@ -11,7 +11,7 @@ export const namespace = "default";
 export interface Manifest {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace: string };
+  metadata: { name?: string; namespace: string };
   spec: Record<string, unknown>;
 }
 

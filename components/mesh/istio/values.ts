@@ -48,13 +48,15 @@ export interface GatewayValuesArgs {
   exposure: Exposure;
   /** Modules that its pods have mounted. */
   volumes?: ModuleVolume[];
+  podAnnotations?: Record<string, string>;
 }
 
-export function gatewayValues({ exposure, volumes = [] }: GatewayValuesArgs) {
+export function gatewayValues({ exposure, volumes = [], podAnnotations = {} }: GatewayValuesArgs) {
   if (exposure.type !== "nodePort")
     throw new UserError("istio needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind");
   return {
     autoscaling: { enabled: false },
+    podAnnotations,
     resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { cpu: null, memory: "1Gi" } },
     // A new pod is ready before the old one goes: no request finds nobody.
     strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },

@@ -29,6 +29,8 @@ export interface PodArgs {
   memoryLimit: string;
   /** The pod may use the Kubernetes API, as its service account. */
   usesApi?: boolean;
+  /** False keeps a mesh from giving it a sidecar. */
+  sidecar?: boolean;
   /** Seconds from SIGTERM to SIGKILL; default 30. */
   graceSeconds?: number;
 }
@@ -46,7 +48,7 @@ export function labels(name: string): Record<string, string> {
  * an autoscaler's, or a person's, stay as they are; Kubernetes starts with one.
  */
 export function deployment(args: PodArgs): DeploymentManifest {
-  const { name, namespace, usesApi = false, graceSeconds, mounts = [] } = args;
+  const { name, namespace, usesApi = false, graceSeconds, sidecar = true, mounts = [] } = args;
   return {
     metadata: { name, namespace, labels: labels(name) },
     spec: {
@@ -54,7 +56,7 @@ export function deployment(args: PodArgs): DeploymentManifest {
       // A new pod is ready before an old one goes: no request finds nobody.
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
-        metadata: { labels: labels(name) },
+        metadata: { labels: { ...labels(name), ...(!sidecar && { "sidecar.istio.io/inject": "false" }) } },
         spec: {
           serviceAccountName: name,
           automountServiceAccountToken: usesApi,

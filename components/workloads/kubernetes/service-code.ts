@@ -26,8 +26,8 @@ export const mostBytes = 1_000_000;
 const directory = "/srv";
 
 /**
- * One of the project's own services (`services/NAME.ts`): its bundle, in a ConfigMap that is named by its content. A
- * changed service is another ConfigMap, so that pods which started with one never read the other.
+ * One of the project's own services (`services/NAME.ts`): its bundle, in a ConfigMap. A changed
+ * service is another ConfigMap, so that pods which started with one never read the other.
  */
 export class ServiceCode extends pulumi.ComponentResource {
   readonly program: Program;
@@ -53,16 +53,11 @@ export class ServiceCode extends pulumi.ComponentResource {
     }
 
     function createConfigMap(): kubernetes.core.v1.ConfigMap {
-      const metadata = { name: contentName(name, bundle.sha256), namespace, labels: labels(name) };
+      const metadata = { namespace, labels: labels(name) };
       const data = { [file]: bundle.file.apply((path) => codeText(name, readFileSync(path, "utf8"))) };
       return new kubernetes.core.v1.ConfigMap(name, { metadata, immutable: true, data }, { parent });
     }
   }
-}
-
-/** `echo-3f0c9a3b5d7e` */
-function contentName(name: string, sha256: pulumi.Output<string>): pulumi.Output<string> {
-  return sha256.apply((hash) => `${name}-${hash.slice(0, 12)}`);
 }
 
 /** @throws UserError when it is too large for a ConfigMap */

@@ -46,7 +46,11 @@ async function injection(api: KubeApi): Promise<string> {
       `kubectl label namespace ${namespace} istio-injection=enabled, then kubectl -n ${namespace} rollout restart deployment`,
     );
   const pods = await podsOf(api, namespace, {});
-  const meant = pods.filter(({ metadata }) => metadata.labels?.["sidecar.istio.io/inject"] !== "false");
+  const meant = pods.filter(
+    ({ metadata, status }) =>
+      metadata.labels?.["sidecar.istio.io/inject"] !== "false" &&
+      !["Succeeded", "Failed"].includes(status?.phase ?? ""),
+  );
   const bare = meant.filter((pod) => !hasProxy(pod)).map(({ metadata }) => metadata.name);
   if (bare.length > 0)
     throw new Broken(`without sidecar: ${bare.join(", ")}`, `kubectl -n ${namespace} rollout restart deployment`);

@@ -8,8 +8,8 @@ export interface DiagnosedFilter {
   name: string;
   /** sha256 of module or script, hex. */
   digest: string;
-  /** Where a request shows it, and what it shows. */
-  url: string;
+  /** Where a request shows it, and what it shows; none where no route leads to it. */
+  url?: string;
   headers?: Record<string, string>;
   expect: Record<string, string>;
   /** Its image, where it is delivered by one: below the registry, and the manifest's `sha256:…`. */
@@ -72,6 +72,7 @@ export async function request(
   { name, digest, url, headers, expect }: DiagnosedFilter,
   lines: () => Promise<string[]>,
 ): Promise<string> {
+  if (url === undefined) return "no route leads to it";
   try {
     const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs: 2000 });
     const what = Object.entries(seen).map(([header, value]) => `${header}: ${value}`);
