@@ -75,7 +75,7 @@ async function moduleInForce(api: KubeApi, filter: DiagnosedFilter): Promise<str
   const { ready, digest } = filter;
   if (!ready) throw new Broken("the stack's state does not say where it is to run", up);
   if (!(await isInForce(ready)))
-    throw new Broken(["a proxy does not run it", ...(await linesOf(api, filter))].join("\n"), up);
+    throw new Broken(["no proxy runs it, or not each of them", ...(await linesOf(api, filter))].join("\n"), up);
   return `sha256:${digest}`;
 }
 
