@@ -2,14 +2,20 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Terminal } from "../../cli/terminal.ts";
-import { cluster } from "../../components/mesh/envoy.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
 import { shuffled } from "../statistics.ts";
 import { time } from "../table.ts";
 import { type Arm, header } from "./arms.ts";
-import { benchListener, chainLengths, chainListener, listenerName, slowCluster } from "./configuration.ts";
+import {
+  benchListener,
+  chainLengths,
+  chainListener,
+  listenerName,
+  slowCluster,
+  slowUpstream,
+} from "./configuration.ts";
 import { type LoadSample, none, type Sample } from "./costs.ts";
 import { BenchEnvoy } from "./envoy.ts";
 import { holdStreams, SlowUpstream } from "./held.ts";
@@ -27,8 +33,8 @@ export interface Plan {
 }
 
 export const plans: Record<"whole" | "quick", Plan> = {
-  whole: { blocks: 25, streams: [1, 64, 512], requests: 4000, budgetMs: 20 * 60_000 },
-  quick: { blocks: 8, streams: [1, 64, 512], requests: 600, budgetMs: 100_000 },
+  whole: { blocks: 40, streams: [1, 64, 512], requests: 2000, budgetMs: 18 * 60_000 },
+  quick: { blocks: 10, streams: [1, 64, 512], requests: 600, budgetMs: 90_000 },
 };
 
 /** Fewer give no interval. */
@@ -36,6 +42,12 @@ const fewestBlocks = 6;
 
 /** For what a worker does after a response. */
 const settleMs = 5;
+
+/**
+ * Envoy answers each request before it reads the next, from whichever connection: one stream of the load is open at a
+ * time. With a single connection the worker would sleep after each request, and its waking up would be most of the noise.
+ */
+const connections = 16;
 
 interface Chain {
   arm: string;
@@ -81,32 +93,27 @@ export class FilterBench {
   /** Everything once, in random order, in a new Envoy: how a process lies in memory is a chance of its own. */
   async #block(block: number): Promise<void> {
     const upstream = await SlowUpstream.listen();
-    const envoy = await BenchEnvoy.start(this.#envoyPath, [cluster(slowCluster, upstream.port)]).catch(
-      async (error) => {
-        await upstream.stop();
-        throw error;
-      },
-    );
+    const envoy = await BenchEnvoy.start(this.#envoyPath, [slowUpstream(upstream.port)]).catch(async (error) => {
+      await upstream.stop();
+      throw error;
+    });
     try {
       await this.#load(envoy, block);
       for (const streams of shuffled(this.#plan.streams))
-        for (const chain of shuffled(this.#chains())) {
-          this.#signal.throwIfAborted();
-          this.#terminal.status(`  block ${block}, ${streams} open: ${chain.arm} × ${chain.length}`);
-          const cpuNs = await this.#measure(envoy, upstream, chain, streams);
-          this.samples.push({ block, streams, ...chain, requests: this.#plan.requests, cpuNs });
-        }
+        for (const chains of shuffled(this.#chains())) await this.#measure(envoy, upstream, block, streams, chains);
     } finally {
       await envoy.stop();
       await upstream.stop();
     }
   }
 
-  #chains(): Chain[] {
-    return [
-      { arm: none, length: 0 },
-      ...this.#arms.flatMap(({ name }) => chainLengths.map((length): Chain => ({ arm: name, length }))),
-    ];
+  /** In groups for which the same streams are held: chains that are one VM, whose held streams enter it once each. */
+  #chains(): [Chain, ...Chain[]][] {
+    const groups = this.#arms.flatMap(({ name, oneVm }): [Chain, ...Chain[]][] => {
+      const [first, ...longer] = chainLengths.map((length): Chain => ({ arm: name, length }));
+      return oneVm ? [[first as Chain, ...longer]] : [first as Chain, ...longer].map((chain) => [chain]);
+    });
+    return [[{ arm: none, length: 0 }], ...groups];
   }
 
   /** Hands the arms to Envoy, one after another, and sees that each does what it is to do. */
@@ -117,27 +124,44 @@ export class FilterBench {
     for (const arm of shuffled(this.#arms)) {
       this.#signal.throwIfAborted();
       this.#terminal.status(`  block ${block}, loading: ${arm.name}`);
-      const started = performance.now();
+      const [started, before] = [performance.now(), envoy.memory()];
       await envoy.add(chainListener(arm, first));
       await requireHeader(envoy, { arm: arm.name, length: first });
       const loadMs = performance.now() - started;
       await sleep(settleMs);
-      const before = envoy.memory();
+      this.loads.push({ block, arm: arm.name, loadMs, memoryBytes: envoy.memory() - before });
       await envoy.add(...longer.map((length) => chainListener(arm, length)));
       for (const length of longer) await requireHeader(envoy, { arm: arm.name, length });
-      await sleep(settleMs);
-      const filters = Math.max(...longer) - first; // chains share the VMs of equal places
-      this.loads.push({ block, arm: arm.name, loadMs, memoryBytes: (envoy.memory() - before) / filters });
+    }
+  }
+
+  /** One group of chains, in random order, with the streams held in the first, which is the shortest. */
+  async #measure(
+    envoy: BenchEnvoy,
+    upstream: SlowUpstream,
+    block: number,
+    streams: number,
+    chains: [Chain, ...Chain[]],
+  ): Promise<void> {
+    const port = ({ arm, length }: Chain) => envoy.port(listenerName(arm, length));
+    const expected: Record<string, string> = chains[0].length > 0 ? { [header.name]: header.value } : {};
+    const release = await holdStreams(upstream, port(chains[0]), streams - 1, expected);
+    try {
+      for (const chain of shuffled(chains)) {
+        this.#signal.throwIfAborted();
+        this.#terminal.status(`  block ${block}, ${streams} open: ${chain.arm} × ${chain.length}`);
+        const cpuNs = await this.#cpuTime(envoy, port(chain), expected);
+        this.samples.push({ block, streams, ...chain, requests: this.#plan.requests, cpuNs });
+      }
+    } finally {
+      await release();
     }
   }
 
   /** @returns nanoseconds that the worker has run for the requests */
-  async #measure(envoy: BenchEnvoy, upstream: SlowUpstream, chain: Chain, streams: number): Promise<number> {
-    const port = envoy.port(listenerName(chain.arm, chain.length));
-    const expected: Record<string, string> = chain.length > 0 ? { [header.name]: header.value } : {};
+  async #cpuTime(envoy: BenchEnvoy, port: number, expected: Record<string, string>): Promise<number> {
     const headers = Object.entries(expected).map(([name, value]) => `${name}: ${value}\r\n`);
-    const release = await holdStreams(upstream, port, streams - 1, expected);
-    const load = await Load.open({ port, connections: 1, headers });
+    const load = await Load.open({ port, connections, headers });
     try {
       await load.run(Math.ceil(this.#plan.requests / 10));
       await sleep(settleMs);
@@ -147,7 +171,6 @@ export class FilterBench {
       return envoy.workerCpu() - before;
     } finally {
       load.close();
-      await release();
     }
   }
 }
@@ -157,8 +180,8 @@ export function conditions({ actualVersion }: EnvoyBinaryOutputs, { requests }: 
   const load = loadavg().map((average) => average.toFixed(1));
   return [
     `Envoy ${actualVersion} with one worker, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "?"}), nothing pinned; load before the run: ${load.join(", ")} (1, 5, 15 min); ${new Date().toISOString().slice(0, 10)}`,
-    `CPU time of the worker over ${requests} requests, one at a time, answered by Envoy itself: the slope over chains of ${[0, ...chainLengths].join(", ")}.`,
-    "Open: streams that are open in the same chain, the load's one included.",
+    `CPU time of the worker over ${requests} requests from ${connections} connections, answered by Envoy itself: the slope over chains of ${[0, ...chainLengths].join(", ")} filters.`,
+    "Open: streams that are open in the same filter, the load's one included.",
     "Medians over blocks, each in random order and in an Envoy of its own, with 95 % intervals by rank.",
   ];
 }

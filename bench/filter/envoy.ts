@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,6 +55,8 @@ export class BenchEnvoy {
     ];
     // In a session of its own: Ctrl-C is ours, and we end it in good order.
     const child = spawn(path, args, { stdio: ["ignore", log, log], detached: true });
+    closeSync(log);
+    child.on("error", () => {}); // it has no pid then, which is told below
     const envoy = new BenchEnvoy(child, scratch, new EnvoyAdmin(`http://127.0.0.1:${adminPort}`));
     process.on("exit", envoy.#kill);
     try {

@@ -2,7 +2,7 @@
 import type { Interval } from "../statistics.ts";
 import { renderTable, threeDigits, time } from "../table.ts";
 import type { Arm } from "./arms.ts";
-import { baseCost, filterCost, intervalOf, type LoadSample, type Sample } from "./costs.ts";
+import { type ByBlock, baseCost, filterCost, intervalOf, type LoadSample, type Sample, singleCost } from "./costs.ts";
 import { type Goal, goalsOf } from "./goals.ts";
 
 export interface Report {
@@ -19,6 +19,8 @@ export interface Row {
   what: string;
   /** Microseconds of CPU a request and filter, by the number of open streams. */
   cost: { streams: number; cpu: Interval }[];
+  /** The same for a filter that is alone. */
+  single: { streams: number; cpu: Interval }[];
   moduleBytes?: number;
   linearMemoryBytes?: number;
   loadMs?: Interval;
@@ -30,6 +32,11 @@ export function streamsOf(samples: Sample[]): number[] {
 }
 
 export function rowsOf({ arms, samples, loads }: Report): Row[] {
+  const byStreams = (of: (streams: number) => ByBlock) =>
+    streamsOf(samples).flatMap((streams) => {
+      const cpu = intervalOf(of(streams));
+      return cpu ? [{ streams, cpu }] : [];
+    });
   return arms.map(({ name, what, module }) => {
     const own = loads.filter(({ arm }) => arm === name);
     const byBlock = (of: (load: LoadSample) => number) =>
@@ -37,10 +44,8 @@ export function rowsOf({ arms, samples, loads }: Report): Row[] {
     return {
       name,
       what,
-      cost: streamsOf(samples).flatMap((streams) => {
-        const cpu = intervalOf(filterCost(samples, name, streams));
-        return cpu ? [{ streams, cpu }] : [];
-      }),
+      cost: byStreams((streams) => filterCost(samples, name, streams)),
+      single: byStreams((streams) => singleCost(samples, name, streams)),
       moduleBytes: module?.bytes,
       linearMemoryBytes: module?.memoryBytes,
       loadMs: byBlock(({ loadMs }) => loadMs),
@@ -58,22 +63,24 @@ export function reportLines(report: Report): string[] {
     "",
     ...rows.map(({ name, what }) => `  ${name.padEnd(width)}  ${what}`),
     "",
-    ...costTable(report, rows),
+    ...costTable("µs of CPU: a filter more in a chain", report, rows, "cost"),
+    "",
+    ...costTable("µs of CPU: a filter alone", report, rows, "single"),
     "",
     ...sizeTable(rows),
     ...(goals.length > 0 ? ["", ...goalLines(goals)] : []),
   ];
 }
 
-function costTable({ samples }: Report, rows: Row[]): string[] {
+function costTable(title: string, { samples }: Report, rows: Row[], of: "cost" | "single"): string[] {
   const levels = streamsOf(samples);
   const base = levels.map((streams) => cells(intervalOf(baseCost(samples, streams))));
   return renderTable(
-    ["CPU, µs a request and filter", ...levels.flatMap((streams) => [`${streams} open`, "95 %"])],
+    [title, ...levels.flatMap((streams) => [`${streams} open`, "95 %"])],
     [
-      ...rows.map(({ name, cost }) => [
-        name,
-        ...levels.flatMap((level) => cells(cost.find(({ streams }) => streams === level)?.cpu)),
+      ...rows.map((row) => [
+        row.name,
+        ...levels.flatMap((level) => cells(row[of].find(({ streams }) => streams === level)?.cpu)),
       ]),
       ["a request without a filter", ...base.flat()],
     ],
@@ -102,7 +109,7 @@ function cells(interval: Interval | undefined, text = threeDigits): [string, str
 
 function goalLines(goals: Goal[]): string[] {
   return [
-    "Goals, by block; open: the interval is on both sides",
+    "Goals, compared within each block (open: the interval is on both sides; by chance one interval in twenty is wrong)",
     ...goals.map(({ what, value, wanted, verdict }) => {
       const [median, interval] = cells(value);
       return `  ${verdict.padEnd(6)}  ${what}: ${median}${value.n > 1 ? ` (${interval})` : ""}; ${wanted}`;
