@@ -1,12 +1,11 @@
 /** Measures what a filter costs Envoy's worker: what `npm run bench` runs. */
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Terminal } from "../../cli/terminal.ts";
+import { duration, type Terminal } from "../../cli/terminal.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
 import { shuffled } from "../statistics.ts";
-import { time } from "../table.ts";
 import { type Arm, header } from "./arms.ts";
 import {
   benchListener,
@@ -49,9 +48,12 @@ const settleMs = 5;
  */
 const connections = 16;
 
-interface Chain {
+/** Chains of an arm that are measured with the same streams held. */
+interface Group {
   arm: string;
-  length: number;
+  lengths: readonly number[];
+  /** The length of the chain that the held streams go through. */
+  heldIn: number;
 }
 
 export class FilterBench {
@@ -82,10 +84,9 @@ export class FilterBench {
       const now = performance.now();
       const [elapsed, each] = [now - started, (now - started) / block];
       const last = block === blocks || (block >= fewestBlocks && elapsed + each > budgetMs);
-      const left = last
-        ? ""
-        : `; at most ${time(Math.min((blocks - block) * each, Math.max(budgetMs - elapsed, each)))} more`;
-      this.#terminal.note(`  block ${block} of ${blocks}: ${time(now - begun)}${left}`);
+      const leftMs = Math.min((blocks - block) * each, Math.max(budgetMs - elapsed, each));
+      const left = last ? "" : `; at most ${duration(leftMs)} more`;
+      this.#terminal.note(`  block ${block} of ${blocks}: ${duration(now - begun)}${left}`);
       if (last) break;
     }
   }
@@ -100,58 +101,61 @@ export class FilterBench {
     try {
       await this.#load(envoy, block);
       for (const streams of shuffled(this.#plan.streams))
-        for (const chains of shuffled(this.#chains())) await this.#measure(envoy, upstream, block, streams, chains);
+        for (const group of shuffled(this.#groups())) await this.#measure(envoy, upstream, block, streams, group);
     } finally {
       await envoy.stop();
       await upstream.stop();
     }
   }
 
-  /** In groups for which the same streams are held: chains that are one VM, whose held streams enter it once each. */
-  #chains(): [Chain, ...Chain[]][] {
-    const groups = this.#arms.flatMap(({ name, oneVm }): [Chain, ...Chain[]][] => {
-      const [first, ...longer] = chainLengths.map((length): Chain => ({ arm: name, length }));
-      return oneVm ? [[first as Chain, ...longer]] : [first as Chain, ...longer].map((chain) => [chain]);
-    });
-    return [[{ arm: none, length: 0 }], ...groups];
+  /** What is held in the shortest chain of one VM is open in the longer ones, and has entered the VM once. */
+  #groups(): Group[] {
+    const [shortest] = chainLengths;
+    const groups = this.#arms.flatMap(({ name: arm, oneVm }): Group[] =>
+      oneVm
+        ? [{ arm, lengths: chainLengths, heldIn: shortest }]
+        : chainLengths.map((length) => ({ arm, lengths: [length], heldIn: length })),
+    );
+    return [{ arm: none, lengths: [0], heldIn: 0 }, ...groups];
   }
 
   /** Hands the arms to Envoy, one after another, and sees that each does what it is to do. */
   async #load(envoy: BenchEnvoy, block: number): Promise<void> {
     await envoy.add(benchListener(listenerName(none, 0), [], slowCluster));
-    await requireHeader(envoy, { arm: none, length: 0 });
+    await requireHeader(envoy, none, 0);
     const [first, ...longer] = chainLengths;
     for (const arm of shuffled(this.#arms)) {
       this.#signal.throwIfAborted();
       this.#terminal.status(`  block ${block}, loading: ${arm.name}`);
       const [started, before] = [performance.now(), envoy.memory()];
       await envoy.add(chainListener(arm, first));
-      await requireHeader(envoy, { arm: arm.name, length: first });
+      await requireHeader(envoy, arm.name, first);
       const loadMs = performance.now() - started;
       await sleep(settleMs);
       this.loads.push({ block, arm: arm.name, loadMs, memoryBytes: envoy.memory() - before });
       await envoy.add(...longer.map((length) => chainListener(arm, length)));
-      for (const length of longer) await requireHeader(envoy, { arm: arm.name, length });
+      for (const length of longer) await requireHeader(envoy, arm.name, length);
     }
   }
 
-  /** One group of chains, in random order, with the streams held in the first, which is the shortest. */
+  /** Each chain of a group, in random order. */
   async #measure(
     envoy: BenchEnvoy,
     upstream: SlowUpstream,
     block: number,
     streams: number,
-    chains: [Chain, ...Chain[]],
+    group: Group,
   ): Promise<void> {
-    const port = ({ arm, length }: Chain) => envoy.port(listenerName(arm, length));
-    const expected: Record<string, string> = chains[0].length > 0 ? { [header.name]: header.value } : {};
-    const release = await holdStreams(upstream, port(chains[0]), streams - 1, expected);
+    const { arm, lengths, heldIn } = group;
+    const port = (length: number) => envoy.port(listenerName(arm, length));
+    const expected: Record<string, string> = arm === none ? {} : { [header.name]: header.value };
+    const release = await holdStreams(upstream, port(heldIn), streams - 1, expected);
     try {
-      for (const chain of shuffled(chains)) {
+      for (const length of shuffled(lengths)) {
         this.#signal.throwIfAborted();
-        this.#terminal.status(`  block ${block}, ${streams} open: ${chain.arm} × ${chain.length}`);
-        const cpuNs = await this.#cpuTime(envoy, port(chain), expected);
-        this.samples.push({ block, streams, ...chain, requests: this.#plan.requests, cpuNs });
+        this.#terminal.status(`  block ${block}, ${streams} open: ${arm} × ${length}`);
+        const cpuNs = await this.#cpuTime(envoy, port(length), expected);
+        this.samples.push({ block, streams, arm, length, requests: this.#plan.requests, cpuNs });
       }
     } finally {
       await release();
@@ -187,7 +191,7 @@ export function conditions({ actualVersion }: EnvoyBinaryOutputs, { requests }: 
 }
 
 /** @throws UserError when a response has not what it must have, or has what it must not */
-async function requireHeader(envoy: BenchEnvoy, { arm, length }: Chain): Promise<void> {
+async function requireHeader(envoy: BenchEnvoy, arm: string, length: number): Promise<void> {
   const url = `http://127.0.0.1:${envoy.port(listenerName(arm, length))}/`;
   const { status, headers } = await httpRequest({ url });
   const [seen, wanted] = [headers[header.name], length > 0 ? header.value : undefined];
