@@ -179,14 +179,13 @@ export class FilterBench {
   }
 }
 
-/** Under which circumstances: one line each. */
+/** Under which circumstances it begins: one line each. */
 export function conditions({ actualVersion }: EnvoyBinaryOutputs, { requests }: Plan): string[] {
   const load = loadavg().map((average) => average.toFixed(1));
   return [
     `Envoy ${actualVersion} with one worker, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "?"}), nothing pinned; load before the run: ${load.join(", ")} (1, 5, 15 min); ${new Date().toISOString().slice(0, 10)}`,
     `CPU time of the worker over ${requests} requests from ${connections} connections, answered by Envoy itself: the slope over chains of ${[0, ...chainLengths].join(", ")} filters.`,
     "Open: streams that are open in the same filter, the load's one included.",
-    "Medians over blocks, each in random order and in an Envoy of its own, with 95 % intervals by rank.",
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The comparison as a picture: an SVG without scripts or fonts of its own. Pure. */
 import { threeDigits } from "../table.ts";
-import { type Report, type Row, rowsOf } from "./report.ts";
+import { conditionsOf, type Report, type Row, rowsOf } from "./report.ts";
 
 export interface Plot {
   title: string;
@@ -24,7 +24,7 @@ const colours = ["#56b4e9", "#0072b2", "#1b2a49"];
 export function plotOf(report: Report): string {
   return renderPlot({
     title: "What a filter that adds a header costs Envoy",
-    notes: report.conditions,
+    notes: conditionsOf(report),
     rows: rowsOf(report).filter(({ name }) => !name.startsWith("ours-")),
     emphasized: "ours",
   });

@@ -34,6 +34,7 @@ it("has a line for each arm: what it is, its cost with its interval, and its siz
   expect(all[3]).toMatch(/^ours +9000 B +64\.0 KiB +1024 KiB +1024 KiB – 1024 KiB +34 ms +31 ms – 36 ms$/);
   expect(lines.find((line) => line.startsWith("a request without"))).toMatch(/ 20\.0 +20\.0 – 20\.0 +20\.0 /);
   expect(lines[0]).toBe("2 cores");
+  expect(lines[1]).toMatch(/^Medians over 6 blocks/);
 });
 
 it("leaves open what was not measured", () => {

@@ -6,7 +6,7 @@ import { type ByBlock, baseCost, filterCost, intervalOf, type LoadSample, type S
 import { type Goal, goalsOf } from "./goals.ts";
 
 export interface Report {
-  /** Under which circumstances: one line each. */
+  /** Under which circumstances it began: one line each. */
   conditions: string[];
   arms: Pick<Arm, "name" | "what" | "module">[];
   samples: Sample[];
@@ -29,6 +29,15 @@ export interface Row {
 
 export function streamsOf(samples: Sample[]): number[] {
   return [...new Set(samples.map(({ streams }) => streams))].sort((a, b) => a - b);
+}
+
+/** Those that it began under, and how far it got. */
+export function conditionsOf({ conditions, samples }: Report): string[] {
+  const blocks = new Set(samples.map(({ block }) => block)).size;
+  return [
+    ...conditions,
+    `Medians over ${blocks} blocks, each in random order and in an Envoy of its own, with 95 % intervals by rank.`,
+  ];
 }
 
 export function rowsOf({ arms, samples, loads }: Report): Row[] {
@@ -59,7 +68,7 @@ export function reportLines(report: Report): string[] {
   const goals = goalsOf(report);
   const width = Math.max(0, ...rows.map(({ name }) => name.length));
   return [
-    ...report.conditions,
+    ...conditionsOf(report),
     "",
     ...rows.map(({ name, what }) => `  ${name.padEnd(width)}  ${what}`),
     "",
@@ -121,9 +130,9 @@ const kib = (bytes: number) => `${threeDigits(bytes / 1024)} KiB`;
 
 /** The same for programs, with every sample. */
 export function reportDocument(report: Report) {
-  const { conditions, samples, loads } = report;
+  const { samples, loads } = report;
   return {
-    conditions,
+    conditions: conditionsOf(report),
     base: streamsOf(samples).map((streams) => ({ streams, cpu: intervalOf(baseCost(samples, streams)) })),
     arms: rowsOf(report),
     goals: goalsOf(report),
