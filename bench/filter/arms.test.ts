@@ -16,7 +16,7 @@ it("has the arms that are asked for, in the order of the table", async () => {
 
 it("each module puts the same header on a response, in the place of one that is there", async () => {
   const arms = (await loadArms()).filter(({ module }) => module);
-  expect(arms.map(({ name }) => name)).toEqual(["bare", "ours", "ours-again", "rust", "sdk"]);
+  expect(arms.map(({ name }) => name)).toEqual(["bare", "ours", "ours-again", "ours-apart", "rust", "sdk"]);
   for (const arm of arms) {
     const { configuration, rootId, file } = wasmOf(arm);
     const plugin = Plugin.load({ wasm: readFileSync(file), rootId, configuration });
@@ -29,11 +29,20 @@ it("each module puts the same header on a response, in the place of one that is 
   }
 });
 
-it("places have VMs of their own, and the A/A pair has the same module in different ones", async () => {
-  const [ours, again] = await loadArms(["ours", "ours-again"]);
-  const vms = [ours, again].flatMap((arm) => [1, 2].map((place) => wasmOf(arm as Arm, place)));
-  expect(new Set(vms.map(({ vmId }) => vmId)).size).toBe(4);
-  expect(new Set(vms.map(({ file }) => file)).size).toBe(1);
+it("a chain is the same filter again, the A/A pair the same module in another VM, and apart is a VM for each place", async () => {
+  const arms = await loadArms(["ours", "ours-again", "ours-apart"]);
+  const vms = (arm: Arm) => new Set([1, 2, 3].map((place) => wasmOf(arm, place).vmId));
+  expect(arms.map((arm) => [arm.oneVm, vms(arm).size])).toEqual([
+    [true, 1],
+    [true, 1],
+    [false, 3],
+  ]);
+  expect(new Set(arms.flatMap((arm) => [...vms(arm)])).size).toBe(5);
+  expect(new Set(arms.map((arm) => wasmOf(arm).file)).size).toBe(1);
+});
+
+it("filters of a chain have names of their own", async () => {
+  for (const { filter } of await loadArms()) expect(filter(1).name).not.toBe(filter(2).name);
 });
 
 it("every arm says what it is", () => {

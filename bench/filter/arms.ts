@@ -22,13 +22,30 @@ export interface Arm {
   name: string;
   /** What it is, in a line. */
   what: string;
-  module?: { bytes: number /** Of linear memory, after the start. */; memoryBytes: number };
-  /** @param place in a chain, from 1: each has a VM (or Lua state) of its own, as filters of a stack have */
+  module?: BuiltArm;
+  /** All filters of all its chains are one VM and one root context: what is open in one chain is open in all. */
+  oneVm: boolean;
+  /** @param place in a chain, from 1 */
   filter(place: number): HttpFilter;
 }
 
-type ArmSpec = Pick<Arm, "name" | "what"> &
-  ({ typedConfig: Json } | { module: string; rootId?: string; configuration?: string });
+export interface BuiltArm {
+  /** The module's size. */
+  bytes: number;
+  /** Bytes of linear memory after the start. */
+  memoryBytes: number;
+}
+
+type ArmSpec = Pick<Arm, "name" | "what"> & ({ typedConfig: Json } | ModuleSpec);
+
+interface ModuleSpec {
+  /** A folder of AssemblyScript, or a .wasm. */
+  module: string;
+  rootId?: string;
+  configuration?: string;
+  /** Each place of a chain has a VM of its own, as a stack's filters have; otherwise it is the same filter again. */
+  apart?: true;
+}
 
 const ours = { module: "filter", rootId: "add_header_root", configuration };
 
@@ -54,6 +71,7 @@ export const armSpecs: ArmSpec[] = [
   { name: "bare", what: "the floor: one callback, one host call", module: "bench/filter/arms/bare" },
   { name: "ours", what: "this project's, add_header_root", ...ours },
   { name: "ours-again", what: "the very same once more: the A/A pair", ...ours },
+  { name: "ours-apart", what: "the same, each filter in a VM of its own", ...ours, apart: true },
   {
     name: "rust",
     what: "the Rust SDK, proxy-wasm 0.2.5",
@@ -94,18 +112,17 @@ export async function loadArms(names: string[] = armSpecs.map(({ name }) => name
 
 async function loadArm(spec: ArmSpec): Promise<Arm> {
   const { name, what } = spec;
-  if ("typedConfig" in spec)
-    return { name, what, filter: (place) => ({ name: `${name}-${place}`, typed_config: spec.typedConfig }) };
-  const { rootId = "", configuration } = spec;
+  if ("typedConfig" in spec) {
+    const filter = (place: number) => ({ name: `${name}-${place}`, typed_config: spec.typedConfig });
+    return { name, what, oneVm: false, filter };
+  }
+  const { rootId = "", configuration, apart } = spec;
   const { path, sha256: digest, bytes } = await buildModule(await resolveModule(spec.module));
   const { memoryBytes } = Plugin.load({ wasm: path, rootId, configuration });
-  return {
-    name,
-    what,
-    module: { bytes, memoryBytes },
-    filter: (place) => {
-      const args = { name: `${name}-${place}`, rootId, digest, file: path, configuration, failure: "close" as const };
-      return { name: args.name, typed_config: wasmFilter(args).typed_config as Json };
-    },
+  const filter = (place: number) => {
+    const args = { rootId, digest, file: path, configuration, failure: "close" as const };
+    const { typed_config } = wasmFilter({ ...args, name: apart ? `${name}-${place}` : name }); // names its VM as well
+    return { name: `${name}-${place}`, typed_config: typed_config as Json };
   };
+  return { name, what, module: { bytes, memoryBytes }, oneVm: !apart, filter };
 }

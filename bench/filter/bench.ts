@@ -1,15 +1,20 @@
 /** Measures what a filter costs Envoy's worker: what `npm run bench` runs. */
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Terminal } from "../../cli/terminal.ts";
-import { cluster } from "../../components/mesh/envoy.ts";
+import { duration, type Terminal } from "../../cli/terminal.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
 import { shuffled } from "../statistics.ts";
-import { time } from "../table.ts";
 import { type Arm, header } from "./arms.ts";
-import { benchListener, chainLengths, chainListener, listenerName, slowCluster } from "./configuration.ts";
+import {
+  benchListener,
+  chainLengths,
+  chainListener,
+  listenerName,
+  slowCluster,
+  slowUpstream,
+} from "./configuration.ts";
 import { type LoadSample, none, type Sample } from "./costs.ts";
 import { BenchEnvoy } from "./envoy.ts";
 import { holdStreams, SlowUpstream } from "./held.ts";
@@ -27,8 +32,8 @@ export interface Plan {
 }
 
 export const plans: Record<"whole" | "quick", Plan> = {
-  whole: { blocks: 25, streams: [1, 64, 512], requests: 4000, budgetMs: 20 * 60_000 },
-  quick: { blocks: 8, streams: [1, 64, 512], requests: 600, budgetMs: 100_000 },
+  whole: { blocks: 40, streams: [1, 64, 512], requests: 2000, budgetMs: 18 * 60_000 },
+  quick: { blocks: 10, streams: [1, 64, 512], requests: 600, budgetMs: 90_000 },
 };
 
 /** Fewer give no interval. */
@@ -37,9 +42,18 @@ const fewestBlocks = 6;
 /** For what a worker does after a response. */
 const settleMs = 5;
 
-interface Chain {
+/**
+ * Envoy answers each request before it reads the next, from whichever connection: one stream of the load is open at a
+ * time. With a single connection the worker would sleep after each request, and its waking up would be most of the noise.
+ */
+const connections = 16;
+
+/** Chains of an arm that are measured with the same streams held. */
+interface Group {
   arm: string;
-  length: number;
+  lengths: readonly number[];
+  /** The length of the chain that the held streams go through. */
+  heldIn: number;
 }
 
 export class FilterBench {
@@ -70,10 +84,9 @@ export class FilterBench {
       const now = performance.now();
       const [elapsed, each] = [now - started, (now - started) / block];
       const last = block === blocks || (block >= fewestBlocks && elapsed + each > budgetMs);
-      const left = last
-        ? ""
-        : `; at most ${time(Math.min((blocks - block) * each, Math.max(budgetMs - elapsed, each)))} more`;
-      this.#terminal.note(`  block ${block} of ${blocks}: ${time(now - begun)}${left}`);
+      const leftMs = Math.min((blocks - block) * each, Math.max(budgetMs - elapsed, each));
+      const left = last ? "" : `; at most ${duration(leftMs)} more`;
+      this.#terminal.note(`  block ${block} of ${blocks}: ${duration(now - begun)}${left}`);
       if (last) break;
     }
   }
@@ -81,63 +94,78 @@ export class FilterBench {
   /** Everything once, in random order, in a new Envoy: how a process lies in memory is a chance of its own. */
   async #block(block: number): Promise<void> {
     const upstream = await SlowUpstream.listen();
-    const envoy = await BenchEnvoy.start(this.#envoyPath, [cluster(slowCluster, upstream.port)]).catch(
-      async (error) => {
-        await upstream.stop();
-        throw error;
-      },
-    );
+    const envoy = await BenchEnvoy.start(this.#envoyPath, [slowUpstream(upstream.port)]).catch(async (error) => {
+      await upstream.stop();
+      throw error;
+    });
     try {
       await this.#load(envoy, block);
       for (const streams of shuffled(this.#plan.streams))
-        for (const chain of shuffled(this.#chains())) {
-          this.#signal.throwIfAborted();
-          this.#terminal.status(`  block ${block}, ${streams} open: ${chain.arm} × ${chain.length}`);
-          const cpuNs = await this.#measure(envoy, upstream, chain, streams);
-          this.samples.push({ block, streams, ...chain, requests: this.#plan.requests, cpuNs });
-        }
+        for (const group of shuffled(this.#groups())) await this.#measure(envoy, upstream, block, streams, group);
     } finally {
       await envoy.stop();
       await upstream.stop();
     }
   }
 
-  #chains(): Chain[] {
-    return [
-      { arm: none, length: 0 },
-      ...this.#arms.flatMap(({ name }) => chainLengths.map((length): Chain => ({ arm: name, length }))),
-    ];
+  /** What is held in the shortest chain of one VM is open in the longer ones, and has entered the VM once. */
+  #groups(): Group[] {
+    const [shortest] = chainLengths;
+    const groups = this.#arms.flatMap(({ name: arm, oneVm }): Group[] =>
+      oneVm
+        ? [{ arm, lengths: chainLengths, heldIn: shortest }]
+        : chainLengths.map((length) => ({ arm, lengths: [length], heldIn: length })),
+    );
+    return [{ arm: none, lengths: [0], heldIn: 0 }, ...groups];
   }
 
   /** Hands the arms to Envoy, one after another, and sees that each does what it is to do. */
   async #load(envoy: BenchEnvoy, block: number): Promise<void> {
     await envoy.add(benchListener(listenerName(none, 0), [], slowCluster));
-    await requireHeader(envoy, { arm: none, length: 0 });
+    await requireHeader(envoy, none, 0);
     const [first, ...longer] = chainLengths;
     for (const arm of shuffled(this.#arms)) {
       this.#signal.throwIfAborted();
       this.#terminal.status(`  block ${block}, loading: ${arm.name}`);
-      const started = performance.now();
+      const [started, before] = [performance.now(), envoy.memory()];
       await envoy.add(chainListener(arm, first));
-      await requireHeader(envoy, { arm: arm.name, length: first });
+      await requireHeader(envoy, arm.name, first);
       const loadMs = performance.now() - started;
       await sleep(settleMs);
-      const before = envoy.memory();
+      this.loads.push({ block, arm: arm.name, loadMs, memoryBytes: envoy.memory() - before });
       await envoy.add(...longer.map((length) => chainListener(arm, length)));
-      for (const length of longer) await requireHeader(envoy, { arm: arm.name, length });
-      await sleep(settleMs);
-      const filters = Math.max(...longer) - first; // chains share the VMs of equal places
-      this.loads.push({ block, arm: arm.name, loadMs, memoryBytes: (envoy.memory() - before) / filters });
+      for (const length of longer) await requireHeader(envoy, arm.name, length);
+    }
+  }
+
+  /** Each chain of a group, in random order. */
+  async #measure(
+    envoy: BenchEnvoy,
+    upstream: SlowUpstream,
+    block: number,
+    streams: number,
+    group: Group,
+  ): Promise<void> {
+    const { arm, lengths, heldIn } = group;
+    const port = (length: number) => envoy.port(listenerName(arm, length));
+    const expected: Record<string, string> = arm === none ? {} : { [header.name]: header.value };
+    const release = await holdStreams(upstream, port(heldIn), streams - 1, expected);
+    try {
+      for (const length of shuffled(lengths)) {
+        this.#signal.throwIfAborted();
+        this.#terminal.status(`  block ${block}, ${streams} open: ${arm} × ${length}`);
+        const cpuNs = await this.#cpuTime(envoy, port(length), expected);
+        this.samples.push({ block, streams, arm, length, requests: this.#plan.requests, cpuNs });
+      }
+    } finally {
+      await release();
     }
   }
 
   /** @returns nanoseconds that the worker has run for the requests */
-  async #measure(envoy: BenchEnvoy, upstream: SlowUpstream, chain: Chain, streams: number): Promise<number> {
-    const port = envoy.port(listenerName(chain.arm, chain.length));
-    const expected: Record<string, string> = chain.length > 0 ? { [header.name]: header.value } : {};
+  async #cpuTime(envoy: BenchEnvoy, port: number, expected: Record<string, string>): Promise<number> {
     const headers = Object.entries(expected).map(([name, value]) => `${name}: ${value}\r\n`);
-    const release = await holdStreams(upstream, port, streams - 1, expected);
-    const load = await Load.open({ port, connections: 1, headers });
+    const load = await Load.open({ port, connections, headers });
     try {
       await load.run(Math.ceil(this.#plan.requests / 10));
       await sleep(settleMs);
@@ -147,24 +175,22 @@ export class FilterBench {
       return envoy.workerCpu() - before;
     } finally {
       load.close();
-      await release();
     }
   }
 }
 
-/** Under which circumstances: one line each. */
+/** Under which circumstances it begins: one line each. */
 export function conditions({ actualVersion }: EnvoyBinaryOutputs, { requests }: Plan): string[] {
   const load = loadavg().map((average) => average.toFixed(1));
   return [
     `Envoy ${actualVersion} with one worker, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "?"}), nothing pinned; load before the run: ${load.join(", ")} (1, 5, 15 min); ${new Date().toISOString().slice(0, 10)}`,
-    `CPU time of the worker over ${requests} requests, one at a time, answered by Envoy itself: the slope over chains of ${[0, ...chainLengths].join(", ")}.`,
-    "Open: streams that are open in the same chain, the load's one included.",
-    "Medians over blocks, each in random order and in an Envoy of its own, with 95 % intervals by rank.",
+    `CPU time of the worker over ${requests} requests from ${connections} connections, answered by Envoy itself: the slope over chains of ${[0, ...chainLengths].join(", ")} filters.`,
+    "Open: streams that are open in the same filter, the load's one included.",
   ];
 }
 
 /** @throws UserError when a response has not what it must have, or has what it must not */
-async function requireHeader(envoy: BenchEnvoy, { arm, length }: Chain): Promise<void> {
+async function requireHeader(envoy: BenchEnvoy, arm: string, length: number): Promise<void> {
   const url = `http://127.0.0.1:${envoy.port(listenerName(arm, length))}/`;
   const { status, headers } = await httpRequest({ url });
   const [seen, wanted] = [headers[header.name], length > 0 ? header.value : undefined];

@@ -19,7 +19,7 @@ it("a chain has the filter so many times, each in a place of its own, and the ro
   expect(names).toEqual(["lua-1", "lua-2", "lua-3", "lua-4", "envoy.filters.http.router"]);
 });
 
-it("places of equal number are the same filter in every chain, so that they share a VM", () => {
+it("places of equal number are the same filter in every chain", () => {
   const [short, long] = [chainListener(arm, 1), chainListener(arm, 16)].map((one) => manager(one).http_filters[0]);
   expect(short).toEqual(long);
 });

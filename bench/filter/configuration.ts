@@ -1,4 +1,5 @@
 /** Envoy's configuration for a measurement: a listener for each chain. Pure. */
+import { cluster } from "../../components/mesh/envoy.ts";
 import type { Json, Resource } from "../../provider/discovery.ts";
 import type { Arm, HttpFilter } from "./arms.ts";
 
@@ -6,6 +7,19 @@ const type = (name: string) => `type.googleapis.com/envoy.${name}`;
 
 /** The slow upstream, by its name in Envoy. */
 export const slowCluster = "slow";
+
+/** Spoken to by HTTP/2. */
+export function slowUpstream(port: number): Resource {
+  return {
+    ...cluster(slowCluster, port),
+    typed_extension_protocol_options: {
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": type("extensions.upstreams.http.v3.HttpProtocolOptions"),
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  };
+}
 
 /** The path of requests that are held open; every other one is answered by Envoy itself. */
 export const heldPath = "/held";

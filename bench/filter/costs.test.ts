@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { baseCost, filterCost, intervalOf, none, ratios, type Sample } from "./costs.ts";
+import { baseCost, filterCost, intervalOf, none, ratios, type Sample, singleCost } from "./costs.ts";
 
 /** A request costs 20 µs, and `perFilter` more for each filter; the machine is `slower` by so much. */
 function block(number: number, arm: string, perFilter: number, slower = 1): Sample[] {
@@ -38,6 +38,16 @@ describe("filterCost", () => {
     expect(filterCost([], "lua", 1).size).toBe(0);
     expect(intervalOf(filterCost([], "lua", 1))).toBeUndefined();
   });
+});
+
+it("singleCost is what a chain of one adds, its start included", () => {
+  const samples = block(1, "lua", 2).map((sample) => ({
+    ...sample,
+    cpuNs: sample.cpuNs + (sample.length > 0 ? 100 * 5000 : 0),
+  }));
+  expect(singleCost(samples, "lua", 1).get(1)).toBeCloseTo(7);
+  const baseless = samples.filter(({ arm }) => arm !== none);
+  expect(singleCost(baseless, "lua", 1).size).toBe(0);
 });
 
 it("baseCost is a request's cost without a filter", () => {

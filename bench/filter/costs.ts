@@ -24,7 +24,7 @@ export interface LoadSample {
   arm: string;
   /** Milliseconds from the configuration to the first response with the header. */
   loadMs: number;
-  /** What Envoy has grown by for each filter, with one worker and its main thread: bytes. */
+  /** What Envoy has grown by, with one worker and its main thread: bytes. */
   memoryBytes: number;
 }
 
@@ -52,6 +52,14 @@ export function filterCost(samples: Sample[], arm: string, streams: number): ByB
       return [block, leastSquares([[0, base.get(block) as number], ...points]).slope];
     }),
   );
+}
+
+/** Microseconds of CPU that a single filter adds to a request, what it takes to enter the first VM included. */
+export function singleCost(samples: Sample[], arm: string, streams: number): ByBlock {
+  const base = baseCost(samples, streams);
+  const own = samples.filter((sample) => sample.arm === arm && sample.streams === streams && sample.length === 1);
+  const based = own.filter(({ block }) => base.has(block));
+  return new Map(based.map((sample) => [sample.block, perRequest(sample) - (base.get(sample.block) as number)]));
 }
 
 /** Each block's figure as a multiple of the same block's other one. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,6 +55,8 @@ export class BenchEnvoy {
     ];
     // In a session of its own: Ctrl-C is ours, and we end it in good order.
     const child = spawn(path, args, { stdio: ["ignore", log, log], detached: true });
+    closeSync(log);
+    child.on("error", () => {}); // it has no pid then, which is told below
     const envoy = new BenchEnvoy(child, scratch, new EnvoyAdmin(`http://127.0.0.1:${adminPort}`));
     process.on("exit", envoy.#kill);
     try {
@@ -99,7 +101,7 @@ export class BenchEnvoy {
     await this.#until("take its listeners", async () => {
       this.#ports = await this.#admin.listenerPorts();
       if (listeners.every(({ name }) => this.#ports.has(name))) return true;
-      if ((await this.counter(lds.rejected)) > refused) throw await this.#failure("Envoy refuses its listeners.");
+      if ((await this.counter(lds.rejected)) > refused) throw await this.failure("Envoy refuses its listeners.");
       return false;
     });
   }
@@ -109,6 +111,12 @@ export class BenchEnvoy {
     const port = this.#ports.get(listener);
     if (port === undefined) throw new Error(`Envoy has no listener ${listener}`);
     return port;
+  }
+
+  /** An error with what Envoy has said last: its log goes with it. */
+  async failure(message: string): Promise<UserError> {
+    const log = await readFile(join(this.#scratch, "envoy.log"), "utf8").catch(() => "");
+    return new UserError([message, "Envoy has said:", ...complaints(log).slice(-10)].join("\n  "));
   }
 
   /** Ends it and removes its folder. */
@@ -135,16 +143,10 @@ export class BenchEnvoy {
     const end = performance.now() + timeoutMs;
     while (!(await condition())) {
       if (this.#process.exitCode !== null || this.#process.signalCode !== null || this.#process.pid === undefined)
-        throw await this.#failure("Envoy has ended.");
-      if (performance.now() > end) throw await this.#failure(`Envoy did not ${what} within ${timeoutMs / 1000} s.`);
+        throw await this.failure("Envoy has ended.");
+      if (performance.now() > end) throw await this.failure(`Envoy did not ${what} within ${timeoutMs / 1000} s.`);
       await sleep(1);
     }
-  }
-
-  /** With what Envoy has said: its folder goes with it. */
-  async #failure(message: string): Promise<UserError> {
-    const log = await readFile(join(this.#scratch, "envoy.log"), "utf8").catch(() => "");
-    return new UserError([message, ...complaints(log).slice(-10)].join("\n  "));
   }
 }
 

@@ -40,7 +40,7 @@ export function goalsOf({ arms, samples }: Report): Goal[] {
     const growth = (arm: string) => ratios(cost(arm, most), cost(arm, fewest));
     const beyond = ratios(growth("ours"), growth("bare"));
     const what = `growth of ours from ${fewest} to ${most} open, to that of bare`;
-    goals.push(goal(what, beyond, noMoreThan(1), "none: 1 is within, or above"));
+    goals.push(goal(what, beyond, noMoreThan(1), "none: the interval reaches 1 or less"));
   }
   const bytes = arms.find(({ name }) => name === "ours")?.module?.bytes;
   if (bytes !== undefined) {

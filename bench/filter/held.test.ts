@@ -25,8 +25,12 @@ it("none is held where none is asked for", async () => {
 it("a stream without the header is refused, and none stays open", async () => {
   const holding = holdStreams(upstream, upstream.port, 3, { "x-bench": "yes" });
   await expect(holding).rejects.toThrow(UserError);
-  await expect(holding).rejects.toThrow(/x-bench: not, not yes/);
+  await expect(holding).rejects.toThrow(/x-bench: \(none\), not yes/);
   await expect.poll(() => upstream.open).toBe(0);
+});
+
+it("nobody there is an error", async () => {
+  await expect(holdStreams(upstream, 1, 2, {})).rejects.toThrow(/ECONNREFUSED/);
 });
 
 it("stops with streams open", async () => {

@@ -1,5 +1,11 @@
-/** Streams that stay open beside the load. */
-import http, { type IncomingMessage, type Server } from "node:http";
+/** Streams that stay open beside the load; by HTTP/2, so that many are opened and closed quickly. */
+import { once } from "node:events";
+import http2, {
+  type ClientHttp2Session,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../lib/errors.ts";
@@ -7,20 +13,28 @@ import { heldPath } from "./configuration.ts";
 
 /** An upstream that answers with headers at once and never gets to the end. */
 export class SlowUpstream {
-  readonly #server: Server;
+  readonly #server: Http2Server;
+  readonly #sessions = new Set<{ destroy(): void }>();
   #open = 0;
 
   private constructor() {
-    this.#server = http.createServer((_, response) => {
+    this.#server = http2.createServer();
+    this.#server.on("session", (session) => {
+      this.#sessions.add(session);
+      session.on("close", () => this.#sessions.delete(session));
+    });
+    this.#server.on("stream", (stream) => {
       this.#open++;
-      response.on("close", () => this.#open--);
-      response.writeHead(200).write("…");
+      stream.on("close", () => this.#open--);
+      stream.on("error", () => {}); // reset by Envoy, which is how it ends
+      stream.respond({ ":status": 200 });
     });
   }
 
   static async listen(): Promise<SlowUpstream> {
     const upstream = new SlowUpstream();
-    await new Promise<void>((resolve) => upstream.#server.listen(0, "127.0.0.1", resolve));
+    upstream.#server.listen(0, "127.0.0.1");
+    await once(upstream.#server, "listening");
     return upstream;
   }
 
@@ -34,14 +48,12 @@ export class SlowUpstream {
   }
 
   async stop(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    for (const session of this.#sessions) session.destroy();
     await closed;
   }
 }
-
-/** So many connections at once fit into any listener's backlog. */
-const batch = 64;
 
 /**
  * Opens `count` streams through the listener on `port`; each response must have `headers`, and has begun when this ends.
@@ -53,40 +65,41 @@ export async function holdStreams(
   count: number,
   headers: Record<string, string>,
 ): Promise<() => Promise<void>> {
-  const held: IncomingMessage[] = [];
-  const release = async () => {
-    for (const response of held) response.destroy();
-    await upstreamHas(upstream, 0);
-  };
+  if (count === 0) return async () => {};
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  session.on("error", () => {}); // its streams tell it as well
   try {
-    while (held.length < count) {
-      const opening = Array.from({ length: Math.min(batch, count - held.length) }, () => openStream(port));
-      held.push(...(await Promise.all(opening)));
-    }
-    for (const response of held) requireHeaders(response, headers);
+    const responses = await Promise.all(Array.from({ length: count }, () => openStream(session)));
+    for (const response of responses) requireHeaders(response, headers);
     await upstreamHas(upstream, count);
   } catch (error) {
-    for (const response of held) response.destroy();
+    session.destroy();
     throw error;
   }
-  return release;
+  return async () => {
+    session.destroy();
+    await upstreamHas(upstream, 0);
+  };
 }
 
-function openStream(port: number): Promise<IncomingMessage> {
+type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
+
+/** @returns the response's headers */
+function openStream(session: ClientHttp2Session): Promise<ResponseHeaders> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ host: "127.0.0.1", port, path: heldPath, agent: false }, (response) => {
-      response.on("error", () => {}); // we end it before it has ended
-      resolve(response);
-    });
-    request.on("error", reject);
+    const stream = session.request({ ":path": heldPath });
+    stream.on("response", resolve);
+    stream.on("error", reject);
+    stream.on("close", () => reject(new UserError("Envoy has closed a stream that is to be held.")));
   });
 }
 
-function requireHeaders(response: IncomingMessage, headers: Record<string, string>): void {
-  if (response.statusCode !== 200) throw new UserError(`a held stream's response is ${response.statusCode}, not 200`);
+function requireHeaders(response: ResponseHeaders, headers: Record<string, string>): void {
+  const status = response[":status"];
+  if (status !== 200) throw new UserError(`A held stream's response is ${status}, not 200.`);
   for (const [name, value] of Object.entries(headers))
-    if (response.headers[name] !== value)
-      throw new UserError(`a held stream's response has ${name}: ${response.headers[name] ?? "not"}, not ${value}`);
+    if (response[name] !== value)
+      throw new UserError(`A held stream's response has ${name}: ${response[name] ?? "(none)"}, not ${value}.`);
 }
 
 async function upstreamHas(upstream: SlowUpstream, count: number): Promise<void> {

@@ -69,6 +69,13 @@ it("a connection that is closed ends it", async () => {
   await expect(load.run(10)).rejects.toThrow(/closed a connection|ECONNRESET/);
 });
 
+it("a connection that is closed between two runs ends the second", async () => {
+  const { load } = await open((socket, n) => socket.write(good, () => n === 3 && socket.destroy()));
+  await load.run(3);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await expect(load.run(1)).rejects.toThrow(/closed a connection|ECONNRESET/);
+});
+
 it("nobody there is an error", async () => {
   await expect(Load.open({ port: 1, connections: 1, headers: [] })).rejects.toThrow(/ECONNREFUSED/);
 });

@@ -13,6 +13,7 @@ export interface LoadOptions {
 }
 
 const request = Buffer.from("GET / HTTP/1.1\r\nhost: bench\r\n\r\n");
+const timeoutMs = 60_000;
 const end = Buffer.from("\r\n\r\nok");
 
 /**
@@ -25,6 +26,7 @@ export class Load {
   readonly #connections: Connection[] = [];
   #toSend = 0;
   #toCome = 0;
+  #lost: Error | undefined;
   #done = () => {};
   #fail = (_: Error) => {};
 
@@ -41,10 +43,11 @@ export class Load {
 
   /**
    * Sends `count` requests and waits for their responses.
-   * @throws UserError when one is not 200 with the headers that it must have
+   * @throws UserError when one does not come, or is not 200 with the headers that it must have
    */
   run(count: number): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#lost) return reject(this.#lost);
       [this.#toSend, this.#toCome] = [count, count];
       [this.#done, this.#fail] = [resolve, reject];
       for (const connection of this.#connections) this.#send(connection);
@@ -60,10 +63,17 @@ export class Load {
     return new Promise((resolve, reject) => {
       const socket = connect({ port: this.#options.port, host: "127.0.0.1", noDelay: true }, resolve);
       const connection: Connection = { socket, sentAt: 0n, rest: undefined };
-      const lost = () => this.#fail(new UserError("Envoy has closed a connection before its response was there."));
+      const lose = (error: Error) => {
+        this.#lost ??= error;
+        reject(error);
+        this.#fail(error);
+      };
       socket.on("data", (chunk) => this.#receive(connection, chunk));
-      socket.on("error", (error) => (reject(error), this.#fail(error)));
-      socket.on("close", lost);
+      socket.on("error", lose);
+      socket.on("close", () => lose(new UserError("Envoy has closed a connection.")));
+      socket.setTimeout(timeoutMs, () => {
+        if (this.#toCome > 0) lose(new UserError(`Envoy has not answered within ${timeoutMs / 1000} s.`));
+      });
       this.#connections.push(connection);
     });
   }

@@ -30,9 +30,11 @@ it("has a line for each arm: what it is, its cost with its interval, and its siz
   const all = lines.filter((line) => /^ *ours /.test(line));
   expect(all[0]).toBe("  ours  this project's");
   expect(all[1]).toMatch(/^ours +1\.07 +1\.02 – 1\.12 +1\.50 +1\.50 – 1\.50$/);
-  expect(all[2]).toMatch(/^ours +9000 B +64\.0 KiB +1024 KiB +1024 KiB – 1024 KiB +34 ms +31 ms – 36 ms$/);
+  expect(all[2]).toMatch(/^ours +1\.07 +1\.02 – 1\.12 +1\.50/); // a filter alone: the same line here
+  expect(all[3]).toMatch(/^ours +9000 B +64\.0 KiB +1024 KiB +1024 KiB – 1024 KiB +34 ms +31 ms – 36 ms$/);
   expect(lines.find((line) => line.startsWith("a request without"))).toMatch(/ 20\.0 +20\.0 – 20\.0 +20\.0 /);
   expect(lines[0]).toBe("2 cores");
+  expect(lines[1]).toMatch(/^Medians over 6 blocks/);
 });
 
 it("leaves open what was not measured", () => {

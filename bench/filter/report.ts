@@ -2,11 +2,11 @@
 import type { Interval } from "../statistics.ts";
 import { renderTable, threeDigits, time } from "../table.ts";
 import type { Arm } from "./arms.ts";
-import { baseCost, filterCost, intervalOf, type LoadSample, type Sample } from "./costs.ts";
+import { type ByBlock, baseCost, filterCost, intervalOf, type LoadSample, type Sample, singleCost } from "./costs.ts";
 import { type Goal, goalsOf } from "./goals.ts";
 
 export interface Report {
-  /** Under which circumstances: one line each. */
+  /** Under which circumstances it began: one line each. */
   conditions: string[];
   arms: Pick<Arm, "name" | "what" | "module">[];
   samples: Sample[];
@@ -19,6 +19,8 @@ export interface Row {
   what: string;
   /** Microseconds of CPU a request and filter, by the number of open streams. */
   cost: { streams: number; cpu: Interval }[];
+  /** The same for a filter that is alone. */
+  single: { streams: number; cpu: Interval }[];
   moduleBytes?: number;
   linearMemoryBytes?: number;
   loadMs?: Interval;
@@ -29,7 +31,21 @@ export function streamsOf(samples: Sample[]): number[] {
   return [...new Set(samples.map(({ streams }) => streams))].sort((a, b) => a - b);
 }
 
+/** Those that it began under, and how far it got. */
+export function conditionsOf({ conditions, samples }: Report): string[] {
+  const blocks = new Set(samples.map(({ block }) => block)).size;
+  return [
+    ...conditions,
+    `Medians over ${blocks} blocks, each in random order and in an Envoy of its own, with 95 % intervals by rank.`,
+  ];
+}
+
 export function rowsOf({ arms, samples, loads }: Report): Row[] {
+  const byStreams = (of: (streams: number) => ByBlock) =>
+    streamsOf(samples).flatMap((streams) => {
+      const cpu = intervalOf(of(streams));
+      return cpu ? [{ streams, cpu }] : [];
+    });
   return arms.map(({ name, what, module }) => {
     const own = loads.filter(({ arm }) => arm === name);
     const byBlock = (of: (load: LoadSample) => number) =>
@@ -37,10 +53,8 @@ export function rowsOf({ arms, samples, loads }: Report): Row[] {
     return {
       name,
       what,
-      cost: streamsOf(samples).flatMap((streams) => {
-        const cpu = intervalOf(filterCost(samples, name, streams));
-        return cpu ? [{ streams, cpu }] : [];
-      }),
+      cost: byStreams((streams) => filterCost(samples, name, streams)),
+      single: byStreams((streams) => singleCost(samples, name, streams)),
       moduleBytes: module?.bytes,
       linearMemoryBytes: module?.memoryBytes,
       loadMs: byBlock(({ loadMs }) => loadMs),
@@ -54,26 +68,28 @@ export function reportLines(report: Report): string[] {
   const goals = goalsOf(report);
   const width = Math.max(0, ...rows.map(({ name }) => name.length));
   return [
-    ...report.conditions,
+    ...conditionsOf(report),
     "",
     ...rows.map(({ name, what }) => `  ${name.padEnd(width)}  ${what}`),
     "",
-    ...costTable(report, rows),
+    ...costTable("µs of CPU: a filter more in a chain", report, rows, "cost"),
+    "",
+    ...costTable("µs of CPU: a filter alone", report, rows, "single"),
     "",
     ...sizeTable(rows),
     ...(goals.length > 0 ? ["", ...goalLines(goals)] : []),
   ];
 }
 
-function costTable({ samples }: Report, rows: Row[]): string[] {
+function costTable(title: string, { samples }: Report, rows: Row[], of: "cost" | "single"): string[] {
   const levels = streamsOf(samples);
   const base = levels.map((streams) => cells(intervalOf(baseCost(samples, streams))));
   return renderTable(
-    ["CPU, µs a request and filter", ...levels.flatMap((streams) => [`${streams} open`, "95 %"])],
+    [title, ...levels.flatMap((streams) => [`${streams} open`, "95 %"])],
     [
-      ...rows.map(({ name, cost }) => [
-        name,
-        ...levels.flatMap((level) => cells(cost.find(({ streams }) => streams === level)?.cpu)),
+      ...rows.map((row) => [
+        row.name,
+        ...levels.flatMap((level) => cells(row[of].find(({ streams }) => streams === level)?.cpu)),
       ]),
       ["a request without a filter", ...base.flat()],
     ],
@@ -102,7 +118,7 @@ function cells(interval: Interval | undefined, text = threeDigits): [string, str
 
 function goalLines(goals: Goal[]): string[] {
   return [
-    "Goals, by block; open: the interval is on both sides",
+    "Goals, compared within each block (open: the interval is on both sides; by chance one interval in twenty is wrong)",
     ...goals.map(({ what, value, wanted, verdict }) => {
       const [median, interval] = cells(value);
       return `  ${verdict.padEnd(6)}  ${what}: ${median}${value.n > 1 ? ` (${interval})` : ""}; ${wanted}`;
@@ -114,9 +130,9 @@ const kib = (bytes: number) => `${threeDigits(bytes / 1024)} KiB`;
 
 /** The same for programs, with every sample. */
 export function reportDocument(report: Report) {
-  const { conditions, samples, loads } = report;
+  const { samples, loads } = report;
   return {
-    conditions,
+    conditions: conditionsOf(report),
     base: streamsOf(samples).map((streams) => ({ streams, cpu: intervalOf(baseCost(samples, streams)) })),
     arms: rowsOf(report),
     goals: goalsOf(report),

@@ -3,7 +3,7 @@ import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { duration, type Terminal } from "../../cli/terminal.ts";
 import { cluster, wasmFilter } from "../../components/mesh/envoy.ts";
-import { UserError } from "../../lib/errors.ts";
+import { messageOf, UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { Json, Resource } from "../../provider/discovery.ts";
 import { buildModule } from "../../toolchain/build.ts";
@@ -126,6 +126,9 @@ async function load(
       memory,
       latency: { filtered: latencyOf(latency.filtered), plain: latencyOf(latency.plain) },
     };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw await envoys.filtered.failure(messageOf(error));
   } finally {
     filtered.close();
     plain.close();

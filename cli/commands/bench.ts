@@ -29,14 +29,17 @@ export const run: Run = async ({ options: { quick, only, soak: soakAlone } }, te
   const envoy = await findEnvoy("1.40.0", { env: process.env, platform: process.platform, arch: process.arch });
   for (const warning of envoy.warnings) terminal.note(warning);
   const stopping = new AbortController();
-  const release = onSignals(() => stopping.abort(new Interrupted("Stopped before the end.")));
+  const release = onSignals((count) => {
+    if (count === 1) terminal.note("Stopping: the measurement under way is brought to an end");
+    stopping.abort(new Interrupted("Stopped before the end."));
+  });
   const { signal } = stopping;
   try {
     const names = typeof only === "string" ? only.split(",").map((name) => name.trim()) : undefined;
     const compared = soakAlone ? {} : await compare(names, size, envoy, terminal, signal);
     const soaked = soakAlone || !(quick || only) ? await runSoak(size, envoy, terminal, signal) : {};
     terminal.document({ ok: true, ...compared, ...soaked });
-    return 0;
+    return "error" in soaked ? 1 : 0;
   } finally {
     release();
   }
@@ -68,10 +71,17 @@ async function compare(
   return { ...reportDocument(report), plot };
 }
 
+/** Its failure is part of the document: what was measured before is not lost. */
 async function runSoak(size: Size, envoy: EnvoyBinaryOutputs, terminal: Terminal, signal: AbortSignal) {
   const plan = soakPlans[size];
   terminal.note(`Soak: ${plan.requests} requests`);
-  const report = await soak({ plan, envoyPath: envoy.path, terminal, signal });
-  for (const line of ["", ...soakLines(report)]) terminal.print(line);
-  return { soak: soakDocument(report) };
+  try {
+    const report = await soak({ plan, envoyPath: envoy.path, terminal, signal });
+    for (const line of ["", ...soakLines(report)]) terminal.print(line);
+    return { soak: soakDocument(report) };
+  } catch (error) {
+    if (signal.aborted || !(error instanceof UserError)) throw error;
+    terminal.note(terminal.paint.bad(`The soak has failed: ${error.message}`));
+    return { ok: false, error: `The soak has failed: ${error.message}` };
+  }
 }
