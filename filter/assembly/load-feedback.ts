@@ -79,8 +79,8 @@ export class LoadFeedback extends FilterRoot {
   }
 
   onTick(): void {
+    const ageMs = this.take();
     const now = get_current_time_nanoseconds();
-    const ageMs = this.take(now);
     if (!this.request.isUnderWay() && this.lease.claim(now, now + this.leaseWhileCalling())) this.poll();
     if (this.header) this.setTick(min(this.intervalMs, this.maxAgeMs - ageMs + 1));
     else if (this.headerAt == 0) this.setTick(min(FIRST_TICK_MS, this.intervalMs));
@@ -101,14 +101,15 @@ export class LoadFeedback extends FilterRoot {
    * Takes the shared figures over, and logs when they have become too old.
    * @returns their age in milliseconds, which counts only when there is a header.
    */
-  private take(now: u64): i32 {
+  private take(): i32 {
     const figures = this.figures.read();
     if (!figures) {
       this.header = null;
       return 0;
     }
     // Unsigned: figures from the future, after the clock was set back, are too old.
-    const ageMs = (now - figures.at) / NANOSECONDS_PER_MS;
+    // The time is asked after the figures, which another thread may write meanwhile.
+    const ageMs = (get_current_time_nanoseconds() - figures.at) / NANOSECONDS_PER_MS;
     if (ageMs > <u64>this.maxAgeMs) {
       this.header = null;
       if (!figures.lost && this.figures.replace(new Figures(figures.at, true, figures.failure, figures.text))) {
@@ -136,7 +137,7 @@ export class LoadFeedback extends FilterRoot {
       before = this.figures.read();
     } while (!this.figures.replace(new Figures(now, false, "", text)));
     if (before && before.lost) info(`${this.rootId}: ${this.name} is back`);
-    this.take(now);
+    this.take();
   }
 
   private failed(failure: string): void {
