@@ -12,7 +12,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{bench,cli,components,host,lib,provider,services,toolchain}/**/*.test.ts"],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 120_000, // on a busy machine a compiler takes long
         },
       },
       {
