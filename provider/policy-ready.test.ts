@@ -97,6 +97,17 @@ test.each([
   );
 });
 
+test("not in force in time: with what Envoy Gateway says meanwhile", async () => {
+  const line = ["t", "error", "wasm-cache", "imagefetcher.go:1", "wasm module download failed", '{"url": "oci://r/f"}'];
+  const { kubeconfig } = await fakeCluster({
+    [podsPath]: () => ({ items: [controller] }),
+    [logPath]: () => `${line.join("\t")}\n`,
+  });
+  await expect(waitForPolicy(inputs(kubeconfig))).rejects.toThrow(
+    /there is no such policy\n {2}Envoy Gateway's log:\n {4}wasm module download failed/,
+  );
+});
+
 test("cancelled", async () => {
   const { kubeconfig } = await fakeCluster({});
   const waiting = waitForPolicy(inputs(kubeconfig, { timeoutMs: 60_000 }), AbortSignal.abort());

@@ -9,7 +9,8 @@ import { digestOf, proxyComplaints, proxyPods, type Served, served } from "./kub
 import type { ResourceType } from "./resource.ts";
 import type { PolicyReadyInputs, PolicyReadyOutputs } from "./types.ts";
 
-const defaultTimeoutMs = 60_000;
+/** A registry that swallows requests holds Envoy Gateway up for a minute and more. */
+const defaultTimeoutMs = 120_000;
 /** A proxy that has refused a configuration says so until it takes the next one, which may be on its way. */
 const rejectionGraceMs = 3_000;
 
@@ -38,7 +39,9 @@ export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs
 export async function waitForPolicy(inputs: PolicyReadyInputs, signal?: AbortSignal): Promise<PolicyReadyOutputs> {
   const api = await KubeApi.open(inputs.kubeconfig);
   const wait = new Wait(inputs, signal);
-  const policy = await accepted(api, inputs, wait);
+  const policy = await accepted(api, inputs, wait).catch(async (error) => {
+    throw error instanceof TimedOut ? await withControllerLines(api, inputs, error) : error;
+  });
   const pods = await serving(api, inputs, policy, wait);
   const warnings = await failedToLoad(api, inputs, policy, pods);
   return {
@@ -46,6 +49,14 @@ export async function waitForPolicy(inputs: PolicyReadyInputs, signal?: AbortSig
     proxies: pods.map((pod) => pod.metadata.name),
     warnings,
   };
+}
+
+class TimedOut extends UserError {}
+
+/** What Envoy Gateway says while it does not come to a policy: it is held up by another one, or by a registry. */
+async function withControllerLines(api: KubeApi, { namespace, name }: PolicyReadyInputs, error: TimedOut) {
+  const lines = await controllerComplaints(api, { policy: `${namespace}/${name}` }).catch(() => []);
+  return new UserError(report(error.message, { "Envoy Gateway's log": lines }));
 }
 
 /** Looks again and again until the time is up; what it last saw is the reason it then gives. */
@@ -66,7 +77,7 @@ class Wait {
   async pause(why: string): Promise<void> {
     if (this.#signal?.aborted) throw new UserError(`policy ${this.#policy}: cancelled before it was in force`);
     if (Date.now() + this.#pauseMs > this.#end)
-      throw new UserError(`policy ${this.#policy} is not in force after ${this.#timeoutMs / 1000} s: ${why}`);
+      throw new TimedOut(`policy ${this.#policy} is not in force after ${this.#timeoutMs / 1000} s: ${why}`);
     await sleep(this.#pauseMs);
     this.#pauseMs = Math.min(this.#pauseMs * 1.5, 1000);
   }

@@ -192,7 +192,7 @@ export interface PolicyReadyInputs {
   generation: number;
   /** What the proxies must have in force for this policy; digest: sha256 of module or script, hex. */
   filters: { name: string; digest: string; failure: "open" | "close" | "reload" }[];
-  /** Milliseconds until the policy must be in force; default 60 000. */
+  /** Milliseconds until the policy must be in force; default 120 000. */
   timeoutMs?: number;
 }
 

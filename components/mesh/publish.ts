@@ -78,7 +78,8 @@ export function createPullSecret(
   const secret = new kubernetes.core.v1.Secret(
     name,
     {
-      metadata: { name: "meshup-registry", namespace },
+      // Without a name of its own: another password is another secret, and the one before is there until nobody uses it.
+      metadata: { namespace },
       type: "kubernetes.io/dockerconfigjson",
       stringData: { ".dockerconfigjson": pulumi.secret(pulumi.jsonStringify({ auths })) },
     },

@@ -14,7 +14,7 @@ export interface PrivateRegistry {
   push: string;
   username: string;
   password: string;
-  /** Nothing in the cluster finds it any more; this machine can still push to it. */
+  /** It refuses the cluster's connections; this machine can still push to it. */
   leaveCluster(): Promise<void>;
   joinCluster(): Promise<void>;
   stop(): Promise<void>;
@@ -26,21 +26,36 @@ const password = "meshup-e2e-password";
 /** What `htpasswd -nbB me meshup-e2e-password` prints, with the fewest rounds. */
 const htpasswd = "me:$2a$04$BEQpHuNcjZjzbBqTDk19HeK/756lyLalQ8kKikQtOt4.2caonhWUC";
 const passwords = "/htpasswd";
+const [pushPort, pullPort] = [5999, 5000];
 
-/** A registry on kind's network that asks for a password; the network is there once there is a cluster. */
+/**
+ * A registry on kind's network that asks for a password; the network is there once there is a cluster. It is two
+ * programs with one address and one storage: this machine pushes by one of them, the cluster pulls by the other, which
+ * can be stopped.
+ */
 export async function startPrivateRegistry(): Promise<PrivateRegistry> {
-  const container = await create();
-  const stop = async () => void (await docker(["rm", "--force", "--volumes", container]));
-  const joinCluster = async () => void (await docker(["network", "connect", "--alias", host, kindNetwork, container]));
-  const leaveCluster = async () => void (await docker(["network", "disconnect", kindNetwork, container]));
-  try {
+  const made: string[] = [];
+  const stop = async () => void (await docker(["rm", "--force", "--volumes", ...[...made].reverse()]));
+  const create = async (args: string[], port: number) => {
+    const container = await createRegistry(args, port);
+    made.push(container);
     await copyPasswords(container);
-    await docker(["start", container]);
-    await joinCluster();
-    const [published = ""] = (await docker(["port", container, "5000/tcp"])).split("\n");
+    return container;
+  };
+  try {
+    const forPush = await create(["--publish", `127.0.0.1::${pushPort}`], pushPort);
+    await docker(["network", "connect", "--alias", host, kindNetwork, forPush]);
+    await docker(["start", forPush]);
+    const forPull = await create(["--network", `container:${forPush}`, "--volumes-from", forPush], pullPort);
+    await docker(["start", forPull]);
+    const [published = ""] = (await docker(["port", forPush, `${pushPort}/tcp`])).split("\n");
     const push = `localhost:${published.split(":").at(-1)}`;
     await waitUntilItAsks(push);
-    return { address: `${host}:5000`, push, username, password, joinCluster, leaveCluster, stop };
+    return {
+      ...{ address: `${host}:${pullPort}`, push, username, password, stop },
+      leaveCluster: async () => void (await docker(["stop", forPull])),
+      joinCluster: async () => void (await docker(["start", forPull])),
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -48,18 +63,18 @@ export async function startPrivateRegistry(): Promise<PrivateRegistry> {
 }
 
 /** @returns its id */
-async function create(): Promise<string> {
+async function createRegistry(args: string[], port: number): Promise<string> {
   const { images = "{}" } = withOverrides({});
   const image = imageReference({ images: JSON.parse(images) }, "docker.io/library/registry:3");
   const environment = {
     OTEL_TRACES_EXPORTER: "none",
+    REGISTRY_HTTP_ADDR: `:${port}`,
     REGISTRY_AUTH: "htpasswd",
     REGISTRY_AUTH_HTPASSWD_REALM: "private",
     REGISTRY_AUTH_HTPASSWD_PATH: passwords,
   };
   const environmentArgs = Object.entries(environment).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
-  // Its port is published on a network of its own, and stays when it leaves the cluster's.
-  return (await docker(["create", "--publish", "127.0.0.1::5000", ...environmentArgs, image])).trim();
+  return (await docker(["create", ...args, ...environmentArgs, image])).trim();
 }
 
 async function copyPasswords(container: string): Promise<void> {

@@ -66,7 +66,13 @@ beforeAll(async () => {
         if (/^meshup:(mesh|istio|index:Filter)/.test(type)) return { id: name, state: inputs };
         const own = outputs[type];
         if (!own) throw new Error(`nobody said that there is a ${type}`);
-        const metadata = inputs.metadata && { ...inputs.metadata, uid: `uid-of-${name}`, generation: 1 };
+        // What has no name is given one.
+        const metadata = inputs.metadata && {
+          name: `${name}-0a1b2c3d`,
+          ...inputs.metadata,
+          uid: `uid-of-${name}`,
+          generation: 1,
+        };
         return { id: name, state: { ...inputs, ...(metadata && { metadata }), ...own } };
       },
       call: ({ token }) => {
@@ -124,10 +130,14 @@ test("a WasmPlugin for each filter by image, with the pull secret of its own nam
     ["by-image", "default"],
     ["on-route", "istio-ingress"],
   ]);
+  const secrets: Record<string, string> = {
+    default: "registry-0a1b2c3d",
+    "istio-ingress": "registry-gateway-0a1b2c3d",
+  };
   for (const { inputs } of ofKind("WasmPlugin")) {
     expect(inputs.spec).toMatchObject({
       url: `oci://registry.localhost:5000/filter@${manifest}`,
-      imagePullSecret: "meshup-registry",
+      imagePullSecret: secrets[inputs.metadata.namespace],
     });
     expect(crdProblems(inputs)).toEqual([]);
   }
