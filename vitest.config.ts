@@ -13,6 +13,7 @@ export default defineConfig({
           name: "unit",
           include: ["{bench,cli,components,host,lib,provider,services,toolchain}/**/*.test.ts"],
           testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {
