@@ -44,19 +44,22 @@ export class Configuration {
     return this.problems.add(format, a, b);
   }
 
-  /** A string that is not empty. */
+  /** A string that is not empty; where it is not there, `fallback`. */
   text(name: Text, fallback: Text): Text {
     const member = this.find(name);
-    if (!member) return fallback;
-    if (member.kind == STRING && !isEmpty(member.text)) return member.text;
-    addPlace(member, this.report(utf8('"%" must be a string that is not empty'), name));
+    if (!member) {
+      if (fallback != REQUIRED) return fallback;
+      this.report(utf8('"%" is missing'), name);
+    } else {
+      if (member.kind == STRING && !isEmpty(member.text)) return member.text;
+      addPlace(member, this.report(utf8('"%" must be a string that is not empty'), name));
+    }
     return NONE;
   }
 
   /** A string that is not empty and must be there. */
   requiredText(name: Text): Text {
-    if (!this.find(name)) this.report(utf8('"%" is missing'), name);
-    return this.text(name, NONE);
+    return this.text(name, REQUIRED);
   }
 
   /** A whole number within the bounds, both included. */
@@ -193,16 +196,27 @@ export class Configuration {
   }
 
   private find(name: Text): JsonMember | null {
+    let found: JsonMember | null = null;
+    let isNew = true;
     let member = this.first;
-    while (member && !isSame(member.name, name)) member = member.next;
-    if (!member || !member.asked) {
+    while (member) {
+      if (isSame(member.name, name)) {
+        if (!found) found = member;
+        isNew = !member.asked;
+        member.asked = true;
+      }
+      member = member.next;
+    }
+    if (isNew) {
       if (this.known.size > 0) this.known.add(utf8(", "));
       this.known.add(utf8("%"), name);
-      if (member) member.asked = true;
     }
-    return member;
+    return found;
   }
 }
+
+/** In place of a fallback: nothing has this address. */
+const REQUIRED: Text = 1;
 
 /** How a member's value begins that is a string. */
 const STRING = 0x22;
