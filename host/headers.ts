@@ -55,11 +55,12 @@ export class HeaderMap {
 
   /** Without pseudo-headers (`:status`); several values of one name joined by `, `. */
   toRecord(): Record<string, string> {
-    const record: Record<string, string> = {};
+    // Not an object from the start: a header may be called `constructor`.
+    const joined = new Map<string, string>();
     for (const [name, value] of this.#pairs) {
-      if (name.startsWith(":")) continue;
-      record[name] = record[name] === undefined ? value : `${record[name]}, ${value}`;
+      const before = joined.get(name);
+      if (!name.startsWith(":")) joined.set(name, before === undefined ? value : `${before}, ${value}`);
     }
-    return record;
+    return Object.fromEntries(joined);
   }
 }

@@ -47,6 +47,11 @@ export interface PluginOptions {
   onLog?: (line: LogLine) => void;
   /** Default: close, as Envoy's. */
   failure?: FailurePolicy;
+  /**
+   * A plugin whose VM this one shares, as Envoy has it for filters with one `vm_id` and module: of `wasm`, `vmId` and what
+   * is shared anyway the other one's are taken. A VM that dies is not loaded again for this one.
+   */
+  beside?: Plugin;
   /** Called with the name of each export before the module is entered there. */
   onCall?: (callback: string) => void;
 }
@@ -60,10 +65,10 @@ const reloadIntervalMs = 1000;
  */
 export class Plugin {
   readonly clock: Clock;
-  /** All lines at the log level or above, oldest first; also what the host says of a trap, at error. */
-  readonly logs: LogLine[] = [];
-  /** Calls in both directions and allocations, since the start; see also `measure`. */
-  readonly calls: Counters = { entries: {}, hostCalls: {}, allocations: 0, allocatedBytes: 0 };
+  /** All lines of its VM at the log level or above, oldest first; also what the host says of a trap, at error. */
+  readonly logs: LogLine[];
+  /** Calls of its VM in both directions and allocations, since the start; see also `measure`. */
+  readonly calls: Counters;
   readonly failure: FailurePolicy;
 
   #wasm: Uint8Array;
@@ -74,6 +79,7 @@ export class Plugin {
   #vm!: Vm;
   #root!: PluginRoot;
   #loadedAt!: number;
+  #beside: Plugin | undefined;
 
   /**
    * Loads the module, starts its VM and configures the plugin.
@@ -87,17 +93,21 @@ export class Plugin {
   }
 
   private constructor(options: PluginOptions) {
-    const { wasm, vmId = "", clock = new Clock(options.now), shared = new SharedState() } = options;
+    const { wasm, clock = new Clock(options.now), shared = new SharedState(), beside } = options;
+    const { vmId = "", logLevel = "info" } = options;
     this.#wasm = typeof wasm === "string" ? readFileSync(wasm) : wasm;
-    this.clock = clock;
+    this.#state = beside ? beside.#state : { clock, shared, vmId, metrics: new Metrics(), logLevel };
+    this.clock = this.#state.clock;
+    this.logs = beside ? beside.logs : [];
+    this.calls = beside ? beside.calls : { entries: {}, hostCalls: {}, allocations: 0, allocatedBytes: 0 };
+    this.#beside = beside;
     this.failure = options.failure ?? "close";
     this.#onLog = options.onLog ?? (() => {});
     this.#onCall = options.onCall ?? (() => {});
-    this.#state = { clock, shared, vmId, metrics: new Metrics(), logLevel: options.logLevel ?? "info" };
     this.#config = {
       rootId: options.rootId ?? "",
       pluginName: options.pluginName ?? "",
-      vmId,
+      vmId: this.#state.vmId,
       configuration: Buffer.from(options.configuration ?? ""),
       vmConfiguration: Buffer.from(options.vmConfiguration ?? ""),
       properties: options.properties ?? {},
@@ -132,7 +142,7 @@ export class Plugin {
 
   /** A request through the filter. */
   stream(): Stream {
-    if (this.#vm.failed && this.failure === "reload") this.#reload();
+    if (this.#vm.failed && this.failure === "reload" && !this.#beside) this.#reload();
     return new Stream(this, this.#vm, this.#root);
   }
 
@@ -152,7 +162,7 @@ export class Plugin {
   /** The proxy drops the plugin: the root context is told, and deleted once the module says that it is done. */
   close(): void {
     const done = this.#vm.has("proxy_on_done") ? this.#vm.call("proxy_on_done", this.#root, this.#root.id) : 1;
-    if (done) this.#vm.call("proxy_on_delete", this.#root, this.#root.id);
+    if (done) this.#root.delete();
     else this.#root.waitingForDone = !this.#vm.failed;
     this.advance(0);
     if (!this.#root.waitingForDone) this.#root.cancelAll();
@@ -175,15 +185,8 @@ export class Plugin {
 
   #start(): void {
     this.#loadedAt = this.clock.now;
-    const vm = new Vm(this.#wasm, this.calls, {
-      hostFunctions: (vm, abi) => hostFunctions(vm, abi, this.#state),
-      onCall: this.#onCall,
-      log: (level, message) => this.#log(level, message),
-    });
+    const vm = this.#beside ? this.#beside.#vm : this.#newVm();
     this.#vm = vm;
-    const vmContext = new VmContext(this.#config);
-    vm.contexts.set(0, vmContext);
-    vm.start(vmContext);
     if (vm.failed) throw vm.failed;
     const root = new PluginRoot(vm, this.#state, this.#config);
     this.#root = root;
@@ -197,12 +200,25 @@ export class Plugin {
     root.configuring = false;
   }
 
+  #newVm(): Vm {
+    const vm = new Vm(this.#wasm, this.calls, {
+      hostFunctions: (vm, abi) => hostFunctions(vm, abi, this.#state),
+      onCall: this.#onCall,
+      log: (level, message) => this.#log(level, message),
+    });
+    const vmContext = new VmContext(this.#config);
+    vm.contexts.set(0, vmContext);
+    vm.start(vmContext);
+    return vm;
+  }
+
   #mustAccept(callback: string, size: number, what: string): void {
     const [vm, root] = [this.#vm, this.#root];
     const accepted = !vm.has(callback) || vm.call(callback, root, root.id, size);
     if (accepted && !vm.failed) return;
     root.cancelAll();
     if (vm.failed) throw vm.failed;
+    vm.contexts.delete(root.id);
     throw new PluginRefused(`Failed to ${what} base Wasm plugin: ${callback} returned false`);
   }
 

@@ -154,8 +154,14 @@ export class PluginRoot implements RootContext {
   done(): boolean {
     if (!this.waitingForDone) return false;
     this.waitingForDone = false;
-    this.#vm.afterCall(() => this.#vm.call("proxy_on_delete", this, this.id));
+    this.#vm.afterCall(() => this.delete());
     return true;
+  }
+
+  /** The last that the module hears of it. */
+  delete(): void {
+    this.#vm.call("proxy_on_delete", this, this.id);
+    this.#vm.contexts.delete(this.id);
   }
 
   /** Takes back what the clock still holds for this context. */

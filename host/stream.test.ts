@@ -57,6 +57,19 @@ describe("a request and its response", () => {
     });
   });
 
+  test("headers of any name", () => {
+    const headers: [string, string][] = [
+      ["constructor", "a"],
+      ["__proto__", "b"],
+      ["__proto__", "c"],
+    ];
+    const { response } = load("nothing").stream().exchange({}, { headers });
+    expect(Object.entries(response?.headers ?? {})).toEqual([
+      ["constructor", "a"],
+      ["__proto__", "b, c"],
+    ]);
+  });
+
   test("request headers: any case, the first of several, replace all, remove, add; not there any more in the response", () => {
     const plugin = load("headers");
     const headers: [string, string][] = [

@@ -3,6 +3,7 @@
 
 import { parentPort } from "node:worker_threads";
 import asc from "assemblyscript/asc";
+import Utf8Literals from "./utf8-literals.mjs";
 
 /** Questions for files that the main thread has yet to answer, by number. */
 const waiting = new Map();
@@ -33,6 +34,7 @@ async function compile(args, libraryFiles) {
       if (typeof content !== "string") wasm = content;
     },
     listFiles: () => libraryFiles,
+    transforms: [Utf8Literals],
   });
   return { wasm: error ? undefined : wasm, diagnostics: stderr.toString().trim() || String(error) };
 }

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { UserError } from "../lib/errors.ts";
 import { type AscOptions, toArguments } from "./asc-options.ts";
 import { shortPath } from "./files.ts";
-import { libraryFiles, libraryName, locate } from "./library.ts";
+import { everyProgram, libraryName, locate } from "./library.ts";
 
 export interface Compilation {
   /** The folder, absolute; all that it imports of its own lies within it. */
@@ -59,19 +59,34 @@ interface Attempt {
 async function attempt({ folder, entry, options }: Compilation): Promise<Attempt> {
   const args = [entry, "--baseDir", "/", "--lib", libraryName, "--outFile", "module.wasm", "--noColors"];
   const outside: string[] = [];
-  const answer = await ask([...args, ...toArguments(options)], async (name, baseDir) => {
+  const { libraryFiles, settings, fileOf } = withRuntime(options);
+  const answer = await ask([...args, ...toArguments(settings)], libraryFiles, async (name, baseDir) => {
     if (name === "asconfig.json") return null; // read already: `options`
-    const path = locate(name, baseDir, folder);
+    const path = locate(fileOf(name), baseDir, folder);
     if (path === undefined) outside.push(name);
     return path === undefined ? null : readText(path);
   });
   return { ...answer, outside };
 }
 
+/**
+ * Our own runtime, `small`, goes by the name of `minimal`, which it is as good as for filters: with a runtime that asc does
+ * not know by name, it instruments every function for a stack that only the incremental one needs.
+ */
+function withRuntime(options: AscOptions) {
+  if (options.runtime !== "small")
+    return { settings: options, libraryFiles: everyProgram, fileOf: (name: string) => name };
+  return {
+    settings: { ...options, runtime: "minimal" },
+    libraryFiles: [...everyProgram, "small-runtime.ts", "rt/index-minimal.ts"],
+    fileOf: (name: string) => name.replace("rt/index-minimal.ts", "rt/index-small.ts"),
+  };
+}
+
 type ReadSource = (name: string, baseDir: string) => Promise<string | null>;
 
 /** One compilation in the worker, which asks for every file. When it crashes, the next one gets a new worker. */
-function ask(args: string[], read: ReadSource): Promise<Omit<Attempt, "outside">> {
+function ask(args: string[], libraryFiles: string[], read: ReadSource): Promise<Omit<Attempt, "outside">> {
   // Its streams are ours: a crash of the compiler is not to write into the person's terminal.
   compiler ??= new Worker(new URL("asc-worker.mjs", import.meta.url), { execArgv: [], stdout: true, stderr: true });
   const worker = compiler;

@@ -8,7 +8,7 @@ import { buildModule } from "./build.ts";
 import { resolveModule } from "./source.ts";
 
 const harness = `
-import { JsonKind, parseObject } from "meshup/json";
+import { parseObject } from "meshup";
 
 export function allocate(size: i32): usize {
   return changetype<usize>(new ArrayBuffer(size));

@@ -17,7 +17,7 @@ const nodeModules = join(root, "node_modules");
 export const libraryName = "meshup-library";
 
 /** Of that folder, what is part of every program. */
-export const libraryFiles = ["abort.ts"];
+export const everyProgram = ["abort.ts", "utf8.ts"];
 
 /** Maps a file that the compiler asks for to the disk, or undefined where it may not read. */
 export function locate(name: string, baseDir: string, folder: string): string | undefined {
@@ -34,8 +34,10 @@ export function locate(name: string, baseDir: string, folder: string): string | 
 
 /** All of the library's own sources, for the hash of a module that is compiled with it. */
 export async function librarySources(): Promise<SourceFile[]> {
-  const [compat, sdk] = await Promise.all([readSources(compatDir), readSources(sdkDir)]);
+  const transform = join(root, "toolchain", "utf8-literals.mjs");
+  const [compat, sdk, content] = await Promise.all([readSources(compatDir), readSources(sdkDir), readFile(transform)]);
   return [
+    { path: "utf8-literals.mjs", content },
     ...compat.map((file) => ({ ...file, path: `compat/${file.path}` })),
     ...sdk.map((file) => ({ ...file, path: `meshup/${file.path}` })),
   ];

@@ -88,12 +88,9 @@ registerRoot("${name}", (contextId) => new Filter(contextId));
 // What the proxy may call. There are also proxy_on_request_headers, proxy_on_tick and proxy_on_http_call_response: name
 // them here and override onRequestHeaders, onTick and onHttpCallResponse above.
 export {
-  free,
   malloc,
   proxy_abi_version_0_2_0,
   proxy_on_configure,
-  proxy_on_context_create,
-  proxy_on_delete,
   proxy_on_response_headers,
 } from "meshup/dispatch";
 `;

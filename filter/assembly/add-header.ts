@@ -1,7 +1,8 @@
+import { LogLevel } from "./sdk/abi";
 import { Configuration } from "./sdk/configuration";
-import { Header } from "./sdk/header";
-import { info } from "./sdk/log";
+import { log } from "./sdk/log";
 import { FilterRoot } from "./sdk/root";
+import { utf8 } from "./sdk/text";
 
 /**
  * `add_header_root`: puts each header of its configuration on each response, in place of one that is there.
@@ -9,20 +10,10 @@ import { FilterRoot } from "./sdk/root";
  * Configuration: `{"NAME": "VALUE", …}`, or none, which puts no header.
  */
 export class AddHeader extends FilterRoot {
-  private headers: Header[] = [];
-
   configure(configuration: Configuration): void {
-    const names = configuration.names();
-    const headers: Header[] = [];
-    for (let i = 0; i < names.length; i++) headers.push(configuration.header(names[i]));
-    this.headers = headers;
-    if (configuration.isValid()) {
-      info(`${this.rootId}: ${headers.length} ${headers.length == 1 ? "header" : "headers"}`);
-    }
-  }
-
-  onResponseHeaders(): void {
-    const headers = this.headers;
-    for (let i = 0, count = headers.length; i < count; i++) unchecked(headers[i]).putOnResponse();
+    const headers = configuration.headers();
+    if (!configuration.isValid()) return;
+    this.responseHeaders = headers;
+    log(LogLevel.Info, this.line().add(headers.count == 1 ? utf8("# header") : utf8("# headers"), headers.count));
   }
 }

@@ -1,56 +1,58 @@
-import { SharedData } from "./sdk/shared-data";
+import { Line } from "./sdk/line";
+import { SharedEntry } from "./sdk/shared-data";
+import { sizeOf, Text, textIn } from "./sdk/text";
 
-/** What is known about a service's load, the same for all root contexts that share a `vm_id`. */
-export class Figures {
-  constructor(
-    /** When they came, in nanoseconds of the host's clock; 0 when none ever came. */
-    readonly at: u64,
-    /** Whether it was logged that there are none, or that they are too old. */
-    readonly lost: bool,
-    /** Why the last poll gave none, or "". */
-    readonly failure: string,
-    /** The header's text. */
-    readonly text: string,
-  ) {}
+/**
+ * What is known about a service's load, the same for all root contexts that share a `vm_id`. Of several who change it at
+ * once, one succeeds, and only that one has to log it.
+ */
+export class Figures extends SharedEntry {
+  /** What was there at the last look. */
+  private bytes: ArrayBuffer | null = null;
+  private next: Line = new Line();
+
+  /** Looks at what is there now. @returns false before the first poll has ended */
+  refresh(): bool {
+    this.bytes = this.get();
+    return this.bytes !== null;
+  }
+
+  /** When they came, in nanoseconds of the host's clock; 0 when none ever came. */
+  get at(): u64 {
+    return load<u64>(this.start);
+  }
+
+  /** Whether it was logged that there are none, or that they are too old. */
+  get lost(): bool {
+    return load<bool>(this.start, 8);
+  }
+
+  /** Why the last poll gave none, or empty. */
+  get failure(): Text {
+    return this.start + 9;
+  }
+
+  /** The header's text. */
+  get text(): Text {
+    return this.failure + sizeOf(this.failure) + 1;
+  }
+
+  /** Replaces what `refresh` has seen; false when somebody else has. */
+  replace(at: u64, lost: bool, failure: Text, text: Text): bool {
+    const next = this.next
+      .clear()
+      .addU32(<u32>at)
+      .addU32(<u32>(at >> 32));
+    next.addByte(lost);
+    next.addText(failure).addText(text);
+    return this.set(next.start, next.size);
+  }
+
+  private get start(): usize {
+    const bytes = this.bytes;
+    return bytes ? textIn(bytes) : nothing;
+  }
 }
 
-/** Where the figures are shared. Of several who change them at once, one succeeds, and only that one has to log it. */
-export class SharedFigures {
-  private entry: SharedData;
-
-  constructor(key: string) {
-    this.entry = new SharedData(key);
-  }
-
-  /** Null before the first poll has ended. */
-  read(): Figures | null {
-    const bytes = this.entry.read();
-    if (!bytes) return null;
-    const at = changetype<usize>(bytes);
-    const failureSize = load<u32>(at, 12);
-    const textSize = bytes.byteLength - HEAD - failureSize;
-    return new Figures(
-      load<u64>(at),
-      load<u32>(at, 8) != 0,
-      String.UTF8.decodeUnsafe(at + HEAD, failureSize),
-      String.UTF8.decodeUnsafe(at + HEAD + failureSize, textSize),
-    );
-  }
-
-  /** Replaces what `read` gave; false when somebody else has. */
-  replace(figures: Figures): bool {
-    const failure = String.UTF8.encode(figures.failure);
-    const text = String.UTF8.encode(figures.text);
-    const bytes = new ArrayBuffer(HEAD + failure.byteLength + text.byteLength);
-    const at = changetype<usize>(bytes);
-    store<u64>(at, figures.at);
-    store<u32>(at, figures.lost ? 1 : 0, 8);
-    store<u32>(at, failure.byteLength, 12);
-    memory.copy(at + HEAD, changetype<usize>(failure), failure.byteLength);
-    memory.copy(at + HEAD + failure.byteLength, changetype<usize>(text), text.byteLength);
-    return this.entry.write(bytes);
-  }
-}
-
-/** Bytes before the texts: time (8), lost (4), the failure's length (4). */
-const HEAD = 16;
+/** Before the first poll: the time (8 bytes), lost (1), and two empty texts. */
+const nothing = memory.data<u8>([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]);

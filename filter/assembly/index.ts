@@ -5,19 +5,17 @@
 
 import { AddHeader } from "./add-header";
 import { LoadFeedback } from "./load-feedback";
-import { registerRoot } from "./sdk/dispatch";
+import { register } from "./sdk/dispatch";
+import { utf8 } from "./sdk/text";
 
-registerRoot("add_header_root", (contextId) => new AddHeader(contextId));
-registerRoot("load_feedback_root", (contextId) => new LoadFeedback(contextId));
+register(utf8("add_header_root"), (contextId) => new AddHeader(contextId));
+register(utf8("load_feedback_root"), (contextId) => new LoadFeedback(contextId));
 
 // A proxy enters a module only at what it exports: a callback that is not in this list costs a request nothing.
 export {
-  free,
   malloc,
   proxy_abi_version_0_2_0,
   proxy_on_configure,
-  proxy_on_context_create,
-  proxy_on_delete,
   proxy_on_http_call_response,
   proxy_on_response_headers,
   proxy_on_tick,

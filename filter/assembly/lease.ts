@@ -1,49 +1,38 @@
-import { SharedData } from "./sdk/shared-data";
+import { SharedEntry } from "./sdk/shared-data";
+import { textIn } from "./sdk/text";
 
 /**
  * One holder among all root contexts that share a `vm_id`, for a time. Whoever dies with it holds nobody up: it runs out.
  * Times are nanoseconds of the host's clock.
  */
-export class Lease {
-  private entry: SharedData;
+export class Lease extends SharedEntry {
+  /** When this context claimed it last. */
   private since: u64 = 0;
 
-  constructor(key: string) {
-    this.entry = new SharedData(key);
-  }
-
-  /** Takes the lease from `now` until `until` if nobody has it. */
-  claim(now: u64, until: u64): bool {
-    const held = this.entry.read();
-    // A clock that was set back must not keep a lease for as long as it was set back.
-    if (held && now >= sinceOf(held) && now < untilOf(held)) return false;
+  /** Takes the lease for a time, if nobody has it. */
+  claim(now: u64, duration: u64): bool {
+    const held = this.get();
+    if (held) {
+      const at = textIn(held);
+      // A clock that was set back must not keep a lease for as long as it was set back.
+      if (now >= load<u64>(at) && now < load<u64>(at, 8)) return false;
+    }
     this.since = now;
-    return this.entry.write(encode(now, until));
+    return this.holdFor(duration);
   }
 
-  /** Moves the end of the lease that this context has claimed, if it still holds it. */
-  endAt(until: u64): void {
-    const held = this.entry.read();
-    if (held && sinceOf(held) == this.since) this.entry.write(encode(this.since, until));
+  /** Makes the time shorter, from its beginning, if this context still holds the lease. */
+  endAfter(duration: u64): void {
+    const held = this.get();
+    if (held && load<u64>(textIn(held)) == this.since) this.holdFor(duration);
   }
 
-  /** When this context claimed it last. */
-  claimedAt(): u64 {
-    return this.since;
+  private holdFor(duration: u64): bool {
+    store<u64>(lease, this.since);
+    store<u64>(lease, this.since + duration, 8);
+    return this.set(lease, 16);
   }
 }
 
-function encode(since: u64, until: u64): ArrayBuffer {
-  const bytes = new ArrayBuffer(16);
-  store<u64>(changetype<usize>(bytes), since);
-  store<u64>(changetype<usize>(bytes), until, 8);
-  return bytes;
-}
-
-function sinceOf(lease: ArrayBuffer): u64 {
-  return load<u64>(changetype<usize>(lease));
-}
-
-function untilOf(lease: ArrayBuffer): u64 {
-  return load<u64>(changetype<usize>(lease), 8);
-}
+/** When it was taken, and when it ends. */
+const lease = memory.data(16);

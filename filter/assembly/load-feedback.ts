@@ -1,18 +1,26 @@
-import { get_current_time_nanoseconds, set_tick_period_milliseconds } from "@solo-io/proxy-runtime/assembly/runtime";
-import { Figures, SharedFigures } from "./figures";
+import {
+  proxy_get_current_time_nanoseconds,
+  proxy_set_tick_period_milliseconds,
+} from "@solo-io/proxy-runtime/assembly/imports";
+import { Figures } from "./figures";
 import { Lease } from "./lease";
+import { LogLevel } from "./sdk/abi";
 import { Configuration } from "./sdk/configuration";
-import { Header, valueProblem } from "./sdk/header";
-import { HttpAnswer, HttpGet } from "./sdk/http-call";
-import { info, quoted, warn } from "./sdk/log";
+import { valueProblem } from "./sdk/header";
+import { answerBody, answerStatus, HttpCall } from "./sdk/http-call";
+import { Line } from "./sdk/line";
+import { log } from "./sdk/log";
 import { FilterRoot } from "./sdk/root";
+import { copyOf, endOf, isControl, isEmpty, isSame, NONE, Text, textIn, utf8 } from "./sdk/text";
 
 const NANOSECONDS_PER_MS: u64 = 1_000_000;
 const MAX_MS = 3_600_000;
 /** How often to look for the very first figures: a call cannot be made at configuration, and no one should wait long. */
 const FIRST_TICK_MS = 50;
 /** Of the figures' text; a proxy refuses a response with too large headers. */
-const MAX_TEXT = 4096;
+const MAX_CHARACTERS = 4096;
+/** Of an answer that is no figures, in the log. */
+const SHOWN_CHARACTERS = 200;
 
 /**
  * `load_feedback_root`: puts a service's load figures on each response. They are the body of a GET request that goes out
@@ -26,75 +34,72 @@ const MAX_TEXT = 4096;
  *   "timeout_ms": 1000, "max_age_ms": 5000, "header": "x-load-feedback"}`
  */
 export class LoadFeedback extends FilterRoot {
-  private name: string = "";
+  /** The header's. */
+  private name: ArrayBuffer | null = null;
   private intervalMs: i32 = 0;
   private timeoutMs: i32 = 0;
   private maxAgeMs: i32 = 0;
-  private request: HttpGet = new HttpGet("", "", "", 0);
-  private lease: Lease = new Lease("");
-  private figures: SharedFigures = new SharedFigures("");
+  // From the first configuration on.
+  private request: HttpCall = changetype<HttpCall>(0);
+  private lease: Lease = changetype<Lease>(0);
+  private figures: Figures = changetype<Figures>(0);
 
-  /** What goes on responses; null when there are no figures, or too old ones. */
-  private header: Header | null = null;
-  /** `at` of the figures in `header`. */
+  /** When the figures on the responses came; 0 before the first. */
   private headerAt: u64 = 0;
   private tickMs: i32 = 0;
 
   configure(configuration: Configuration): void {
-    const cluster = configuration.string("cluster");
-    const authority = configuration.string("authority", cluster);
-    const path = configuration.string("path");
-    const intervalMs = configuration.integer("interval_ms", 1000, 10, MAX_MS);
-    const timeoutMs = configuration.integer("timeout_ms", 1000, 1, MAX_MS);
-    const maxAgeMs = configuration.integer("max_age_ms", max(5000, 5 * intervalMs), 1, 10 * MAX_MS);
-    const name = configuration.headerName("header", "x-load-feedback");
+    const cluster = configuration.requiredText(utf8("cluster"));
+    const authority = configuration.text(utf8("authority"), cluster);
+    const path = configuration.requiredText(utf8("path"));
+    const intervalMs = configuration.wholeNumber(utf8("interval_ms"), 1000, 10, MAX_MS);
+    const timeoutMs = configuration.wholeNumber(utf8("timeout_ms"), 1000, 1, MAX_MS);
+    const maxAgeMs = configuration.wholeNumber(utf8("max_age_ms"), max(5000, 5 * intervalMs), 1, 10 * MAX_MS);
+    const name = configuration.fieldName(utf8("header"), utf8("x-load-feedback"));
     configuration.refuseOthers();
-    if (path != "" && !isPath(path))
-      configuration.problem(`"path" is ${quoted(path)}: it must begin with / and have no space`);
-    if (hasSpace(authority)) configuration.problem(`"authority" is ${quoted(authority)}: it must have no space`);
+    if (path != NONE && (load<u8>(path) != 0x2f /* / */ || hasSpace(path)))
+      configuration.report(utf8('"path" is "%": it must begin with / and have no space'), path);
+    if (hasSpace(authority)) configuration.report(utf8('"authority" is "%": it must have no space'), authority);
     if (maxAgeMs < intervalMs) {
-      configuration.problem(
-        `"max_age_ms" is ${maxAgeMs}: it must not be less than "interval_ms", which is ${intervalMs}`,
-      );
+      const format = utf8('"max_age_ms" is #: it must not be less than "interval_ms", which is #');
+      configuration.report(format, maxAgeMs, intervalMs);
     }
     if (!configuration.isValid()) return;
 
-    this.name = name;
+    this.name = copyOf(name);
     this.intervalMs = intervalMs;
     this.timeoutMs = timeoutMs;
     this.maxAgeMs = maxAgeMs;
-    this.request = new HttpGet(cluster, authority, path, timeoutMs);
-    const key = `load_feedback ${cluster} ${authority} ${path}`;
-    this.lease = new Lease(`${key} lease`);
-    this.figures = new SharedFigures(`${key} figures`);
-    this.header = null;
+    this.request = new HttpCall(cluster, authority, path, timeoutMs);
+    const key = new Line().add(utf8("load_feedback % % "), cluster, authority).add(utf8("% "), path);
+    this.lease = new Lease(copyOf(key.add(utf8("lease")).text()));
+    this.figures = new Figures(copyOf(key.add(utf8("figures")).text()));
+    this.responseHeaders.clear();
     this.headerAt = 0;
     this.setTick(min(FIRST_TICK_MS, intervalMs));
-    info(`${this.rootId}: ${name} from cluster ${cluster}, ${path}, every ${intervalMs} ms`);
-  }
-
-  onResponseHeaders(): void {
-    const header = this.header;
-    if (header) header.putOnResponse();
+    const line = this.line().add(utf8("% from cluster %"), name, cluster);
+    log(LogLevel.Info, line.add(utf8(", %, every # ms"), path, intervalMs));
   }
 
   onTick(): void {
     const ageMs = this.take();
-    const now = get_current_time_nanoseconds();
-    if (!this.request.isUnderWay() && this.lease.claim(now, now + this.leaseWhileCalling())) this.poll();
-    if (this.header) this.setTick(min(this.intervalMs, this.maxAgeMs - ageMs + 1));
+    const now = currentTime();
+    if (!this.request.isUnderWay() && this.lease.claim(now, this.leaseWhileCalling())) this.poll();
+    if (this.responseHeaders.count > 0) this.setTick(min(this.intervalMs, this.maxAgeMs - ageMs + 1));
     else if (this.headerAt == 0) this.setTick(min(FIRST_TICK_MS, this.intervalMs));
     else this.setTick(this.intervalMs);
   }
 
   onHttpCallResponse(token: u32, headers: u32, bodySize: u32, trailers: u32): void {
-    const answer = this.request.response(token, headers, bodySize);
-    if (!answer) return;
-    this.lease.endAt(this.lease.claimedAt() + this.leaseBetweenCalls());
-    const text = trimmed(answer.body);
-    const failure = failureOf(answer, text);
-    if (failure == "") this.answered(text);
-    else this.failed(failure);
+    if (!this.request.isAnsweredBy(token)) return;
+    this.lease.endAfter(this.leaseBetweenCalls());
+    const status = answerStatus();
+    const body = answerBody(bodySize);
+    const text = trimmed(body);
+    const failure = new Line();
+    describeFailure(failure, textIn(status), text);
+    if (failure.size == 0) this.answered(text);
+    else this.failed(failure.text());
   }
 
   /**
@@ -102,53 +107,56 @@ export class LoadFeedback extends FilterRoot {
    * @returns their age in milliseconds, which counts only when there is a header.
    */
   private take(): i32 {
-    const figures = this.figures.read();
-    if (!figures) {
-      this.header = null;
+    const figures = this.figures;
+    if (!figures.refresh()) {
+      this.responseHeaders.clear();
       return 0;
     }
     // Unsigned: figures from the future, after the clock was set back, are too old.
     // The time is asked after the figures, which another thread may write meanwhile.
-    const ageMs = (get_current_time_nanoseconds() - figures.at) / NANOSECONDS_PER_MS;
+    const ageMs = (currentTime() - figures.at) / NANOSECONDS_PER_MS;
     if (ageMs > <u64>this.maxAgeMs) {
-      this.header = null;
-      if (!figures.lost && this.figures.replace(new Figures(figures.at, true, figures.failure, figures.text))) {
-        warn(
-          `${this.rootId}: ${this.name} lost: the last figures are older than ${this.maxAgeMs} ms${because(figures.failure)}`,
-        );
+      this.responseHeaders.clear();
+      if (!figures.lost && figures.replace(figures.at, true, figures.failure, figures.text)) {
+        const line = this.line();
+        line.add(utf8("% lost: the last figures are older than # ms"), textIn(this.name), this.maxAgeMs);
+        warn(line, figures.failure);
       }
       return 0;
     }
-    if (!this.header || figures.at != this.headerAt) this.header = new Header(this.name, figures.text);
+    if (this.responseHeaders.count == 0 || figures.at != this.headerAt) {
+      this.responseHeaders.clear();
+      this.responseHeaders.add(textIn(this.name), figures.text);
+    }
     this.headerAt = figures.at;
     return <i32>ageMs;
   }
 
   private poll(): void {
     if (this.request.send()) return;
-    this.lease.endAt(this.lease.claimedAt() + this.leaseBetweenCalls());
-    this.failed("the proxy took no call to the cluster: it may not know one of this name");
+    this.lease.endAfter(this.leaseBetweenCalls());
+    this.failed(utf8("the proxy took no call to the cluster: it may not know one of this name"));
   }
 
-  private answered(text: string): void {
-    const now = get_current_time_nanoseconds();
-    let before: Figures | null;
+  private answered(text: Text): void {
+    const now = currentTime();
+    const figures = this.figures;
+    let back = false;
     do {
-      before = this.figures.read();
-    } while (!this.figures.replace(new Figures(now, false, "", text)));
-    if (before && before.lost) info(`${this.rootId}: ${this.name} is back`);
+      back = figures.refresh() && figures.lost;
+    } while (!figures.replace(now, false, NONE, text));
+    if (back) log(LogLevel.Info, this.line().add(utf8("% is back"), textIn(this.name)));
     this.take();
   }
 
-  private failed(failure: string): void {
-    let before: Figures | null;
-    let after: Figures;
+  private failed(failure: Text): void {
+    const figures = this.figures;
+    let known = false;
     do {
-      before = this.figures.read();
-      if (before && before.failure == failure) return;
-      after = before ? new Figures(before.at, before.lost, failure, before.text) : new Figures(0, true, failure, "");
-    } while (!this.figures.replace(after));
-    if (!before) warn(`${this.rootId}: no ${this.name} yet${because(failure)}`);
+      known = figures.refresh();
+      if (known && isSame(figures.failure, failure)) return;
+    } while (!figures.replace(figures.at, figures.lost, failure, figures.text));
+    if (!known) warn(this.line().add(utf8("no % yet"), textIn(this.name)), failure);
   }
 
   /** Nanoseconds. A call may take longer than the interval; no second one is to start beside it. */
@@ -167,39 +175,60 @@ export class LoadFeedback extends FilterRoot {
   private setTick(ms: i32): void {
     if (ms == this.tickMs) return;
     this.tickMs = ms;
-    set_tick_period_milliseconds(ms);
+    proxy_set_tick_period_milliseconds(ms);
   }
 }
 
-/** Why the answer has no figures, or "". */
-function failureOf(answer: HttpAnswer, text: string): string {
-  if (answer.status == "") return "no answer in time";
-  if (answer.status != "200")
-    return `status ${answer.status}${text == "" ? "" : `, ${quoted(text.substring(0, 200))}`}`;
-  if (text == "") return "the answer is empty";
-  if (text.length > MAX_TEXT) return `the answer is longer than ${MAX_TEXT} characters`;
-  const problem = valueProblem(text);
-  return problem == "" ? "" : `the answer cannot be a header: ${problem}`;
-}
-
-function because(failure: string): string {
-  return failure == "" ? "" : ` (${failure})`;
-}
-
-/** Without the line end that text in a body often has. */
-function trimmed(text: string): string {
-  let end = text.length;
-  while (end > 0 && (text.charCodeAt(end - 1) == 0x0a || text.charCodeAt(end - 1) == 0x0d)) end--;
-  return text.substring(0, end);
-}
-
-function isPath(path: string): bool {
-  return path.charCodeAt(0) == 0x2f && !hasSpace(path);
-}
-
-function hasSpace(text: string): bool {
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) <= 0x20 || text.charCodeAt(i) == 0x7f) return true;
+/** Why the answer has no figures; nothing when it has. */
+function describeFailure(failure: Line, status: Text, text: Text): void {
+  if (isEmpty(status)) {
+    failure.add(utf8("no answer in time"));
+  } else if (!isSame(status, utf8("200"))) {
+    failure.add(utf8("status %"), status);
+    if (isEmpty(text)) return;
+    store<u8>(endOf(SHOWN_CHARACTERS, text), 0);
+    failure.add(utf8(', "%"'), text);
+  } else if (isEmpty(text)) {
+    failure.add(utf8("the answer is empty"));
+  } else if (!isEmpty(endOf(MAX_CHARACTERS, text))) {
+    failure.add(utf8("the answer is longer than # characters"), MAX_CHARACTERS);
+  } else {
+    const problem = valueProblem(text);
+    if (problem == NONE) return;
+    failure.add(utf8("the answer cannot be a header: %"), problem);
   }
+}
+
+/** Logs the line, with the reason if there is one. */
+function warn(line: Line, reason: Text): void {
+  if (!isEmpty(reason)) line.add(utf8(" (%)"), reason);
+  log(LogLevel.Warn, line);
+}
+
+/** A body as a text, without the line end that it often has. */
+function trimmed(body: ArrayBuffer): Text {
+  const text = textIn(body);
+  let end = text + body.byteLength - 1;
+  // A NUL would be its end, and is no more allowed in a header than any other control character.
+  for (let at = text; at < end; at++) if (load<u8>(at) == 0) store<u8>(at, 1);
+  while (end > text && isLineEnd(load<u8>(end - 1))) end--;
+  store<u8>(end, 0);
+  return text;
+}
+
+function isLineEnd(code: i32): bool {
+  return code == 0x0a || code == 0x0d;
+}
+
+function hasSpace(text: Text): bool {
+  for (; !isEmpty(text); text++) if (load<u8>(text) == 0x20 || isControl(load<u8>(text))) return true;
   return false;
 }
+
+/** Nanoseconds since 1970, by the host's clock. */
+function currentTime(): u64 {
+  proxy_get_current_time_nanoseconds(time);
+  return load<u64>(time);
+}
+
+const time = memory.data(8);

@@ -1,23 +1,26 @@
-import { Header, lowerCase, nameProblem, valueProblem } from "./header";
-import { JsonKind, JsonMember, parseObject } from "./json";
-import { quoted } from "./log";
+import { Headers, isSameName, lowerCase, nameProblem, valueProblem } from "./header";
+import { JsonMember, problem, problemOffset, readObject } from "./json";
+import { Line } from "./line";
+import { decoded, encoded, Header, quoted } from "./strings";
+import { isEmpty, isSame, NONE, Text, textIn, utf8 } from "./text";
 
 /**
  * A root's configuration: a JSON object without nested values. Each reader gives the value, or reports what is wrong with
  * it and gives a stand-in, so that one refusal names every problem.
+ *
+ * Texts that it gives lie in its bytes: who keeps one keeps the configuration, too.
  */
 export class Configuration {
-  /** What is wrong, each fit to stand in a list. */
-  readonly problems: string[] = [];
+  /** What is wrong, in a list. */
+  private problems: Line = new Line();
   private readable: bool = true;
-  private members: JsonMember[] = [];
-  private asked: Set<string> = new Set<string>();
+  private first: JsonMember | null = null;
+  /** The names that a reader has asked for, in a list. */
+  private known: Line = new Line();
 
   /** No bytes are a configuration without a member. */
-  static parse(bytes: ArrayBuffer): Configuration {
-    const configuration = new Configuration();
-    if (bytes.byteLength > 0) configuration.read(bytes);
-    return configuration;
+  constructor(private bytes: ArrayBuffer) {
+    if (bytes.byteLength > 1) this.read(textIn(bytes), bytes.byteLength - 1);
   }
 
   /** Whether the text is a JSON object. */
@@ -27,138 +30,234 @@ export class Configuration {
 
   /** Whether nothing was reported so far. */
   isValid(): bool {
-    return this.problems.length == 0;
+    return this.problems.size == 0;
   }
+
+  /** Everything that was reported, in one line. */
+  allProblems(): Text {
+    return this.problems.text();
+  }
+
+  /** Reports a problem. @returns the line, for more of it */
+  report(format: Text, a: usize = 0, b: usize = 0): Line {
+    if (!this.isValid()) this.problems.add(utf8("; "));
+    return this.problems.add(format, a, b);
+  }
+
+  /** A string that is not empty; where it is not there, `fallback`. */
+  text(name: Text, fallback: Text): Text {
+    const member = this.find(name);
+    if (!member) {
+      if (fallback != REQUIRED) return fallback;
+      this.report(utf8('"%" is missing'), name);
+    } else {
+      if (member.kind == STRING && !isEmpty(member.text)) return member.text;
+      addPlace(member, this.report(utf8('"%" must be a string that is not empty'), name));
+    }
+    return NONE;
+  }
+
+  /** A string that is not empty and must be there. */
+  requiredText(name: Text): Text {
+    return this.text(name, REQUIRED);
+  }
+
+  /** A whole number within the bounds, both included. */
+  wholeNumber(name: Text, fallback: i32, min: i32, max: i32): i32 {
+    const member = this.find(name);
+    if (!member) return fallback;
+    const value = member.kind == STRING ? -1 : valueOf(member.text);
+    if (value >= min && value <= max) return value;
+    addPlace(member, this.report(utf8('"%" must be a whole number from #'), name, min).add(utf8(" to #"), max));
+    return fallback;
+  }
+
+  /** Every member as a header: its name and its value. */
+  headers(): Headers {
+    const headers = new Headers();
+    let member = this.first;
+    while (member) {
+      this.checkHeader(member);
+      headers.add(lowerCase(member.name), member.text);
+      member = member.next;
+    }
+    return headers;
+  }
+
+  /** The name of a header, in lower case. */
+  fieldName(name: Text, fallback: Text): Text {
+    return this.checkedName(name, this.text(name, fallback));
+  }
+
+  /** Reports what no reader has asked for: a misspelt member would be without effect, and without a word. */
+  refuseOthers(): void {
+    let member = this.first;
+    while (member) {
+      if (!member.asked) this.report(utf8('"%" is not known; known are %'), member.name, this.known.text());
+      member = member.next;
+    }
+  }
+
+  // The same in AssemblyScript's strings.
 
   /** Reports something that only the filter can see. */
   problem(text: string): void {
-    this.problems.push(text);
+    const bytes = encoded(text);
+    this.report(utf8("%"), textIn(bytes));
   }
 
   /** The members' names, in the order of the text. */
   names(): string[] {
     const names: string[] = [];
-    for (let i = 0; i < this.members.length; i++) names.push(this.members[i].name);
+    let member = this.first;
+    while (member) {
+      names.push(decoded(member.name));
+      member = member.next;
+    }
     return names;
   }
 
   /** A string that is not empty; without `fallback` it must be there. */
   string(name: string, fallback: string | null = null): string {
-    const member = this.find(name);
-    if (member) return this.text(member);
-    if (fallback !== null) return fallback;
-    this.problem(`${quoted(name)} is missing`);
-    return "";
+    const key = encoded(name);
+    if (fallback !== null && !this.find(textIn(key))) return fallback;
+    return decoded(this.requiredText(textIn(key)));
   }
 
   /** A whole number within the bounds, both included. */
   integer(name: string, fallback: i32, min: i32, max: i32): i32 {
-    const member = this.find(name);
-    if (!member) return fallback;
-    const value = member.kind == JsonKind.Number ? wholeNumber(member.text) : -1;
-    if (value >= min && value <= max) return <i32>value;
-    this.problem(`${quoted(name)} must be a whole number from ${min} to ${max}${where(member)}`);
-    return fallback;
+    const key = encoded(name);
+    return this.wholeNumber(textIn(key), fallback, min, max);
   }
 
   boolean(name: string, fallback: bool): bool {
-    const member = this.find(name);
+    const key = encoded(name);
+    const member = this.find(textIn(key));
     if (!member) return fallback;
-    if (member.kind != JsonKind.Boolean) this.problem(`${quoted(name)} must be true or false${where(member)}`);
-    return member.text == "true";
+    const isTrue = member.kind == 0x74; /* t */
+    if (!isTrue && member.kind != 0x66 /* f */)
+      this.problem(`${quoted(name)} must be true or false (offset ${member.offset})`);
+    return isTrue;
   }
 
   /** The member as a header: its name and its value. */
   header(name: string): Header {
-    const problem = nameProblem(name);
-    if (problem != "") this.problem(`${quoted(name)}: ${problem}`);
-    const member = this.find(name);
-    if (!member) {
-      this.problem(`${quoted(name)} is missing`);
-    } else if (member.kind != JsonKind.String) {
-      this.problem(`${quoted(name)}: a header's value must be a string${where(member)}`);
-    } else {
-      const problem = valueProblem(member.text);
-      if (problem != "") this.problem(`${quoted(name)}: ${problem}${where(member)}`);
+    const key = encoded(name);
+    const member = this.find(textIn(key));
+    if (member) {
+      this.checkHeader(member);
+      return new Header(name, decoded(member.text));
     }
-    return new Header(lowerCase(name), member ? member.text : "");
+    const wrong = nameProblem(textIn(key));
+    if (wrong != NONE) this.report(utf8('"%": %'), textIn(key), wrong);
+    this.report(utf8('"%" is missing'), textIn(key));
+    return new Header(name, "");
   }
 
-  /** The name of a header; without `fallback` it must be there. */
+  /** The name of a header, in lower case; without `fallback` it must be there. */
   headerName(name: string, fallback: string | null = null): string {
-    const value = this.string(name, fallback);
-    const problem = value == "" ? "" : nameProblem(value);
-    if (problem != "") this.problem(`${quoted(name)} is ${quoted(value)}: ${problem}`);
+    const key = encoded(name);
+    const value = encoded(this.string(name, fallback));
+    return decoded(this.checkedName(textIn(key), textIn(value)));
+  }
+
+  private read(start: usize, size: i32): void {
+    const valid = isUtf8(start, start + size);
+    const first = readObject(start, size);
+    if (problem != NONE) {
+      this.readable = false;
+      this.report(utf8("not a JSON object: % (offset #)"), problem, problemOffset);
+      return;
+    }
+    if (!valid) this.report(utf8("it is not UTF-8"));
+    this.first = first;
+    let member = first;
+    while (member) {
+      let before = <JsonMember>first;
+      while (!isSameName(before.name, member.name)) before = <JsonMember>before.next;
+      if (before != member) addPlace(member, this.report(utf8('"%" is there twice'), member.name));
+      member = member.next;
+    }
+  }
+
+  private checkHeader(member: JsonMember): void {
+    const name = member.name;
+    let wrong = nameProblem(name);
+    if (wrong != NONE) this.report(utf8('"%": %'), name, wrong);
+    wrong = utf8("a header's value must be a string");
+    if (member.kind == STRING) wrong = valueProblem(member.text);
+    if (wrong != NONE) addPlace(member, this.report(utf8('"%": %'), name, wrong));
+  }
+
+  private checkedName(name: Text, value: Text): Text {
+    const wrong = isEmpty(value) ? NONE : nameProblem(value);
+    if (wrong != NONE) this.report(utf8('"%" is "%": '), name, value).add(wrong);
     return lowerCase(value);
   }
 
-  /** Reports what no reader has asked for: a misspelt member would be without effect, and without a word. */
-  refuseOthers(): void {
-    for (let i = 0; i < this.members.length; i++) {
-      const member = this.members[i];
-      if (!this.asked.has(member.name)) {
-        this.problem(`${quoted(member.name)} is not known; known are ${this.asked.values().join(", ")}`);
+  private find(name: Text): JsonMember | null {
+    let found: JsonMember | null = null;
+    let isNew = true;
+    let member = this.first;
+    while (member) {
+      if (isSame(member.name, name)) {
+        if (!found) found = member;
+        isNew = !member.asked;
+        member.asked = true;
       }
+      member = member.next;
     }
-  }
-
-  private read(bytes: ArrayBuffer): void {
-    const text = String.UTF8.decode(bytes);
-    const object = parseObject(text);
-    this.members = object.members;
-    this.readable = object.problem == "";
-    if (!this.readable) this.problem(`not a JSON object: ${object.problem}`);
-    else if (!isUtf8(bytes, text)) this.problem("it is not UTF-8");
-    for (let i = 1; i < this.members.length; i++) {
-      if (this.readable && this.indexOf(this.members[i].name) < i) {
-        this.problem(`${quoted(this.members[i].name)} is there twice${where(this.members[i])}`);
-      }
+    if (isNew) {
+      if (this.known.size > 0) this.known.add(utf8(", "));
+      this.known.add(utf8("%"), name);
     }
-  }
-
-  private find(name: string): JsonMember | null {
-    this.asked.add(name);
-    for (let i = 0; i < this.members.length; i++) {
-      if (this.members[i].name == name) return this.members[i];
-    }
-    return null;
-  }
-
-  /** Where the name is first: names that differ in case only are the same header. */
-  private indexOf(name: string): i32 {
-    const wanted = lowerCase(name);
-    for (let i = 0; i < this.members.length; i++) {
-      if (lowerCase(this.members[i].name) == wanted) return i;
-    }
-    return -1;
-  }
-
-  private text(member: JsonMember): string {
-    if (member.kind == JsonKind.String && member.text.length > 0) return member.text;
-    this.problem(`${quoted(member.name)} must be a string that is not empty${where(member)}`);
-    return "";
+    return found;
   }
 }
 
-function where(member: JsonMember): string {
-  return ` (offset ${member.offset})`;
-}
+/** In place of a fallback: nothing has this address. */
+const REQUIRED: Text = 1;
 
-/** What the JSON number says, or -1 when it is negative, has a fraction or an exponent, or is past 2^53. */
-function wholeNumber(text: string): i64 {
-  if (text.length > 15) return -1;
-  let value: i64 = 0;
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    value = value * 10 + digit;
+/** How a member's value begins that is a string. */
+const STRING = 0x22;
+
+/** What a JSON number says, or -1 when it is none, is negative, has a fraction or an exponent, or is past 10^9. */
+function valueOf(text: Text): i32 {
+  let value = 0;
+  let at = text;
+  for (; <u32>(load<u8>(at) - 0x30) < 10; at++) {
+    if (value > 99_999_999) return -1;
+    value = 10 * value + load<u8>(at) - 0x30;
   }
-  return value;
+  const next = load<u8>(at);
+  return at == text || next == 0x2e /* . */ || (next | 0x20) == 0x65 /* e */ ? -1 : value;
 }
 
-/** The decoder is lenient: what was not UTF-8 does not come back as it was. */
-function isUtf8(bytes: ArrayBuffer, text: string): bool {
-  const again = String.UTF8.encode(text);
-  if (again.byteLength != bytes.byteLength) return false;
-  return memory.compare(changetype<usize>(again), changetype<usize>(bytes), bytes.byteLength) == 0;
+/** Ends a problem with the place of the value that it is about. */
+function addPlace(member: JsonMember, line: Line): void {
+  line.add(utf8(" (offset #)"), member.offset);
+}
+
+/** Of the second byte, some first ones leave less than 80 to BF: what would be longer than it need be, or no character. */
+function isUtf8(at: usize, end: usize): bool {
+  let more = 0;
+  let least = 0x80;
+  let most = 0xbf;
+  for (; at < end; at++) {
+    const byte: i32 = load<u8>(at);
+    if (more > 0) {
+      if (byte < least || byte > most) return false;
+      least = 0x80;
+      most = 0xbf;
+      more--;
+    } else if (byte >= 0x80) {
+      if (byte < 0xc2 || byte > 0xf4) return false;
+      more = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+      if (byte == 0xe0) least = 0xa0;
+      if (byte == 0xed) most = 0x9f;
+      if (byte == 0xf0) least = 0x90;
+      if (byte == 0xf4) most = 0x8f;
+    }
+  }
+  return more == 0;
 }

@@ -1,52 +1,53 @@
 // What the proxy calls. The SDK's own dispatcher (`@solo-io/proxy-runtime/assembly/proxy`) exports every callback of the
 // ABI and joins the ids of all live contexts into debug lines, several for each request; this one does neither.
+//
+// Ticks and configurations leave garbage behind, requests do not. It is collected where one ends: no call of the host runs
+// within another, as what a host call brings about waits until the callback that made it has returned.
 
-import { get_property } from "@solo-io/proxy-runtime/assembly/runtime";
-import { Configuration } from "./configuration";
-import { error, quoted } from "./log";
+import { LogLevel } from "./abi";
+import { Line, scratch } from "./line";
+import { log } from "./log";
+import { property } from "./memory";
 import { FilterRoot } from "./root";
+import { addRoot, rootById, rootOfStream } from "./roots";
+import { isSame, Text, textIn, utf8 } from "./text";
 
-export { proxy_abi_version_0_2_0 } from "@solo-io/proxy-runtime/assembly/exports";
-export { free, malloc } from "@solo-io/proxy-runtime/assembly/malloc";
+export { free, malloc } from "./memory";
+export { proxy_on_context_create, proxy_on_delete } from "./streams";
 
 type RootFactory = (contextId: u32) => FilterRoot;
 
-const factories = new Map<string, RootFactory>();
+class Registration {
+  constructor(
+    readonly rootId: Text,
+    readonly create: RootFactory,
+    readonly before: Registration | null,
+  ) {}
+}
 
-/** Every live context by its id: a root context has itself, a stream its root. */
-const contexts = new Map<u32, FilterRoot>();
+let registrations: Registration | null = null;
 
 /** Makes a root id known: a proxy that names it gets what `create` makes. */
-export function registerRoot(rootId: string, create: RootFactory): void {
-  factories.set(rootId, create);
+export function register(rootId: Text, create: RootFactory): void {
+  registrations = new Registration(rootId, create, registrations);
 }
 
-/** Calls of filter code that are running. Their locals may be all that refers to an object. */
-let running = 0;
-let deleted = 0;
-
-export function proxy_on_context_create(contextId: u32, rootContextId: u32): void {
-  contexts.set(contextId, rootContextId == 0 ? createRoot(contextId) : contexts.get(rootContextId));
-}
-
-export function proxy_on_delete(contextId: u32): void {
-  contexts.delete(contextId);
-  if (++deleted % 1024 == 0) collect();
-}
+/** The host looks for this name, and never calls it. */
+export function proxy_abi_version_0_2_0(): void {}
 
 export function proxy_on_configure(rootContextId: u32, size: u32): u32 {
-  running++;
-  const accepted = contexts.get(rootContextId).onConfigure(size);
-  running--;
-  collect();
+  const known = rootById(rootContextId);
+  const root = known ? known : newRoot(rootContextId);
+  const accepted = root !== null && root.onConfigure(size);
+  if (root && accepted && !known) addRoot(root);
+  __collect();
   return accepted ? 1 : 0;
 }
 
 export function proxy_on_tick(rootContextId: u32): void {
-  running++;
-  contexts.get(rootContextId).onTick();
-  running--;
-  collect();
+  const root = rootById(rootContextId);
+  if (root) root.onTick();
+  __collect();
 }
 
 export function proxy_on_http_call_response(
@@ -56,49 +57,42 @@ export function proxy_on_http_call_response(
   bodySize: u32,
   trailers: u32,
 ): void {
-  running++;
-  contexts.get(rootContextId).onHttpCallResponse(token, headers, bodySize, trailers);
-  running--;
-  collect();
+  const root = rootById(rootContextId);
+  if (root) root.onHttpCallResponse(token, headers, bodySize, trailers);
+  __collect();
 }
 
 /** 0 is `Continue`. */
 export function proxy_on_request_headers(contextId: u32, headers: u32, endOfStream: u32): i32 {
-  running++;
-  contexts.get(contextId).onRequestHeaders();
-  running--;
+  const root = rootOfStream(contextId);
+  if (root) root.onRequestHeaders();
   return 0;
 }
 
 export function proxy_on_response_headers(contextId: u32, headers: u32, endOfStream: u32): i32 {
-  running++;
-  contexts.get(contextId).onResponseHeaders();
-  running--;
+  const root = rootOfStream(contextId);
+  if (root) root.onResponseHeaders();
   return 0;
 }
 
-/** The runtime `minimal`, with half of the code of `incremental`, collects when it is told to: between callbacks. */
-function collect(): void {
-  if (running == 0) __collect();
+/** Null for a root id that the module has not. */
+function newRoot(contextId: u32): FilterRoot | null {
+  const id = property(utf8("plugin_root_id"));
+  let registration = registrations;
+  while (registration && !isSame(registration.rootId, textIn(id))) registration = registration.before;
+  if (registration) {
+    const root = registration.create(contextId);
+    root.root = id;
+    root.plugin = property(utf8("plugin_name"));
+    return root;
+  }
+  const line = scratch.clear().add(utf8('unknown root id "%": this module has '), textIn(id));
+  log(LogLevel.Error, addRootIds(line, registrations));
+  return null;
 }
 
-function createRoot(contextId: u32): FilterRoot {
-  const rootId = String.UTF8.decode(get_property("plugin_root_id"));
-  const root = factories.has(rootId) ? factories.get(rootId)(contextId) : new UnknownRoot(contextId);
-  root.rootId = rootId;
-  return root;
-}
-
-/** Stands for a root id that the module has not: the proxy is told so, and no stream gets as far as it. */
-class UnknownRoot extends FilterRoot {
-  constructor(contextId: u32) {
-    super(contextId);
-  }
-
-  onConfigure(size: u32): bool {
-    error(`unknown root id ${quoted(this.rootId)}: this module has ${factories.keys().join(", ")}`);
-    return false;
-  }
-
-  configure(configuration: Configuration): void {}
+/** In the order of their registration. */
+function addRootIds(line: Line, last: Registration | null): Line {
+  if (!last) return line;
+  return addRootIds(line, last.before).add(last.before ? utf8(", %") : utf8("%"), last.rootId);
 }

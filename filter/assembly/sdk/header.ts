@@ -1,94 +1,128 @@
 import { proxy_replace_header_map_value } from "@solo-io/proxy-runtime/assembly/imports";
-import { HeaderMapTypeValues } from "@solo-io/proxy-runtime/assembly/runtime";
+import { HeaderMap } from "./abi";
+import { Line, scratch } from "./line";
+import { isControl, NONE, sizeOf, Text, unitsOf, utf8 } from "./text";
 
 /**
- * A header, encoded once and given to the host as it is with each request. `name` and `value` are fit to be sent: see
+ * Headers, encoded once and given to the host as they are with each request. Names and values are fit to be sent: see
  * `nameProblem` and `valueProblem`.
  */
-export class Header {
-  private name: ArrayBuffer;
-  private value: ArrayBuffer;
+export class Headers {
+  /** Of each, the lengths of name and value. */
+  private sizes: Line = new Line();
+  /** Of each, name and value. */
+  private texts: Line = new Line();
 
-  constructor(name: string, value: string) {
-    this.name = String.UTF8.encode(name);
-    this.value = String.UTF8.encode(value);
+  constructor() {}
+
+  get count(): u32 {
+    return this.sizes.size >> 3;
   }
 
-  /** On the current stream's response, in place of one of that name. */
+  add(name: Text, value: Text): Headers {
+    this.sizes.addU32(sizeOf(name)).addU32(sizeOf(value));
+    this.texts.addText(name).addText(value);
+    return this;
+  }
+
+  clear(): void {
+    this.sizes.clear();
+    this.texts.clear();
+  }
+
+  /** On the current stream's response, in place of those of the same names. */
   putOnResponse(): void {
-    this.put(HeaderMapTypeValues.ResponseHeaders);
+    this.put(HeaderMap.Response);
   }
 
-  /** On the current stream's request, in place of one of that name. */
+  /** On the current stream's request, in place of those of the same names. */
   putOnRequest(): void {
-    this.put(HeaderMapTypeValues.RequestHeaders);
+    this.put(HeaderMap.Request);
+  }
+
+  /** All of them in the form that the host reads: how many, their lengths, their texts. */
+  pairs(): Line {
+    const pairs = new Line().addU32(this.count).addBytes(this.sizes.start, this.sizes.size);
+    return pairs.addBytes(this.texts.start, this.texts.size);
   }
 
   // @ts-ignore: decorator
   @inline
-  private put(map: HeaderMapTypeValues): void {
-    const name = this.name;
-    const value = this.value;
-    proxy_replace_header_map_value(
-      map,
-      changetype<usize>(name),
-      name.byteLength,
-      changetype<usize>(value),
-      value.byteLength,
-    );
+  private put(map: HeaderMap): void {
+    let at = this.sizes.start;
+    const end = at + this.sizes.size;
+    let name = this.texts.start;
+    while (at < end) {
+      const nameSize = load<u32>(at);
+      const valueSize = load<u32>(at, 4);
+      const value = name + nameSize + 1;
+      proxy_replace_header_map_value(map, name, nameSize, value, valueSize);
+      name = value + valueSize + 1;
+      at += 8;
+    }
   }
 }
 
-/** Why HTTP forbids this name of a header (RFC 9110, 5.1: a token), or "" when it does not. */
-export function nameProblem(name: string): string {
-  if (name.length == 0) return "a header's name cannot be empty";
-  if (name.charCodeAt(0) == CharCode.Colon) return "a pseudo header cannot be set";
-  for (let i = 0; i < name.length; i++) {
-    if (!isTokenChar(name.charCodeAt(i))) return `character ${i + 1} of the name is not allowed in a header's name`;
-  }
-  return "";
+/** Why HTTP forbids this name of a header (RFC 9110, 5.1: a token), or NONE. The text is there until the next problem. */
+export function nameProblem(name: Text): Text {
+  if (load<u8>(name) == 0) return utf8("a header's name cannot be empty");
+  if (load<u8>(name) == 0x3a /* : */) return utf8("a pseudo header cannot be set");
+  let at = name;
+  while (isTokenChar(load<u8>(at))) at++;
+  if (load<u8>(at) == 0) return NONE;
+  return scratch
+    .clear()
+    .add(utf8("character # of the name is not allowed in a header's name"), at - name + 1)
+    .text();
 }
 
 /**
- * Why HTTP forbids this value of a header (RFC 9110, 5.5), or "" when it does not. A tab within it is allowed, and what
- * is not ASCII goes out as UTF-8.
+ * Why HTTP forbids this value of a header (RFC 9110, 5.5), or NONE. A tab within it is allowed, and what is not ASCII goes
+ * out as UTF-8. The text is there until the next problem.
  */
-export function valueProblem(value: string): string {
-  const last = value.length - 1;
-  if (last < 0) return "";
-  if (isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(last))) return "its value begins or ends with a space";
-  for (let i = 0; i <= last; i++) {
-    const code = value.charCodeAt(i);
-    if ((code < 0x20 && code != CharCode.Tab) || code == 0x7f) {
-      return `character ${i + 1} of its value is a control character`;
+export function valueProblem(value: Text): Text {
+  const end = value + sizeOf(value);
+  if (isSpace(load<u8>(value)) || (end > value && isSpace(load<u8>(end - 1)))) {
+    return utf8("its value begins or ends with a space");
+  }
+  let character = 1;
+  for (; value < end; value++) {
+    const byte = load<u8>(value);
+    if (isControl(byte) && byte != 0x09 /* tab */) {
+      return scratch.clear().add(utf8("character # of its value is a control character"), character).text();
     }
+    character += unitsOf(byte);
   }
-  return "";
+  return NONE;
 }
 
-/** `text` with A to Z in lower case: names of headers are ASCII, and `toLowerCase` would bring Unicode's tables along. */
-export function lowerCase(text: string): string {
-  let result = "";
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    result += code >= 0x41 && code <= 0x5a ? String.fromCharCode(code | 0x20) : text.charAt(i);
-  }
-  return result;
+/** A to Z in lower case, on the spot. */
+export function lowerCase(text: Text): Text {
+  for (let at = text; load<u8>(at) != 0; at++) store<u8>(at, lower(load<u8>(at)));
+  return text;
 }
 
-const enum CharCode {
-  Tab = 0x09,
-  Space = 0x20,
-  Colon = 0x3a,
+/** Names that differ in case only are the same header. */
+export function isSameName(a: Text, b: Text): bool {
+  while (lower(load<u8>(a)) == lower(load<u8>(b))) {
+    if (load<u8>(a) == 0) return true;
+    a++;
+    b++;
+  }
+  return false;
+}
+
+function lower(code: u32): u32 {
+  return code - 0x41 < 26 ? code | 0x20 : code;
 }
 
 function isSpace(code: i32): bool {
-  return code == CharCode.Space || code == CharCode.Tab;
+  return code == 0x20 || code == 0x09;
 }
 
-function isTokenChar(code: i32): bool {
-  if (code >= 0x30 && code <= 0x39) return true;
-  const letter = code | 0x20;
-  if (letter >= 0x61 && letter <= 0x7a) return true;
-  return code > 0 && "!#$%&'*+-.^_`|~".includes(String.fromCharCode(code));
+function isTokenChar(code: u32): bool {
+  if (code - 0x30 < 10 || (code | 0x20) - 0x61 < 26) return true;
+  let others = utf8("!#$%&'*+-.^_`|~");
+  while (load<u8>(others) != 0) if (load<u8>(others++) == code) return true;
+  return false;
 }
