@@ -230,7 +230,7 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     });
 
     it("a changed module comes by each of them without a hand on the pods, and no request is lost", async () => {
-      await clone.edit("filter/assembly/add-header.ts", (text) => text.replace("info(`", "info(`now "));
+      await clone.edit("filter/assembly/add-header.ts", (text) => text.replace('# header")', 'now # header")'));
       const traffic = new Traffic(`http://localhost:${kind.gatewayPort}/two`);
       const { proofs } = await up();
       expect((await traffic.stop()).failures).toEqual([]);

@@ -162,7 +162,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     it("is rolled out by the next start, and no request is lost", async () => {
       const before = (await clone.json<{ outputs: Outputs }>(["verify", "dev"])).outputs;
       const source = await clone.read("filter/assembly/add-header.ts");
-      await clone.edit("filter/assembly/add-header.ts", (text) => text.replace("info(`", "info(`now "));
+      await clone.edit("filter/assembly/add-header.ts", (text) => text.replace('# header")', 'now # header")'));
       const traffic = new Traffic(`http://localhost:${kind.gatewayPort}/one`);
       const { outputs, proofs } = await up();
       const { failures, answers } = await traffic.stop();
@@ -236,7 +236,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   it("push puts a changed filter's image into the registry, and changes nothing in the cluster", async () => {
     const source = await clone.read("filter/assembly/add-header.ts");
     const { image } = (await clone.json<{ outputs: Outputs }>(["verify", "dev"])).outputs.filters[0] ?? {};
-    await clone.edit("filter/assembly/add-header.ts", (text) => text.replace("info(`", "info(`pushed "));
+    await clone.edit("filter/assembly/add-header.ts", (text) => text.replace('# header")', 'pushed # header")'));
     const { images } = await clone.json<{ images: string[] }>(["push", "dev"]);
     await clone.write("filter/assembly/add-header.ts", source);
     const digest = (reference = "") => reference.split("@")[1];

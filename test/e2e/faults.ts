@@ -76,7 +76,7 @@ export function faultsOfDelivery(stack: () => DevStack): void {
       const { clone } = stack();
       const source = "filter/assembly/add-header.ts";
       const before = await clone.read(source);
-      await clone.edit(source, (text) => text.replace("info(`", "info(`later "));
+      await clone.edit(source, (text) => text.replace('# header")', 'later # header")'));
       await registry.leaveCluster();
       const starting = stack().start();
       try {

@@ -175,7 +175,7 @@ describe("a changed filter", () => {
     const before = await clone.processes();
     const { filters: old } = (await clone.json<{ outputs: { filters: { digest: string }[] } }>(["verify"])).outputs;
     const traffic = new Traffic(`http://localhost:${clone.ports.gateway}/one`);
-    await clone.edit("filter/assembly/add-header.ts", (text) => text.replace("info(`", "info(`now "));
+    await clone.edit("filter/assembly/add-header.ts", (text) => text.replace('# header")', 'now # header")'));
     const { outputs } = await clone.json<{ outputs: { filters: { digest: string }[] } }>(["start"]);
     const { answers, failures } = await traffic.stop();
     expect(failures).toEqual([]);
