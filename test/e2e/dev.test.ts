@@ -9,7 +9,7 @@ import { type Behaviour, compileModule } from "../modules.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack, type Outputs } from "./dev-stack.ts";
 import { faultsOfDelivery } from "./faults.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { containersOf, removeLeftovers } from "./leftovers.ts";
 import { missingTools } from "./plugins.ts";
 
 const missing = await missingTools();
@@ -352,7 +352,10 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   it("destroy takes cluster and registry, and touches nothing else", async () => {
     const { code, stdout, stderr } = await clone.run(["destroy", "dev"]);
     expect(code, stdout + stderr).toBe(0);
-    expect(await containers()).toEqual(containersBefore);
+    const left = await containers();
+    for (const name of containersOf(kind.name)) expect(left).not.toContain(name);
+    // Other stacks may come and go meanwhile.
+    expect(left).toEqual(expect.arrayContaining(containersBefore.filter((name) => !name.startsWith("meshup-"))));
     expect(existsSync(join(clone.folder, ".meshup/stacks"))).toBe(false);
     await expect(clone.get("/one")).rejects.toThrow(/ECONNREFUSED/);
   });

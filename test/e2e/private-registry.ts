@@ -43,7 +43,8 @@ export async function startPrivateRegistry(): Promise<PrivateRegistry> {
     return container;
   };
   try {
-    const forPush = await create(["--publish", `127.0.0.1::${pushPort}`], pushPort);
+    const place = ["--publish", `127.0.0.1::${pushPort}`, "--volume", "/var/lib/registry"];
+    const forPush = await create(place, pushPort);
     await docker(["network", "connect", "--alias", host, kindNetwork, forPush]);
     await docker(["start", forPush]);
     const forPull = await create(["--network", `container:${forPush}`, "--volumes-from", forPush], pullPort);
