@@ -2,55 +2,72 @@ import { readFileSync } from "node:fs";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
-import { imageReference, type Overrides } from "../overrides.ts";
-import { deployment, service, serviceAccount, servicePort } from "../workloads/kubernetes/pod.ts";
-import { mostBytes, nodeImage, ServiceCode } from "../workloads/kubernetes/service-code.ts";
+import {
+  type DeploymentManifest,
+  deployment,
+  service,
+  serviceAccount,
+  servicePort,
+} from "../workloads/kubernetes/pod.ts";
+import { mostBytes, type Program } from "../workloads/kubernetes/service-code.ts";
 
 export interface ModuleServerArgs {
-  config: Pick<Overrides, "images">;
   namespace: string;
-  /** What it serves: absolute path and sha256 (hex) of each module. */
-  modules: { file: pulumi.Output<string>; digest: pulumi.Output<string> }[];
+  /** What it runs. */
+  program: Program;
+  /** What it serves: absolute path and sha256 (hex). */
+  file: pulumi.Output<string>;
+  digest: pulumi.Output<string>;
 }
 
-const name = "modules";
-
-/** Serves modules inside the cluster, for delivery by HTTP: `http://modules.NAMESPACE.svc.cluster.local:8000/SHA256.wasm`. */
+/**
+ * Serves a module inside the cluster, for delivery by HTTP: `http://module-….NAMESPACE.svc.cluster.local:8000/SHA256.wasm`.
+ *
+ * It is named by what it serves: a changed module is another server, and the one before is there until the update has
+ * ended, for proxies that start while it goes on and do not know of the new one yet.
+ */
 export class ModuleServer extends pulumi.ComponentResource {
-  readonly #ready: pulumi.Output<unknown>;
-  readonly #namespace: string;
+  /** Where the module is served; known once it is. */
+  readonly url: pulumi.Output<string>;
 
-  constructor(args: ModuleServerArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: ModuleServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:ModuleServer", name, {}, opts);
     const parent = this;
-    const { config, namespace, modules } = args;
+    const { namespace, program, file, digest } = args;
+    const unique = digest.apply((sha256) => `module-${sha256.slice(0, 12)}`);
 
     const volume = createVolume();
     const server = createServer();
-    this.#namespace = namespace;
-    this.#ready = pulumi.all([server.id, createService().id]);
-    this.registerOutputs({});
+    const { id } = createService();
+    this.url = pulumi
+      .all([unique, digest, server.id, id])
+      .apply(([host, sha256]) => `http://${host}.${namespace}.svc.cluster.local:${servicePort}/${sha256}.wasm`);
+    this.registerOutputs({ url: this.url });
 
-    /** A ConfigMap for each module: a changed one is a new ConfigMap, which the pods take as they are replaced. */
     function createVolume() {
-      const sources = modules.map(({ file, digest }, i) => {
-        const binaryData = pulumi.all([file, digest]).apply(([path, sha256]) => moduleData(path, sha256));
-        const map = new kubernetes.core.v1.ConfigMap(
-          `${name}-${i}`,
-          { metadata: { namespace }, binaryData },
-          { parent },
-        );
-        return { configMap: { name: map.metadata.name } };
-      });
-      return { name, projected: { sources } };
+      const metadata = { name: unique, namespace };
+      const binaryData = pulumi.all([file, digest]).apply(([path, sha256]) => moduleData(path, sha256));
+      const map = new kubernetes.core.v1.ConfigMap(name, { metadata, immutable: true, binaryData }, { parent });
+      return { name: "module", configMap: { name: map.metadata.name } };
     }
 
     function createServer(): kubernetes.apps.v1.Deployment {
-      const image = imageReference(config, nodeImage);
-      const { program } = new ServiceCode(name, { namespace, image }, { parent });
-      const account = new kubernetes.core.v1.ServiceAccount(name, serviceAccount(name, namespace), { parent });
-      const manifest = deployment({
+      const account = unique.apply((host) => pulumi.output(serviceAccount(host, namespace)));
+      const { metadata, automountServiceAccountToken } = account;
+      const created = new kubernetes.core.v1.ServiceAccount(
         name,
+        { metadata, automountServiceAccountToken },
+        { parent },
+      );
+      const manifest = unique.apply((host) => pulumi.output(podOf(host)));
+      const customTimeouts = { create: "3m", update: "3m" };
+      const opts = { parent, dependsOn: [created], customTimeouts };
+      return new kubernetes.apps.v1.Deployment(name, { metadata: manifest.metadata, spec: manifest.spec }, opts);
+    }
+
+    function podOf(host: string): DeploymentManifest {
+      return deployment({
+        name: host,
         namespace,
         ...program,
         mounts: [...program.mounts, { path: "/modules", volume }],
@@ -61,24 +78,12 @@ export class ModuleServer extends pulumi.ComponentResource {
         memoryLimit: "128Mi",
         sidecar: false, // proxies fetch from it while they start
       });
-      const customTimeouts = { create: "3m", update: "3m" };
-      return new kubernetes.apps.v1.Deployment(name, manifest, {
-        parent,
-        dependsOn: [account],
-        customTimeouts,
-      });
     }
 
     function createService(): kubernetes.core.v1.Service {
-      return new kubernetes.core.v1.Service(name, service(name, namespace), { parent, dependsOn: [server] });
+      const { metadata, spec } = unique.apply((host) => pulumi.output(service(host, namespace)));
+      return new kubernetes.core.v1.Service(name, { metadata, spec }, { parent, dependsOn: [server] });
     }
-  }
-
-  /** Where a module is served; known once it is. */
-  url(digest: pulumi.Input<string>): pulumi.Output<string> {
-    return pulumi
-      .all([digest, this.#ready])
-      .apply(([sha256]) => `http://${name}.${this.#namespace}.svc.cluster.local:${servicePort}/${sha256}.wasm`);
   }
 }
 

@@ -6,8 +6,10 @@ import { root } from "../../lib/paths.ts";
 import { delivery } from "../abilities.ts";
 import type { StackConfig } from "../config.ts";
 import type { Filter } from "../filter.ts";
+import { imageReference } from "../overrides.ts";
 import { filterImage } from "../registry/image.ts";
 import type { PushedImage, Registry } from "../registry/registry.ts";
+import { nodeImage, ServiceCode } from "../workloads/kubernetes/service-code.ts";
 import { ModuleServer } from "./module-server.ts";
 
 /** Where a proxy, or its control plane, gets a filter's code. */
@@ -46,8 +48,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
     return pushed;
   };
   const served = by("http");
-  const modules = oncePerModule(served);
-  const server = served.length > 0 ? new ModuleServer({ config, namespace, modules }, opts) : undefined;
+  const servers = serveModules();
 
   const codes = new Map<Filter, pulumi.Output<Code>>();
   for (const filter of by("image")) {
@@ -55,7 +56,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
     codes.set(filter, pulumi.output({ type: "image" as const, reference, digest, pullSecret }));
   }
   for (const filter of served) {
-    const url = (server as ModuleServer).url(filter.digest);
+    const { url } = servers.get(filter.declaration.module as string) as ModuleServer;
     codes.set(filter, pulumi.output({ type: "http" as const, url, sha256: filter.digest }));
   }
   for (const filter of by("lua"))
@@ -64,6 +65,17 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
       filter.file.apply((path): Code => ({ type: "lua", script: readFileSync(path, "utf8") })),
     );
   return codes;
+
+  function serveModules(): Map<string, ModuleServer> {
+    const servers = new Map<string, ModuleServer>();
+    if (served.length === 0) return servers;
+    const { program } = new ServiceCode("modules", { namespace, image: imageReference(config, nodeImage) }, opts);
+    for (const { declaration, file, digest } of oncePerModule(served)) {
+      const module = declaration.module as string;
+      servers.set(module, new ModuleServer(imageName(module), { namespace, program, file, digest }, opts));
+    }
+    return servers;
+  }
 }
 
 /** @returns its name; undefined where everybody may pull */

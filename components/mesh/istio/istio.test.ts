@@ -28,6 +28,10 @@ const outputs: Record<string, object> = {
   "kubernetes:core/v1:Namespace": {},
   "kubernetes:core/v1:NamespacePatch": {},
   "kubernetes:core/v1:Secret": {},
+  "kubernetes:core/v1:Service": {},
+  "kubernetes:core/v1:ServiceAccount": {},
+  "kubernetes:apps/v1:Deployment": {},
+  "meshup:local:Bundle": { file: import.meta.filename, sha256: "b" },
   "kubernetes:helm.sh/v3:Release": {},
   "kubernetes:extensions.istio.io/v1alpha1:WasmPlugin": {},
   "kubernetes:networking.istio.io/v1alpha3:EnvoyFilter": {},
@@ -49,6 +53,7 @@ const config = parseConfig(
       filter("on-route", { target: { route: "one" }, failure: "open" }),
       filter("mounted", { target: { workload: "httpbin" }, delivery: "configmap" }),
       filter("annotated", { target: { workload: "httpbin" }, delivery: "volume" }),
+      filter("by-http", { target: { route: "one" }, delivery: "http" }),
       filter("in-gateway", { target: { gateway: true }, delivery: "configmap" }),
     ]),
   },
@@ -63,7 +68,7 @@ beforeAll(async () => {
     {
       newResource: ({ type, name, inputs }) => {
         made.push({ type, name, inputs });
-        if (/^meshup:(mesh|istio|index:Filter)/.test(type)) return { id: name, state: inputs };
+        if (/^meshup:(mesh|istio|workloads|index:Filter)/.test(type)) return { id: name, state: inputs };
         const own = outputs[type];
         if (!own) throw new Error(`nobody said that there is a ${type}`);
         // What has no name is given one.
@@ -125,8 +130,9 @@ test("new pods of the workloads' namespace get sidecars", () => {
   });
 });
 
-test("a WasmPlugin for each filter by image, with the pull secret of its own namespace", () => {
+test("a WasmPlugin for each filter that is fetched; an image with the pull secret of its own namespace", () => {
   expect(ofKind("WasmPlugin").map(({ name, inputs }) => [name, inputs.metadata.namespace])).toEqual([
+    ["by-http", "istio-ingress"],
     ["by-image", "default"],
     ["on-route", "istio-ingress"],
   ]);
@@ -134,12 +140,13 @@ test("a WasmPlugin for each filter by image, with the pull secret of its own nam
     default: "registry-0a1b2c3d",
     "istio-ingress": "registry-gateway-0a1b2c3d",
   };
-  for (const { inputs } of ofKind("WasmPlugin")) {
+  for (const { name, inputs } of ofKind("WasmPlugin")) {
+    expect(crdProblems(inputs)).toEqual([]);
+    if (name === "by-http") continue;
     expect(inputs.spec).toMatchObject({
       url: `oci://registry.localhost:5000/filter@${manifest}`,
       imagePullSecret: secrets[inputs.metadata.namespace],
     });
-    expect(crdProblems(inputs)).toEqual([]);
   }
   expect(ofKind("Secret").map(({ inputs }) => inputs.metadata.namespace)).toEqual(["default", "istio-ingress"]);
 });
@@ -151,18 +158,29 @@ test("a route's WasmPlugin is scoped by an EnvoyFilter", () => {
 });
 
 test("modules in ConfigMaps where the proxies are; another module is another ConfigMap and EnvoyFilter", () => {
-  expect(ofKind("ConfigMap").map(({ name, inputs }) => [name, inputs.metadata.namespace])).toEqual([
+  const maps = ofKind("ConfigMap").filter(({ name }) => name.startsWith("wasm-"));
+  expect(maps.map(({ name, inputs }) => [name, inputs.metadata.namespace])).toEqual([
     ["wasm-annotated", "default"],
     ["wasm-in-gateway", "istio-ingress"],
     ["wasm-mounted", "default"],
   ]);
-  for (const { inputs } of ofKind("ConfigMap")) expect(Object.keys(inputs.binaryData)).toEqual([`${digest}.wasm`]);
-  for (const made of [
-    ...ofKind("ConfigMap"),
-    ...["mounted", "annotated"].map((name) => ({ inputs: one("EnvoyFilter", name) })),
-  ])
+  for (const { inputs } of maps) expect(Object.keys(inputs.binaryData)).toEqual([`${digest}.wasm`]);
+  for (const made of [...maps, ...["mounted", "annotated"].map((name) => ({ inputs: one("EnvoyFilter", name) }))])
     expect(made.inputs.metadata.name).toBeUndefined();
   expect(one("Release", "istio-ingressgateway").values.volumes).toMatchObject([{ name: "wasm-in-gateway" }]);
+});
+
+test("a module by http is on a server that is named by it: the one before outlives the change", () => {
+  const name = `module-${digest.slice(0, 12)}`;
+  for (const kind of ["ConfigMap", "ServiceAccount", "Deployment", "Service"])
+    expect(one(kind, "filter").metadata, kind).toMatchObject({ name, namespace: "default" });
+  expect(one("WasmPlugin", "by-http").spec).toMatchObject({
+    url: `http://${name}.default.svc.cluster.local:8000/${digest}.wasm`,
+    sha256: digest,
+  });
+  const [pod] = [one("Deployment", "filter").spec.template];
+  expect(pod.spec.volumes).toContainEqual({ name: "module", configMap: { name } });
+  expect(pod.metadata.labels).toMatchObject({ app: name, "sidecar.istio.io/inject": "false" });
 });
 
 test("a workload's pods have its modules, and nobody else's", async () => {
@@ -183,6 +201,7 @@ test("a workload's pods have its modules, and nobody else's", async () => {
 test("proxies are asked for the code as they know it: an image by its manifest, a file by its module", () => {
   const digests = Object.fromEntries(ofKind("FilterReady").map(({ name, inputs }) => [name, inputs.digest]));
   expect(digests).toEqual({
+    "by-http": digest,
     "by-image": "9".repeat(64),
     "on-route": "9".repeat(64),
     mounted: digest,
@@ -194,6 +213,7 @@ test("proxies are asked for the code as they know it: an image by its manifest, 
 test("each filter is proved on a route that it works on", () => {
   expect(attached.map(({ name, delivery, url }) => [name, delivery, url]).sort()).toEqual([
     ["annotated", "volume", "http://localhost:30000/one"],
+    ["by-http", "http", "http://localhost:30000/one"],
     ["by-image", "image", "http://localhost:30000/one"],
     ["in-gateway", "configmap", "http://localhost:30000/one"],
     ["mounted", "configmap", "http://localhost:30000/one"],
