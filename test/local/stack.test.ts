@@ -183,7 +183,7 @@ describe("a changed filter", () => {
     expect(outputs.filters[0]?.digest).not.toBe(old[0]?.digest);
     expect((await clone.processes()).envoy).toEqual(before.envoy);
     const logs = await clone.run(["logs", "local", "envoy", "--lines", "500"]);
-    expect(logs.stdout).toContain("now add_header_root: 1 header");
+    expect(logs.stdout).toContain("add_header_root: now 1 header");
   });
 
   it("that does not compile changes nothing; the compiler's own words say where", async () => {
