@@ -1,12 +1,10 @@
 import type { WorkloadName } from "../config.ts";
 import { servicePort } from "../workloads/kubernetes/pod.ts";
-
-/** Where workloads are. */
-const namespace = "default";
+import { hostOf } from "./manifest.ts";
 
 /** A workload as an Envoy cluster for filters' calls, under the name that it has on this machine's Envoy too. */
 export function calloutCluster(name: WorkloadName) {
-  const address = { address: `${name}.${namespace}.svc.cluster.local`, port_value: servicePort };
+  const address = { address: hostOf(name), port_value: servicePort };
   return {
     name,
     type: "STRICT_DNS",

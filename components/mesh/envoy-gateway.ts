@@ -10,16 +10,13 @@ import {
   controllerNamespace,
   envoyProxy,
   gateway,
-  gatewayAddress,
   gatewayClass,
   gatewayName,
   httpRoute,
   httpRouteKind,
-  type Kind,
-  type Manifest,
-  namespace,
   policyKind,
 } from "./gateway-api.ts";
+import { fixedAddress, type Kind, type NamedManifest, namespace } from "./manifest.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served } from "./mesh.ts";
 import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "./publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "./targets.ts";
@@ -44,7 +41,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     const parent = this;
     const { exposure } = cluster;
     const { registry = cluster.registry } = args;
-    const url = gatewayAddress(exposure);
+    const url = fixedAddress(config.mesh, exposure).url;
     const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: config.mesh };
     const plans = planPolicies(
       config.routes,
@@ -207,7 +204,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       });
     }
 
-    function createOf(manifest: Manifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {
+    function createOf(manifest: NamedManifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {
       return create(manifest.metadata.name, manifest, dependsOn, more);
     }
 
@@ -230,7 +227,7 @@ interface ManifestInputs extends Kind {
   spec: pulumi.Input<Record<string, unknown>>;
 }
 
-function parts(manifest: pulumi.Output<Manifest>): Pick<ManifestInputs, "metadata" | "spec"> {
+function parts(manifest: pulumi.Output<NamedManifest>): Pick<ManifestInputs, "metadata" | "spec"> {
   const { metadata, spec } = manifest;
   return { metadata: { name: metadata.name, namespace: metadata.namespace }, spec };
 }

@@ -1,6 +1,7 @@
 import { UserError } from "../../lib/errors.ts";
 import type { FilterDeclaration, FilterTarget, Route } from "../config.ts";
-import { gatewayName, httpRouteKind, type Manifest, namespace, policyKind } from "./gateway-api.ts";
+import { gatewayName, httpRouteKind, policyKind } from "./gateway-api.ts";
+import { type NamedManifest, namespace } from "./manifest.ts";
 import type { Code } from "./publish.ts";
 import { targets } from "./targets.ts";
 
@@ -57,7 +58,7 @@ export function planPolicies<F extends { name: string; target: FilterTarget }>(
 }
 
 /** An EnvoyExtensionPolicy: `filters` are the plan's, with their code. */
-export function extensionPolicy(args: Pick<PolicyPlan<PolicyFilter>, "name" | "target" | "filters">): Manifest {
+export function extensionPolicy(args: Pick<PolicyPlan<PolicyFilter>, "name" | "target" | "filters">): NamedManifest {
   const { name, target, filters } = args;
   const wasm = filters.filter((f) => f.code.type !== "lua").map(wasmEntry);
   const lua = filters.flatMap(({ code }) => (code.type === "lua" ? [{ type: "Inline", inline: code.script }] : []));
@@ -86,13 +87,13 @@ export function extensionPolicy(args: Pick<PolicyPlan<PolicyFilter>, "name" | "t
 export function preload(
   filter: PolicyFilter,
   { module, digest }: { module: string; digest: string },
-): { name: string; host: string; route: Manifest; policy: Manifest } {
+): { name: string; host: string; route: NamedManifest; policy: NamedManifest } {
   // A label of a host name has 63 characters at most.
   const name = `module-${filter.code.type}-${digest.slice(0, 16)}-${module.slice(-32).replace(/^-+/, "")}`;
   const host = `${name}.meshup.invalid`;
   // Answered by the proxy itself, through the filter.
   const redirect = { type: "RequestRedirect", requestRedirect: { statusCode: 302, hostname: "meshup.invalid" } };
-  const route: Manifest = {
+  const route: NamedManifest = {
     ...httpRouteKind,
     metadata: { name, namespace },
     spec: {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { crdProblems } from "../../test/crds.ts";
 import type { Route } from "../config.ts";
-import { envoyProxy, gateway, gatewayAddress, gatewayClass, httpRoute } from "./gateway-api.ts";
+import { envoyProxy, gateway, gatewayClass, httpRoute } from "./gateway-api.ts";
+import { fixedAddress } from "./manifest.ts";
 
 const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
 const config = { logLevels: { wasm: "info", upstream: "warning", lua: "off" }, concurrency: 2 } as const;
@@ -59,6 +60,6 @@ test("the proxy: log levels in Envoy Gateway's words, a fixed node port, and eve
 });
 
 test("an exposure without a fixed address is refused", () => {
-  expect(gatewayAddress(exposure)).toBe("http://localhost:30000");
-  expect(() => gatewayAddress({ type: "loadBalancer" })).toThrow("meshup:cluster: kind");
+  expect(fixedAddress("envoy-gateway", exposure)).toMatchObject({ nodePort: 30000, url: "http://localhost:30000" });
+  expect(() => fixedAddress("istio", { type: "loadBalancer" })).toThrow(/istio.*meshup:cluster: kind/);
 });

@@ -1,34 +1,22 @@
 import { stringify } from "yaml";
-import { UserError } from "../../lib/errors.ts";
 import type { Exposure } from "../cluster/cluster.ts";
 import { type Route, type StackConfig, workloadNames } from "../config.ts";
+import { servicePort } from "../workloads/kubernetes/pod.ts";
 import { calloutCluster } from "./callouts.ts";
+import { type NamedManifest, namespace } from "./manifest.ts";
 
 /**
  * The Gateway API's resources and Envoy Gateway's own, as plain functions. Field names and types are those of
  * https://gateway-api.sigs.k8s.io/reference/spec/ and https://gateway.envoyproxy.io/docs/api/extension_types/
  */
-export interface Manifest {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace?: string };
-  spec: Record<string, unknown>;
-}
-
-export type Kind = Pick<Manifest, "apiVersion" | "kind">;
 export const httpRouteKind = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
 export const policyKind = { apiVersion: "gateway.envoyproxy.io/v1alpha1", kind: "EnvoyExtensionPolicy" };
 
 /** Where Envoy Gateway runs, and the proxies that it starts. */
 export const controllerNamespace = "envoy-gateway-system";
-/** Where workloads, routes and policies are. */
-export const namespace = "default";
 export const gatewayName = "gateway";
 
-/** The port of every workload's Service. */
-export const workloadPort = 8000;
-
-export function gatewayClass(): Manifest {
+export function gatewayClass(): NamedManifest {
   return {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "GatewayClass",
@@ -53,7 +41,7 @@ export interface EnvoyProxyArgs {
 }
 
 /** How Envoy Gateway runs its proxies. It replaces the chart's `envoyProxy` settings as a whole. */
-export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): Manifest {
+export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): NamedManifest {
   return {
     apiVersion: "gateway.envoyproxy.io/v1alpha1",
     kind: "EnvoyProxy",
@@ -106,7 +94,7 @@ function service(exposure: Exposure) {
   };
 }
 
-export function gateway(): Manifest {
+export function gateway(): NamedManifest {
   return {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "Gateway",
@@ -119,7 +107,7 @@ export function gateway(): Manifest {
 }
 
 /** The path's prefix is rewritten to `/`: `/one/get` is `/get` for the workload. */
-export function httpRoute(route: Route): Manifest {
+export function httpRoute(route: Route): NamedManifest {
   const rewrite = {
     type: "URLRewrite",
     urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } },
@@ -134,15 +122,9 @@ export function httpRoute(route: Route): Manifest {
         {
           matches: [{ path: { type: "PathPrefix", value: route.path } }],
           ...(route.rewrite && { filters: [rewrite] }),
-          backendRefs: [{ name: route.workload, port: workloadPort }],
+          backendRefs: [{ name: route.workload, port: servicePort }],
         },
       ],
     },
   };
-}
-
-/** The port that this machine reaches the gateway by. */
-export function gatewayAddress(exposure: Exposure): string {
-  if (exposure.type === "nodePort") return exposure.url;
-  throw new UserError("envoy-gateway needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind");
 }

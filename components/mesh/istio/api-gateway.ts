@@ -1,12 +1,11 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
-import { UserError } from "../../../lib/errors.ts";
 import type { Exposure } from "../../cluster/cluster.ts";
 import type { Route } from "../../config.ts";
-import { httpRoute, type Manifest } from "../gateway-api.ts";
+import { httpRoute } from "../gateway-api.ts";
+import { fixedAddress, type Manifest, namespace } from "../manifest.ts";
 import type { Gateway, GatewayArgs } from "./gateway.ts";
-import { namespace } from "./names.ts";
 
 /** What istiod makes a gateway of, and filters name. */
 export const apiGatewayName = "gateway";
@@ -71,9 +70,7 @@ export function apiGateway(): Manifest {
 
 /** What istiod merges into the Service and the Deployment that it makes. */
 export function gatewayOptions(exposure: Exposure, podAnnotations: Record<string, string>): Record<string, string> {
-  if (exposure.type !== "nodePort")
-    throw new UserError("istio needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind");
-  const ports = [{ name: "http", port: 80, nodePort: exposure.nodePort }];
+  const ports = [{ name: "http", port: 80, nodePort: fixedAddress("istio", exposure).nodePort }];
   const strategy = { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
   return {
     service: stringify({ spec: { type: "NodePort", externalTrafficPolicy: "Cluster", ports } }),

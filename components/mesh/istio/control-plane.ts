@@ -2,8 +2,9 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../../config.ts";
 import { chartReference, imageReference } from "../../overrides.ts";
+import { namespace } from "../manifest.ts";
 import { callouts } from "./envoy-filter.ts";
-import { gatewayNamespace, namespace, rootNamespace } from "./names.ts";
+import { gatewayNamespace, rootNamespace } from "./names.ts";
 import { proxySettings } from "./proxy-settings.ts";
 import { istiodValues } from "./values.ts";
 

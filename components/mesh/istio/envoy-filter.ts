@@ -1,7 +1,8 @@
 import { workloadNames } from "../../config.ts";
 import { calloutCluster } from "../callouts.ts";
 import { type WasmFilterArgs, wasmFilter } from "../envoy.ts";
-import { envoyFilterKind, type Manifest, rootNamespace } from "./names.ts";
+import type { Manifest } from "../manifest.ts";
+import { envoyFilterKind, rootNamespace } from "./names.ts";
 import type { Placement } from "./placement.ts";
 
 /**

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { FilterReady, Proof } from "../../../provider/resources.ts";
 import { delivery } from "../../abilities.ts";
 import type { Filter } from "../../filter.ts";
+import { type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
@@ -20,7 +21,7 @@ import {
   volumeName,
   withModules,
 } from "./module-volume.ts";
-import { envoyFilterKind, gatewayNamespace, type Kind, type Manifest, namespace, wasmPluginKind } from "./names.ts";
+import { envoyFilterKind, gatewayNamespace, wasmPluginKind } from "./names.ts";
 import { placementOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";

@@ -1,6 +1,7 @@
-import type { Route, WorkloadName } from "../../config.ts";
+import type { Route } from "../../config.ts";
 import { servicePort } from "../../workloads/kubernetes/pod.ts";
-import { gatewaySelector, type Manifest, namespace } from "./names.ts";
+import { hostOf, type Manifest, namespace } from "../manifest.ts";
+import { gatewaySelector } from "./names.ts";
 
 const gatewayName = "gateway";
 
@@ -46,5 +47,3 @@ function httpRoute({ name, path, rewrite, workload }: Route) {
     route: [{ destination: { host: hostOf(workload), port: { number: servicePort } } }],
   };
 }
-
-const hostOf = (workload: WorkloadName) => `${workload}.${namespace}.svc.cluster.local`;

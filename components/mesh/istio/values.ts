@@ -1,6 +1,6 @@
-import { UserError } from "../../../lib/errors.ts";
 import type { Exposure } from "../../cluster/cluster.ts";
 import type { StackConfig } from "../../config.ts";
+import { fixedAddress } from "../manifest.ts";
 import { labelsOf, type ModuleVolume, podVolume, volumeMount } from "./module-volume.ts";
 
 /** Values of Istio's charts, version 1.31: https://github.com/istio/istio/tree/master/manifests/charts */
@@ -52,8 +52,7 @@ export interface GatewayValuesArgs {
 }
 
 export function gatewayValues({ exposure, volumes = [], podAnnotations = {} }: GatewayValuesArgs) {
-  if (exposure.type !== "nodePort")
-    throw new UserError("istio needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind");
+  const { nodePort } = fixedAddress("istio", exposure);
   return {
     autoscaling: { enabled: false },
     podAnnotations,
@@ -63,7 +62,7 @@ export function gatewayValues({ exposure, volumes = [], podAnnotations = {} }: G
     service: {
       type: "NodePort",
       externalTrafficPolicy: "Cluster", // `Local` leaves the node ports of nodes without a gateway unanswered
-      ports: [{ name: "http2", port: 80, targetPort: 80, nodePort: exposure.nodePort }],
+      ports: [{ name: "http2", port: 80, targetPort: 80, nodePort }],
     },
     ...(volumes.length > 0 && {
       labels: labelsOf(volumes),

@@ -1,7 +1,8 @@
 import { UserError } from "../../../lib/errors.ts";
 import type { FilterDeclaration } from "../../config.ts";
+import type { Manifest } from "../manifest.ts";
 import type { Code } from "../publish.ts";
-import { type Manifest, wasmPluginKind } from "./names.ts";
+import { wasmPluginKind } from "./names.ts";
 import type { Placement } from "./placement.ts";
 
 export interface WasmPluginArgs {
