@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { UserError } from "../../lib/errors.ts";
 import {
   type DeploymentManifest,
   deployment,
@@ -9,12 +7,15 @@ import {
   serviceAccount,
   servicePort,
 } from "../workloads/kubernetes/pod.ts";
-import { mostBytes, type Program } from "../workloads/kubernetes/service-code.ts";
+import type { Program } from "../workloads/kubernetes/service-code.ts";
+import { moduleData, moduleFileName } from "./module-data.ts";
 
 export interface ModuleServerArgs {
   namespace: string;
   /** What it runs. */
   program: Program;
+  /** The filter that it is for, the first one of several. */
+  filter: string;
   /** What it serves: absolute path and sha256 (hex). */
   file: pulumi.Output<string>;
   digest: pulumi.Output<string>;
@@ -33,7 +34,7 @@ export class ModuleServer extends pulumi.ComponentResource {
   constructor(name: string, args: ModuleServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:ModuleServer", name, {}, opts);
     const parent = this;
-    const { namespace, program, file, digest } = args;
+    const { namespace, program, filter, file, digest } = args;
     const unique = digest.apply((sha256) => `module-${sha256.slice(0, 12)}`);
 
     const volume = createVolume();
@@ -41,12 +42,14 @@ export class ModuleServer extends pulumi.ComponentResource {
     const { id } = createService();
     this.url = pulumi
       .all([unique, digest, server.id, id])
-      .apply(([host, sha256]) => `http://${host}.${namespace}.svc.cluster.local:${servicePort}/${sha256}.wasm`);
+      .apply(
+        ([host, sha256]) => `http://${host}.${namespace}.svc.cluster.local:${servicePort}/${moduleFileName(sha256)}`,
+      );
     this.registerOutputs({ url: this.url });
 
     function createVolume() {
       const metadata = { name: unique, namespace };
-      const binaryData = pulumi.all([file, digest]).apply(([path, sha256]) => moduleData(path, sha256));
+      const binaryData = pulumi.all([file, digest]).apply(([file, digest]) => moduleData(filter, { file, digest }));
       const map = new kubernetes.core.v1.ConfigMap(name, { metadata, immutable: true, binaryData }, { parent });
       return { name: "module", configMap: { name: map.metadata.name } };
     }
@@ -85,14 +88,4 @@ export class ModuleServer extends pulumi.ComponentResource {
       return new kubernetes.core.v1.Service(name, { metadata, spec }, { parent, dependsOn: [server] });
     }
   }
-}
-
-/** @throws UserError when the module is too large for a ConfigMap */
-export function moduleData(file: string, sha256: string): Record<string, string> {
-  const base64 = readFileSync(file).toString("base64");
-  if (base64.length > mostBytes)
-    throw new UserError(
-      `the module ${file} is too large for delivery by http (a ConfigMap takes ${Math.floor((mostBytes * 3) / 4)} bytes): deliver it by image`,
-    );
-  return { [`${sha256}.wasm`]: base64 };
 }

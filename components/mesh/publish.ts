@@ -72,7 +72,10 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
     const { program } = new ServiceCode("modules", { namespace, image: imageReference(config, nodeImage) }, opts);
     for (const { declaration, file, digest } of oncePerModule(served)) {
       const module = declaration.module as string;
-      servers.set(module, new ModuleServer(imageName(module), { namespace, program, file, digest }, opts));
+      servers.set(
+        module,
+        new ModuleServer(imageName(module), { namespace, program, filter: declaration.name, file, digest }, opts),
+      );
     }
     return servers;
   }

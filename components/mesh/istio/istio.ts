@@ -5,6 +5,7 @@ import { delivery } from "../../abilities.ts";
 import type { Filter } from "../../filter.ts";
 import { type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
+import { moduleData } from "../module-data.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { ApiGateway } from "./api-gateway.ts";
@@ -15,7 +16,6 @@ import { HelmGateway } from "./helm-gateway.ts";
 import {
   type ModuleVolume,
   type MountedBy,
-  moduleData,
   moduleLabel,
   modulePath,
   volumeName,

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { moduleData, modulePath, mostBytes, volumeName, withVolumes } from "./module-volume.ts";
+import { moduleData, mostBytes } from "../module-data.ts";
+import { modulePath, volumeName, withVolumes } from "./module-volume.ts";
 
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 const folder = mkdtempSync(join(tmpdir(), "meshup-"));

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { UserError } from "../../../lib/errors.ts";
 import type { DeploymentManifest } from "../../workloads/kubernetes/pod.ts";
+import { moduleFileName } from "../module-data.ts";
 
 /** A filter's module as pods have it mounted. */
 export interface ModuleVolume {
@@ -13,24 +12,6 @@ export interface ModuleVolume {
   /** The module's sha256, hex. */
   digest: string;
 }
-
-/** The most bytes of a module: Kubernetes takes 1 MiB for all of a ConfigMap, in base64. */
-export const mostBytes = Math.floor((1_048_576 - 4096) * 0.75);
-
-/**
- * A ConfigMap's `binaryData` with a module in it.
- * @throws UserError when the module is too large
- */
-export function moduleData(filter: string, { file, digest }: { file: string; digest: string }): Record<string, string> {
-  const bytes = readFileSync(file);
-  if (bytes.length > mostBytes)
-    throw new UserError(
-      `filter "${filter}": its module has ${bytes.length} bytes, and a ConfigMap takes ${mostBytes} (1 MiB in base64): choose delivery image`,
-    );
-  return { [fileName(digest)]: bytes.toString("base64") };
-}
-
-const fileName = (digest: string) => `${digest}.wasm`;
 
 /** The volume's, and the beginning of the ConfigMap's: both have 63 characters at most. */
 export function volumeName(filter: string): string {
@@ -43,7 +24,7 @@ const mountPath = (filter: string) => `/var/local/wasm/${filter}`;
 
 /** The module's path in the proxy. */
 export function modulePath({ filter, digest }: Pick<ModuleVolume, "filter" | "digest">): string {
-  return `${mountPath(filter)}/${fileName(digest)}`;
+  return `${mountPath(filter)}/${moduleFileName(digest)}`;
 }
 
 /** Says which module a pod has: a module's EnvoyFilter reaches only the pods that have that very one. */
