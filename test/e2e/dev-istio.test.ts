@@ -11,6 +11,7 @@ import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack } from "./dev-stack.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { missingTools } from "./plugins.ts";
+import { type PrivateRegistry, startPrivateRegistry, useRegistry } from "./private-registry.ts";
 
 const missing = await missingTools();
 if (missing.length > 0) console.warn(`skipped, as there is not: ${missing.join(", ")}`);
@@ -209,14 +210,24 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
       });
     }
 
+    let registry: PrivateRegistry;
     afterAll(async () => {
-      await restore();
-      await up();
+      try {
+        await restore();
+        await up();
+      } finally {
+        await registry?.stop();
+      }
     });
 
-    it("each reaches each of its targets", async () => {
+    it("each reaches each of its targets, images from a registry that asks for a password", async () => {
+      registry = await startPrivateRegistry();
       await declareAll("yes");
+      await useRegistry(stack, registry);
       const { outputs } = await up();
+      const images = outputs.filters.filter((f) => f.delivery === "image").map(({ image }) => image);
+      expect(images.length).toBeGreaterThan(0);
+      for (const image of images) expect(image).toMatch(new RegExp(`^${registry.address}/.*@sha256:`));
       const { headers } = await clone.get("/two");
       for (const way of ways) {
         expect(headers[`x-${nameOf(way)}`], nameOf(way)).toBe("yes");
@@ -249,6 +260,20 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
       await up();
       expect(await header("/two", "x-by-lua-workload")).toBe("changed");
       expect((await podsFor("httpbin-two")).map(({ metadata }) => metadata.name)).toEqual(before);
+    });
+
+    it("a filter that is meant for more, and other log levels, are in force by the next start", async () => {
+      await clone.configure((file) => {
+        const at = ["config", "meshup:filters", 5 + ways.findIndex((way) => nameOf(way) === "by-image-route")];
+        file.setIn([...at, "target"], { gateway: true });
+        file.setIn(["config", "meshup:logLevels"], { wasm: "debug" });
+      });
+      expect(await header("/one", "x-by-image-route")).toBeUndefined();
+      await up();
+      expect(await header("/one", "x-by-image-route")).toBe("yes");
+      expect(await header("/two", "x-by-image-route")).toBe("yes");
+      const sidecar = await kubectl("logs", "deploy/httpbin", "-c", "istio-proxy", "--tail=5000");
+      expect(sidecar.stdout).toMatch(/debug\tenvoy wasm/);
     });
   });
 

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { exec } from "../../lib/exec.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import type { DevStack } from "./dev-stack.ts";
-import { type PrivateRegistry, startPrivateRegistry } from "./private-registry.ts";
+import { type PrivateRegistry, startPrivateRegistry, useRegistry } from "./private-registry.ts";
 
 /** Tests of a stack that is up, and is as it was when they end. */
 export function faultsOfDelivery(stack: () => DevStack): void {
@@ -53,20 +53,9 @@ export function faultsOfDelivery(stack: () => DevStack): void {
       }
     });
 
-    async function useRegistry(address: string): Promise<void> {
-      const { clone } = stack();
-      const { username, password, push } = registry;
-      await clone.configure((file) => file.setIn(["config", "meshup:registry"], { address, push, username }));
-      const { stdout } = await clone.run(["init", "dev"]);
-      const set = `${stdout}\npulumi config set -s dev --secret meshup:registryPassword`;
-      const done = await exec("sh", ["-c", set], { cwd: clone.folder, env: clone.env(), input: password });
-      expect(done.code, done.stderr).toBe(0);
-      expect(await clone.read("Pulumi.dev.yaml")).not.toContain(password);
-    }
-
     it("that asks for a password is pulled from with a pull secret", async () => {
       registry = await startPrivateRegistry();
-      await useRegistry(registry.address);
+      await useRegistry(stack(), registry);
       const { outputs } = await stack().up();
       expect(outputs.filters[0]?.image).toMatch(new RegExp(`^${registry.address}/.*@sha256:`));
       await expectLiveRoutes();
@@ -98,7 +87,7 @@ export function faultsOfDelivery(stack: () => DevStack): void {
     });
 
     it("that has not got the image, as it was pushed elsewhere: what is to be mended is named", async () => {
-      await useRegistry(`${stack().registryHost}:5000/elsewhere`);
+      await useRegistry(stack(), registry, `${stack().registryHost}:5000/elsewhere`);
       const { code, stdout, stderr } = await stack().start();
       expect(code).toBe(1);
       expect(stdout + stderr).toMatch(/is not accepted[\s\S]*(MANIFEST|NAME)_UNKNOWN[\s\S]*meshup:registry\.push/);

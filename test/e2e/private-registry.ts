@@ -5,7 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { docker } from "../../components/cluster/docker.ts";
 import { kindNetwork } from "../../components/cluster/machine.ts";
 import { imageReference, withOverrides } from "../../components/overrides.ts";
+import { exec } from "../../lib/exec.ts";
 import { httpRequest } from "../../lib/http.ts";
+import type { DevStack } from "./dev-stack.ts";
 
 export interface PrivateRegistry {
   /** As the control plane pulls from it, for `meshup:registry.address`. */
@@ -18,6 +20,20 @@ export interface PrivateRegistry {
   leaveCluster(): Promise<void>;
   joinCluster(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** Has a stack's images in this registry; `up` puts it in force. The password is in the stack's file as a secret. */
+export async function useRegistry(
+  { clone }: DevStack,
+  { push, username, password, address }: PrivateRegistry,
+  named = address,
+): Promise<void> {
+  await clone.configure((file) => file.setIn(["config", "meshup:registry"], { address: named, push, username }));
+  const { stdout } = await clone.run(["init", clone.stack]);
+  const set = `${stdout}\npulumi config set -s ${clone.stack} --secret meshup:registryPassword`;
+  const done = await exec("sh", ["-c", set], { cwd: clone.folder, env: clone.env(), input: password });
+  if (done.code !== 0) throw new Error(done.stderr);
+  if ((await clone.read(clone.stackFile)).includes(password)) throw new Error("the password is in plain text");
 }
 
 const host = "private.localhost"; // under .localhost Envoy Gateway speaks plain HTTP
