@@ -38,7 +38,8 @@ export async function expectCasesToHold(clone: ScratchClone): Promise<void> {
 async function throughGateway(clone: ScratchClone, i: number, { request = {}, upstream = {} }: FilterCase) {
   const query = new URLSearchParams({ status: String(upstream.status ?? 200) });
   for (const [name, value] of Object.entries(upstream.headers ?? {})) query.append("headers", `${name}:${value}`);
-  const response = await clone.get(`/case-${i}${request.path ?? "/"}?${query}`, request.headers);
+  const { path = "/", ...options } = request;
+  const response = await clone.request(`/case-${i}${path}?${query}`, options);
   const { headers } = JSON.parse(response.body) as { headers: Record<string, string> };
   return { response, request: { headers }, logs: [] } satisfies Observed;
 }

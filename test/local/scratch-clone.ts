@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Document, parseDocument } from "yaml";
 import { type ExecResult, exec } from "../../lib/exec.ts";
-import { type HttpResponse, httpRequest } from "../../lib/http.ts";
+import { type HttpRequest, type HttpResponse, httpRequest } from "../../lib/http.ts";
 import { root } from "../../lib/paths.ts";
 import { identify } from "../../provider/process-table.ts";
 import { freePorts } from "../ports.ts";
@@ -107,7 +107,12 @@ export class ScratchClone {
   }
 
   get(path: string, headers?: Record<string, string>): Promise<HttpResponse> {
-    return httpRequest({ url: `http://localhost:${this.ports.gateway}${path}`, headers });
+    return this.request(path, { headers });
+  }
+
+  /** Through the gateway. */
+  request(path: string, options: Pick<HttpRequest, "method" | "headers" | "body">): Promise<HttpResponse> {
+    return httpRequest({ url: `http://localhost:${this.ports.gateway}${path}`, ...options });
   }
 
   /** Processes by name, as `npm run status` has them. */
