@@ -222,6 +222,7 @@ test.each([
   ["MANIFEST_UNKNOWN: manifest unknown", /does not have this image/],
   ["UNAUTHORIZED: authentication required", /pull secret/],
   ["has checksum a, which does not match: b", /not what was built/],
+  ['Get "http://private:5000/v2/": rejected unsafe bearer realm: realm scheme "" not allowed', /realm is an address/],
 ])("advice for: %s", (said, todo) => {
   expect(advice(["connection refused", said])).toEqual([expect.stringMatching(todo)]);
 });

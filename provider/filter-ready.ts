@@ -185,6 +185,10 @@ export function advice(said: string[]): string[] {
       /UNAUTHORIZED|DENIED|authentication required|401 Unauthorized|403 Forbidden/,
       "The registry refuses the pull secret, or there is none: see meshup:registry.username and meshup:registryPassword.",
     ],
+    [
+      /rejected unsafe bearer realm/,
+      "Istio takes a registry that asks for a password only where its realm is an address (of a registry:3 of your own: REGISTRY_AUTH_HTPASSWD_REALM=https://ITS-NAME).",
+    ],
     [/does not match/, "What is served there is not what was built: push it anew."],
   ];
   return said.flatMap((line) => known.flatMap(([pattern, todo]) => (pattern.test(line) ? [todo] : []))).slice(-1);

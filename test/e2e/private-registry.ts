@@ -87,7 +87,8 @@ async function createRegistry(args: string[], port: number): Promise<string> {
     OTEL_TRACES_EXPORTER: "none",
     REGISTRY_HTTP_ADDR: `:${port}`,
     REGISTRY_AUTH: "htpasswd",
-    REGISTRY_AUTH_HTPASSWD_REALM: "private",
+    // Istio's agent takes only a realm that is an address.
+    REGISTRY_AUTH_HTPASSWD_REALM: `http://${host}`,
     REGISTRY_AUTH_HTPASSWD_PATH: passwords,
   };
   const environmentArgs = Object.entries(environment).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
