@@ -43,7 +43,7 @@ const arms = [
   { name: ", PULUMI_PARALLEL_DIFF", env: { PULUMI_PARALLEL_DIFF: "true" } },
 ];
 
-const source = "filter/assembly/add-header.ts";
+export const source = "filter/assembly/add-header.ts";
 const gateway = `http://localhost:${cluster.gatewayPort}`;
 
 export class StackBench {
@@ -208,10 +208,10 @@ async function seenBy(poller: Poller): Promise<number> {
 }
 
 /** The filter's source with one header more. */
-function changed(text: string, value: string): string {
-  const place = "    this.headers = headers;";
+export function changed(text: string, value: string): string {
+  const place = "    this.responseHeaders = headers;";
   if (!text.includes(place)) throw new Error(`${source} has changed: there is no line "${place.trim()}"`);
-  return text.replace(place, `    headers.push(new Header("x-bench", "${value}"));\n${place}`);
+  return text.replace(place, `    headers.add(utf8("x-bench"), utf8("${value}"));\n${place}`);
 }
 
 /** To the configuration: `n` routes to echo, and a filter for each. */
