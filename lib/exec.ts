@@ -24,7 +24,9 @@ export interface ExecOptions {
 export function exec(command: string, args: string[], options: ExecOptions = {}): Promise<ExecResult> {
   const { cwd, env, input, timeoutMs, onLine } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, timeout: timeoutMs, killSignal: "SIGKILL" });
+    const child = spawn(command, args, { cwd, env });
+    // Not spawn's own: of a program that is not there it would go on, and keep this process alive.
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), timeoutMs);
     const collect = (stream: NodeJS.ReadableStream) => {
       const chunks: Buffer[] = [];
       let rest = "";
@@ -39,8 +41,14 @@ export function exec(command: string, args: string[], options: ExecOptions = {})
     };
     const stdout = collect(child.stdout);
     const stderr = collect(child.stderr);
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout: stdout(), stderr: stderr() }));
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code, stdout: stdout(), stderr: stderr() });
+    });
     child.stdin.on("error", () => {}); // the program may end before it has read its input
     child.stdin.end(input);
   });
