@@ -5,6 +5,9 @@ import { parentPort } from "node:worker_threads";
 import asc from "assemblyscript/asc";
 import Utf8Literals from "./utf8-literals.mjs";
 
+/** The standard library as it comes: the compiler keeps what it was given as one, for the next compilation too. */
+const shipped = { ...asc.libraryFiles };
+
 /** Questions for files that the main thread has yet to answer, by number. */
 const waiting = new Map();
 let asked = 0;
@@ -23,6 +26,8 @@ parentPort.on("message", async (message) => {
  * @param {string[]} libraryFiles of `--lib` that belong to every program
  */
 async function compile(args, libraryFiles) {
+  for (const name of Object.keys(asc.libraryFiles)) if (!(name in shipped)) delete asc.libraryFiles[name];
+  Object.assign(asc.libraryFiles, shipped);
   let wasm;
   const { error, stderr } = await asc.main(args, {
     readFile: (name, baseDir) =>

@@ -46,6 +46,16 @@ test("a module is named by its content", async () => {
   expect(one()).toBe(1);
 });
 
+test("a folder with another runtime compiles after the project's filter, in the same compiler", async () => {
+  const folder = await folderWith("export function text(n: i32): string { return n.toString(); }");
+  await build("filter");
+  const { path } = await build(folder);
+  expect(WebAssembly.validate(await readFile(path))).toBe(true);
+  const again = join(scratch, "again");
+  const [one, two] = [await build("filter"), await build("filter", again)];
+  expect(two.sha256).toBe(one.sha256);
+});
+
 test("the same sources give the same bytes in another folder", async () => {
   const source = `export * from "@solo-io/proxy-runtime/assembly/proxy"; import "@solo-io/proxy-runtime/assembly";`;
   const first = await folderWith(source);
