@@ -1,6 +1,6 @@
 /**
  * What every npm script runs: `node cli/bootstrap.mjs COMMAND …`. Plain JavaScript without dependencies, because it is
- * what installs them. It ends in cli/main.ts, run by tsx.
+ * what installs them. It ends in cli/main.ts, built.
  */
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
@@ -212,12 +212,11 @@ async function run() {
   if (problem) throw new Mendable(problem);
   process.chdir(clone);
   await ensureDependencies(clone);
-  // tsx keeps what it has transformed in the folder for temporary files; nothing is to be left outside the clone.
+  // What is started keeps this and that in the folder for temporary files; nothing is to be left outside the clone.
   process.env.TMPDIR = join(clone, ".meshup", "tmp");
   mkdirSync(process.env.TMPDIR, { recursive: true });
-  const { register } = await import("tsx/esm/api");
-  register();
-  const { main } = await import("./main.ts");
+  const { load } = await import("./built.mjs"); // by now there is what it is built with
+  const { main } = await load("cli/main.ts");
   process.exitCode = await main(process.argv.slice(2));
 }
 

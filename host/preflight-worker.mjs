@@ -1,5 +1,4 @@
-// A worker thread does not inherit tsx from its parent, whichever way that one was started.
-import { register } from "tsx/esm/api";
+// What the thread is started with: it cannot be TypeScript.
+import { load } from "../cli/built.mjs";
 
-register();
-await import("./preflight-worker.ts");
+await load("host/preflight-worker.ts");

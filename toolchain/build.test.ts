@@ -49,8 +49,8 @@ test("a module is named by its content", async () => {
 test("a folder with another runtime compiles after the project's filter, in the same compiler", async () => {
   const folder = await folderWith("export function text(n: i32): string { return n.toString(); }");
   await build("filter");
-  const { path } = await build(folder);
-  expect(WebAssembly.validate(await readFile(path))).toBe(true);
+  const bytes = await readFile((await build(folder)).path);
+  expect(() => new WebAssembly.Module(bytes)).not.toThrow();
   const again = join(scratch, "again");
   const [one, two] = [await build("filter"), await build("filter", again)];
   expect(two.sha256).toBe(one.sha256);

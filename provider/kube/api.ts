@@ -60,7 +60,7 @@ export class KubeApi {
 
   /** @throws UserError when the file is no kubeconfig with a current context */
   static async open(kubeconfig: string): Promise<KubeApi> {
-    const { KubeConfig } = await import("@kubernetes/client-node"); // half a second
+    const { KubeConfig } = await import("./client.ts"); // not needed by every command
     const config = new KubeConfig();
     try {
       config.loadFromFile(kubeconfig);
@@ -128,7 +128,7 @@ export class KubeApi {
 
   /** GET of a port of a pod that listens on the pod's own loopback only, as `kubectl port-forward` reaches it. */
   async getFromPod(pod: PodName, port: number, path: string): Promise<string> {
-    const { PortForward } = await import("@kubernetes/client-node");
+    const { PortForward } = await import("./client.ts");
     const [fromPod, toPod, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
     const forward = new PortForward(this.#config);
     const opening = forward.portForward(pod.namespace, pod.name, [port], fromPod, errors, toPod);
