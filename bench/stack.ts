@@ -35,12 +35,12 @@ const plans: Record<"whole" | "quick", Plan> = {
 const sizes = [1, 10, 50, 200];
 
 /**
- * The engine as it comes, and with the diffs of resources that it otherwise asks for one after another. A preview of
- * more resources has no more diffs: what is new has nothing to be compared with.
+ * As it is, and with an engine that asks for the diffs of resources one after another. A preview of more resources has no
+ * more diffs: what is new has nothing to be compared with.
  */
 const arms = [
   { name: "", env: {} },
-  { name: ", PULUMI_PARALLEL_DIFF", env: { PULUMI_PARALLEL_DIFF: "true" } },
+  { name: ", PULUMI_PARALLEL_DIFF=false", env: { PULUMI_PARALLEL_DIFF: "false" } },
 ];
 
 export const source = "filter/assembly/add-header.ts";
@@ -193,7 +193,7 @@ function conditions({ version }: Engine): string[] {
   const load = loadavg().map((average) => average.toFixed(1));
   return [
     `Stack dev with Pulumi ${version}, Node ${process.versions.node}, ${availableParallelism()} cores; load before the run: ${load.join(", ")} (1, 5, 15 min)`,
-    "Wall clock of whole commands (`npm start -- dev` without npm's own start; by tsx). Header seen: by a request every 20 ms.",
+    "Wall clock of whole commands (`npm start -- dev` without npm's own start, its program built). Header seen: by a request every 20 ms.",
     "From nothing: no cluster, no registry, no state, nothing compiled; Docker's images and build cache as they are, the engine and its plugins in place.",
     "Empty up: a program that makes nothing, inline, built JavaScript, same engine, state in a file; one before and one after each figure, whose ratio is to their mean.",
     "Preview: of routes with a policy each, added to the running stack's configuration; inline, by tsx.",

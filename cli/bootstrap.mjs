@@ -224,7 +224,8 @@ if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.ar
   try {
     await run();
   } catch (error) {
-    say(error instanceof Mendable ? error.message : `${error.stack}\nThis is a defect of meshup.`);
+    const expected = error instanceof Mendable || Array.isArray(error.errors); // the latter: a source that esbuild refuses
+    say(expected ? error.message : `${error.stack}\nThis is a defect of meshup.`);
     process.exitCode = 1;
   }
 }

@@ -71,6 +71,8 @@ export class Stack {
     const env = {
       ...backendEnvironment(backend, world),
       PULUMI_SKIP_UPDATE_CHECK: "true",
+      // Otherwise the engine asks for the differences of one resource after another; some take a look at every proxy.
+      PULUMI_PARALLEL_DIFF: process.env.PULUMI_PARALLEL_DIFF ?? "true",
       PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true", // a salt that only the state has
       PATH: [dirname(engine.path), process.env.PATH].join(delimiter),
     };
