@@ -203,6 +203,10 @@ function takeAway(path, mark) {
 /** Said without a stack trace. */
 class Mendable extends Error {}
 
+/** A source that esbuild refuses has a list of errors; the others are a clone that nobody may write to, and a full disk. */
+const isMendable = (error) =>
+  error instanceof Mendable || Array.isArray(error.errors) || ["EACCES", "EROFS", "ENOSPC"].includes(error.code);
+
 function say(line) {
   process.stderr.write(`${line}\n`);
 }
@@ -224,8 +228,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.ar
   try {
     await run();
   } catch (error) {
-    const expected = error instanceof Mendable || Array.isArray(error.errors); // the latter: a source that esbuild refuses
-    say(expected ? error.message : `${error.stack}\nThis is a defect of meshup.`);
+    say(isMendable(error) ? error.message : `${error.stack}\nThis is a defect of meshup.`);
     process.exitCode = 1;
   }
 }

@@ -5,7 +5,7 @@
  * as it is.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -17,8 +17,8 @@ const entries = ["cli/main.ts", "provider/main.ts", "host/preflight-worker.ts"];
 /** Bundled with what uses it; other packages are loaded from node_modules. */
 const bundled = "@kubernetes/client-node";
 
-/** How many states of the sources are kept: what was started by an earlier one may still load parts of it. */
-const kept = 3;
+/** What was started by an earlier build may still load parts of it: builds go a day after they were used last. */
+const keptMs = 24 * 3600 * 1000;
 
 /**
  * Loads one of the entries, built.
@@ -38,7 +38,11 @@ export async function load(entry) {
 export async function build(root, entries) {
   const all = join(root, ".meshup", "build");
   const folder = join(all, keyOf(root, entries));
-  if (existsSync(folder)) return folder;
+  if (existsSync(folder)) {
+    const now = new Date();
+    utimesSync(folder, now, now);
+    return folder;
+  }
   const { build } = await import("esbuild");
   const draft = join(all, `draft-${randomUUID()}`);
   try {
@@ -68,25 +72,26 @@ export async function build(root, entries) {
   return folder;
 }
 
-/** Another one for each state of the sources, by sizes and times, and of what was installed. */
+/** Another one for each state of the sources, by sizes and times, of what was installed, and for each place of the clone. */
 function keyOf(root, entries) {
-  const hash = createHash("sha256").update(JSON.stringify([process.version, entries]));
-  for (const file of ["package-lock.json", ...sourcesOf(root)]) {
+  const hash = createHash("sha256").update(JSON.stringify([process.version, root, entries]));
+  for (const file of ["package-lock.json", "tsconfig.json", "cli/built.mjs", ...sourcesOf(root)]) {
     const { mtimeMs, size } = statSync(join(root, file));
     hash.update(`\0${file} ${mtimeMs} ${size}`);
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Every source in TypeScript that Node could be asked to load, and this one, which makes something of them. */
-function sourcesOf(root) {
-  const skipped = new Set(["node_modules", "assembly", "fixtures", "test", "filter", "filters", "docs", "build"]);
-  const files = ["cli/built.mjs"];
+/** Every source in TypeScript but the filters', which are AssemblyScript. */
+export function sourcesOf(root) {
+  const others = new Set(["filter", "filters"]);
+  const files = [];
   const visit = (folder) => {
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
       const path = folder ? `${folder}/${entry.name}` : entry.name;
-      if (entry.isDirectory() && !skipped.has(entry.name) && !entry.name.startsWith(".")) visit(path);
-      else if (entry.name.endsWith(".ts") && !entry.name.endsWith(".test.ts")) files.push(path);
+      if (entry.isDirectory()) {
+        if (!/^\.|^node_modules$|^assembly$/.test(entry.name) && !others.has(path)) visit(path);
+      } else if (entry.name.endsWith(".ts") && !entry.name.endsWith(".test.ts")) files.push(path);
     }
   };
   visit("");
@@ -118,8 +123,11 @@ const sourcesKnowWhereTheyAre = {
   },
 };
 
+/** As far as it goes: another command may be at it too. */
 function prune(all) {
-  const age = (name) => Date.now() - statSync(join(all, name)).mtimeMs;
-  const builds = readdirSync(all).sort((a, b) => age(a) - age(b));
-  for (const name of builds.slice(kept)) rmSync(join(all, name), { recursive: true, force: true });
+  for (const name of readdirSync(all)) {
+    const folder = join(all, name);
+    const { mtimeMs } = statSync(folder, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+    if (Date.now() - mtimeMs > keptMs) rmSync(folder, { recursive: true, force: true });
+  }
 }

@@ -1,14 +1,17 @@
-import { existsSync, readdirSync, utimesSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { build as esbuild } from "esbuild";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { root } from "../lib/paths.ts";
 import { inSources } from "../lib/stack-trace.ts";
 
 // Plain JavaScript, since it is loaded as it is.
-const { build } = (await import(String(new URL("./built.mjs", import.meta.url)))) as {
+const { build, sourcesOf } = (await import(String(new URL("./built.mjs", import.meta.url)))) as {
   build(root: string, entries: string[]): Promise<string>;
+  sourcesOf(root: string): string[];
 };
 
 const entry = "cli/main.ts";
@@ -17,6 +20,7 @@ let clone: string;
 beforeEach(async () => {
   clone = await mkdtemp(join(tmpdir(), "meshup-built-"));
   await write("package-lock.json", "{}");
+  await write("tsconfig.json", "{}");
   await write("cli/built.mjs", "");
   await write(entry, 'import { word } from "../lib/word.ts";\nexport const said: string = word;\n');
   await write("lib/word.ts", 'export const word: string = "one";\n');
@@ -26,6 +30,9 @@ afterEach(() => rm(clone, { recursive: true }));
 
 /** Each time at another time, however quick one follows another. */
 let seconds = 0;
+beforeEach(() => {
+  seconds = 0;
+});
 async function write(file: string, text: string): Promise<void> {
   await mkdir(dirname(join(clone, file)), { recursive: true });
   await writeFile(join(clone, file), text);
@@ -59,13 +66,44 @@ test("two at once build one", async () => {
   expect(readdirSync(join(clone, ".meshup/build"))).toHaveLength(1);
 });
 
-test("earlier ones go, but for the last few", async () => {
-  const folders: string[] = [];
-  for (let i = 0; i < 5; i++) {
-    await write("lib/word.ts", `export const word: string = "${i}";\n`);
-    folders.push(await build(clone, [entry]));
-  }
-  expect(folders.map(existsSync)).toEqual([false, false, true, true, true]);
+test("a build goes a day after it was used last", async () => {
+  const used = await build(clone, [entry]);
+  const { mtime } = statSync(join(clone, "lib/word.ts"));
+  await write("lib/word.ts", 'export const word: string = "two";\n');
+  const unused = await build(clone, [entry]);
+  const twoDaysAgo = Date.now() / 1000 - 2 * 24 * 3600;
+  for (const folder of [used, unused]) utimesSync(folder, twoDaysAgo, twoDaysAgo);
+  await write("lib/word.ts", 'export const word: string = "one";\n');
+  utimesSync(join(clone, "lib/word.ts"), mtime, mtime); // as it was at first
+  expect(await build(clone, [entry])).toBe(used);
+  await write("lib/word.ts", 'export const word: string = "three";\n');
+  await build(clone, [entry]);
+  expect([used, unused].map((folder) => existsSync(folder))).toEqual([true, false]);
+});
+
+test("a clone that was moved is built anew, and knows its new place", async () => {
+  await write(entry, "export const here = import.meta.url;\n");
+  await load();
+  const before = clone;
+  clone = `${before}-moved`;
+  await rename(before, clone);
+  expect((await load()).here).toBe(String(pathToFileURL(join(clone, entry))));
+});
+
+test("no source that is built is left out where it is looked for changes", async () => {
+  const { metafile } = await esbuild({
+    absWorkingDir: root,
+    entryPoints: ["cli/main.ts", "provider/main.ts", "host/preflight-worker.ts"],
+    bundle: true,
+    write: false,
+    metafile: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    outdir: "out",
+  });
+  const known = new Set(sourcesOf(root));
+  expect(Object.keys(metafile.inputs).filter((file) => !known.has(file))).toEqual([]);
 });
 
 test("what cannot be built is told with file and line, and leaves nothing", async () => {

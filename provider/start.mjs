@@ -1,4 +1,9 @@
-// What the Pulumi engine starts, by way of `pulumi-resource-meshup`.
+// What the Pulumi engine starts, by way of `pulumi-resource-meshup`. It shows what is written here.
 import { load } from "../cli/built.mjs";
 
-await load("provider/main.ts");
+try {
+  await load("provider/main.ts");
+} catch (error) {
+  console.error(error.errors ? error.message : error);
+  process.exitCode = 1;
+}

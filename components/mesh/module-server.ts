@@ -24,7 +24,7 @@ export interface ModuleServerArgs {
 /**
  * Serves a module inside the cluster, for delivery by HTTP: `http://module-….NAMESPACE.svc.cluster.local:8000/SHA256.wasm`.
  *
- * It is named by what it serves: a changed module is another server, and the one before is there until the update has
+ * A changed module is another ConfigMap, and by its name another server. The one before is there until the update has
  * ended, for proxies that start while it goes on and do not know of the new one yet.
  */
 export class ModuleServer extends pulumi.ComponentResource {
@@ -35,9 +35,8 @@ export class ModuleServer extends pulumi.ComponentResource {
     super("meshup:mesh:ModuleServer", name, {}, opts);
     const parent = this;
     const { namespace, program, filter, file, digest } = args;
-    const unique = digest.apply((sha256) => `module-${sha256.slice(0, 12)}`);
-
-    const volume = createVolume();
+    const module = createModule();
+    const unique = module.metadata.name;
     const server = createServer();
     const { id } = createService();
     this.url = pulumi
@@ -47,11 +46,14 @@ export class ModuleServer extends pulumi.ComponentResource {
       );
     this.registerOutputs({ url: this.url });
 
-    function createVolume() {
-      const metadata = { name: unique, namespace };
+    /** Its name is one of its own, and a Service's, which has 63 characters at most. */
+    function createModule(): kubernetes.core.v1.ConfigMap {
       const binaryData = pulumi.all([file, digest]).apply(([file, digest]) => moduleData(filter, { file, digest }));
-      const map = new kubernetes.core.v1.ConfigMap(name, { metadata, immutable: true, binaryData }, { parent });
-      return { name: "module", configMap: { name: map.metadata.name } };
+      return new kubernetes.core.v1.ConfigMap(
+        `module-${name.slice(0, 45)}`,
+        { metadata: { namespace }, immutable: true, binaryData },
+        { parent },
+      );
     }
 
     function createServer(): kubernetes.apps.v1.Deployment {
@@ -73,7 +75,7 @@ export class ModuleServer extends pulumi.ComponentResource {
         name: host,
         namespace,
         ...program,
-        mounts: [...program.mounts, { path: "/modules", volume }],
+        mounts: [...program.mounts, { path: "/modules", volume: { name: "module", configMap: { name: host } } }],
         port: 8080,
         healthPath: "/healthz",
         env: { HOST: "0.0.0.0", PORT: "8080", MODULES_DIRECTORY: "/modules" },

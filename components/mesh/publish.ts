@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
 import { delivery } from "../abilities.ts";
 import type { StackConfig } from "../config.ts";
@@ -40,6 +41,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
   const { config, filters, namespace, registry, pullSecret } = args;
   const by = (how: string) => filters.filter((f) => delivery(f.declaration, config.mesh) === how);
 
+  refuseClashes(filters);
   const images = new Map<string, PushedImage>();
   const image = ({ declaration, file, digest }: Filter): PushedImage => {
     const module = imageName(declaration.module as string);
@@ -56,7 +58,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
     codes.set(filter, pulumi.output({ type: "image" as const, reference, digest, pullSecret }));
   }
   for (const filter of served) {
-    const { url } = servers.get(filter.declaration.module as string) as ModuleServer;
+    const { url } = servers.get(moduleOf(filter)) as ModuleServer;
     codes.set(filter, pulumi.output({ type: "http" as const, url, sha256: filter.digest }));
   }
   for (const filter of by("lua"))
@@ -70,12 +72,11 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
     const servers = new Map<string, ModuleServer>();
     if (served.length === 0) return servers;
     const { program } = new ServiceCode("modules", { namespace, image: imageReference(config, nodeImage) }, opts);
-    for (const { declaration, file, digest } of oncePerModule(served)) {
-      const module = declaration.module as string;
-      servers.set(
-        module,
-        new ModuleServer(imageName(module), { namespace, program, filter: declaration.name, file, digest }, opts),
-      );
+    for (const one of oncePerModule(served)) {
+      const { declaration, file, digest } = one;
+      const name = imageName(declaration.module as string);
+      const server = new ModuleServer(name, { namespace, program, filter: declaration.name, file, digest }, opts);
+      servers.set(moduleOf(one), server);
     }
     return servers;
   }
@@ -107,17 +108,38 @@ export function createPullSecret(
 export function oncePerModule(filters: Filter[], key: (filter: Filter) => string = () => ""): Filter[] {
   const first = new Map<string, Filter>();
   for (const filter of filters) {
-    const id = `${key(filter)} ${filter.declaration.module}`;
+    const id = `${key(filter)} ${moduleOf(filter)}`;
     if (!first.has(id)) first.set(id, filter);
   }
   return [...first.values()];
 }
 
-/** `./filters/my_filter.wasm`, or its absolute path → `filters-my-filter`, as images are named. */
+/** A module's absolute path, however it was written. */
+const moduleOf = ({ declaration }: Filter) => resolve(root, declaration.module as string);
+
+/** `./filters/my_filter.wasm`, or its absolute path → `filters-my-filter-wasm`, as images are named. */
 export function imageName(module: string): string {
   const plain = relative(root, resolve(root, module))
     .toLowerCase()
-    .replace(/\.wasm$/, "")
     .replace(/[^a-z0-9]+/g, "-");
   return plain.replace(/^-+|-+$/g, "") || "filter";
+}
+
+/**
+ * Two modules of one name would have one image.
+ * @throws UserError that names all such
+ */
+export function refuseClashes(filters: Filter[]): void {
+  const paths = new Map<string, Set<string>>();
+  for (const filter of filters.filter(({ declaration }) => declaration.module !== undefined)) {
+    const name = imageName(filter.declaration.module as string);
+    paths.set(name, (paths.get(name) ?? new Set()).add(moduleOf(filter)));
+  }
+  const clashes = [...paths].filter(([, same]) => same.size > 1);
+  if (clashes.length === 0) return;
+  const lines = clashes.map(
+    ([name, same]) =>
+      `meshup:filters: the modules ${[...same].join(" and ")} would both be named ${name} as images: rename one of them`,
+  );
+  throw new UserError(lines.join("\n"));
 }

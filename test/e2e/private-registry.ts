@@ -29,7 +29,8 @@ export async function useRegistry(
   named = address,
 ): Promise<void> {
   await clone.configure((file) => file.setIn(["config", "meshup:registry"], { address: named, push, username }));
-  const { stdout } = await clone.run(["init", clone.stack]);
+  const { code, stdout, stderr } = await clone.run(["init", clone.stack]);
+  if (code !== 0) throw new Error(stderr);
   const set = `${stdout}\npulumi config set -s ${clone.stack} --secret meshup:registryPassword`;
   const done = await exec("sh", ["-c", set], { cwd: clone.folder, env: clone.env(), input: password });
   if (done.code !== 0) throw new Error(done.stderr);

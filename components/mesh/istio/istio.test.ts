@@ -14,6 +14,8 @@ interface Made {
   inputs: any;
 }
 const made: Made[] = [];
+/** As the API server knows them. */
+const there = new Set<string>();
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 const manifest = `sha256:${"9".repeat(64)}`;
 
@@ -54,6 +56,8 @@ const config = parseConfig(
       filter("mounted", { target: { workload: "httpbin" }, delivery: "configmap" }),
       filter("annotated", { target: { workload: "httpbin" }, delivery: "volume" }),
       filter("by-http", { target: { route: "one" }, delivery: "http" }),
+      filter("by-http-too", { target: { route: "one" }, delivery: "http", module: "filter" }),
+      filter("other-by-http", { target: { route: "one" }, delivery: "http", module: "bench/filter/arms/bare" }),
       filter("in-gateway", { target: { gateway: true }, delivery: "configmap" }),
     ]),
   },
@@ -78,6 +82,9 @@ beforeAll(async () => {
           uid: `uid-of-${name}`,
           generation: 1,
         };
+        const id = metadata ? `${type} ${metadata.namespace}/${metadata.name}` : `${type} ${name}`;
+        if (there.has(id)) throw new Error(`${id} is there already`);
+        there.add(id);
         return { id: name, state: { ...inputs, ...(metadata && { metadata }), ...own } };
       },
       call: ({ token }) => {
@@ -133,8 +140,10 @@ test("new pods of the workloads' namespace get sidecars", () => {
 test("a WasmPlugin for each filter that is fetched; an image with the pull secret of its own namespace", () => {
   expect(ofKind("WasmPlugin").map(({ name, inputs }) => [name, inputs.metadata.namespace])).toEqual([
     ["by-http", "istio-ingress"],
+    ["by-http-too", "istio-ingress"],
     ["by-image", "default"],
     ["on-route", "istio-ingress"],
+    ["other-by-http", "istio-ingress"],
   ]);
   const secrets: Record<string, string> = {
     default: "registry-0a1b2c3d",
@@ -142,7 +151,7 @@ test("a WasmPlugin for each filter that is fetched; an image with the pull secre
   };
   for (const { name, inputs } of ofKind("WasmPlugin")) {
     expect(crdProblems(inputs)).toEqual([]);
-    if (name === "by-http") continue;
+    if (name.includes("by-http")) continue;
     expect(inputs.spec).toMatchObject({
       url: `oci://registry.localhost:5000/filter@${manifest}`,
       imagePullSecret: secrets[inputs.metadata.namespace],
@@ -170,17 +179,23 @@ test("modules in ConfigMaps where the proxies are; another module is another Con
   expect(one("Release", "istio-ingressgateway").values.volumes).toMatchObject([{ name: "wasm-in-gateway" }]);
 });
 
-test("a module by http is on a server that is named by it: the one before outlives the change", () => {
-  const name = `module-${digest.slice(0, 12)}`;
-  for (const kind of ["ConfigMap", "ServiceAccount", "Deployment", "Service"])
-    expect(one(kind, "filter").metadata, kind).toMatchObject({ name, namespace: "default" });
-  expect(one("WasmPlugin", "by-http").spec).toMatchObject({
-    url: `http://${name}.default.svc.cluster.local:8000/${digest}.wasm`,
-    sha256: digest,
-  });
-  const [pod] = [one("Deployment", "filter").spec.template];
-  expect(pod.spec.volumes).toContainEqual({ name: "module", configMap: { name } });
-  expect(pod.metadata.labels).toMatchObject({ app: name, "sidecar.istio.io/inject": "false" });
+test("a module by http is on a server of its own name, one for all filters of it; a changed one is another server", () => {
+  expect(ofKind("Deployment").map(({ name }) => name)).toEqual(["bench-filter-arms-bare", "filter"]);
+  for (const module of ["bench-filter-arms-bare", "filter"]) {
+    const map = one("ConfigMap", `module-${module}`);
+    expect(Object.keys(map.binaryData)).toEqual([`${digest}.wasm`]);
+    expect([map.metadata.name, map.immutable]).toEqual([undefined, true]);
+    const name = `module-${module}-0a1b2c3d`;
+    for (const kind of ["ServiceAccount", "Deployment", "Service"])
+      expect(one(kind, module).metadata, kind).toMatchObject({ name, namespace: "default" });
+    const pod = one("Deployment", module).spec.template;
+    expect(pod.spec.volumes).toContainEqual({ name: "module", configMap: { name } });
+    expect(pod.metadata.labels).toMatchObject({ app: name, "sidecar.istio.io/inject": "false" });
+  }
+  const url = (module: string) => `http://module-${module}-0a1b2c3d.default.svc.cluster.local:8000/${digest}.wasm`;
+  expect(one("WasmPlugin", "by-http").spec).toMatchObject({ url: url("filter"), sha256: digest });
+  expect(one("WasmPlugin", "by-http-too").spec.url).toBe(url("filter"));
+  expect(one("WasmPlugin", "other-by-http").spec.url).toBe(url("bench-filter-arms-bare"));
 });
 
 test("a workload's pods have its modules, and nobody else's", async () => {
@@ -202,8 +217,10 @@ test("proxies are asked for the code as they know it: an image by its manifest, 
   const digests = Object.fromEntries(ofKind("FilterReady").map(({ name, inputs }) => [name, inputs.digest]));
   expect(digests).toEqual({
     "by-http": digest,
+    "by-http-too": digest,
     "by-image": "9".repeat(64),
     "on-route": "9".repeat(64),
+    "other-by-http": digest,
     mounted: digest,
     annotated: digest,
     "in-gateway": digest,
@@ -214,9 +231,11 @@ test("each filter is proved on a route that it works on", () => {
   expect(attached.map(({ name, delivery, url }) => [name, delivery, url]).sort()).toEqual([
     ["annotated", "volume", "http://localhost:30000/one"],
     ["by-http", "http", "http://localhost:30000/one"],
+    ["by-http-too", "http", "http://localhost:30000/one"],
     ["by-image", "image", "http://localhost:30000/one"],
     ["in-gateway", "configmap", "http://localhost:30000/one"],
     ["mounted", "configmap", "http://localhost:30000/one"],
     ["on-route", "image", "http://localhost:30000/one"],
+    ["other-by-http", "http", "http://localhost:30000/one"],
   ]);
 });
