@@ -68,6 +68,11 @@ export function ratios(figures: ByBlock, to: ByBlock): ByBlock {
   return new Map(both.map(([block, figure]) => [block, figure / (to.get(block) as number)]));
 }
 
+/** Of what was measured twice: in each block the mean of both. */
+export function means(one: ByBlock, two: ByBlock): ByBlock {
+  return new Map([...one].map(([block, figure]) => [block, (figure + (two.get(block) ?? figure)) / 2]));
+}
+
 /** Undefined without a block. */
 export function intervalOf(figures: ByBlock): Interval | undefined {
   return figures.size > 0 ? medianInterval([...figures.values()]) : undefined;

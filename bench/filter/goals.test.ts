@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { none, type Sample } from "./costs.ts";
-import { goalsOf } from "./goals.ts";
+import { type Goal, goalsOf } from "./goals.ts";
 import type { Report } from "./report.ts";
 
 /** Each arm's microseconds a filter, in eight blocks that spread by `spread` in opposite directions. */
@@ -71,6 +71,13 @@ describe("goalsOf", () => {
     expect(verdicts(report({ ours: 1, "ours-again": 1.02 }, { spread: 0.05 }))).toMatchObject({
       "ours-again to ours, 1 open": "met",
     });
+  });
+
+  it("count both of the A/A pair against the others", () => {
+    const costs = { bare: 1, ours: 1.2, "ours-again": 1.0 };
+    expect(verdicts(report(costs))).toMatchObject({ "ours to bare, 1 open": "met" });
+    const { value } = goalsOf(report(costs)).find(({ what }) => what === "ours to bare, 1 open") as Goal;
+    expect(value.median).toBeCloseTo(1.1);
   });
 
   it("growth with open streams is missed, unless that of the floor is the same", () => {
