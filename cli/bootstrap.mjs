@@ -17,6 +17,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isMendable, load } from "./built.mjs"; // needs what is installed only once it builds
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 const oldestNode = [20, 20];
@@ -203,10 +204,6 @@ function takeAway(path, mark) {
 /** Said without a stack trace. */
 class Mendable extends Error {}
 
-/** A source that esbuild refuses has a list of errors; the others are a clone that nobody may write to, and a full disk. */
-const isMendable = (error) =>
-  error instanceof Mendable || Array.isArray(error.errors) || ["EACCES", "EROFS", "ENOSPC"].includes(error.code);
-
 function say(line) {
   process.stderr.write(`${line}\n`);
 }
@@ -219,7 +216,6 @@ async function run() {
   // What is started keeps this and that in the folder for temporary files; nothing is to be left outside the clone.
   process.env.TMPDIR = join(clone, ".meshup", "tmp");
   mkdirSync(process.env.TMPDIR, { recursive: true });
-  const { load } = await import("./built.mjs"); // by now there is what it is built with
   const { main } = await load("cli/main.ts");
   process.exitCode = await main(process.argv.slice(2));
 }
@@ -228,7 +224,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.ar
   try {
     await run();
   } catch (error) {
-    say(isMendable(error) ? error.message : `${error.stack}\nThis is a defect of meshup.`);
+    say(error instanceof Mendable || isMendable(error) ? error.message : `${error.stack}\nThis is a defect of meshup.`);
     process.exitCode = 1;
   }
 }

@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What is started by itself: a command, Pulumi's provider, the thread that tries modules. */
-const entries = ["cli/main.ts", "provider/main.ts", "host/preflight-worker.ts"];
+export const entries = ["cli/main.ts", "provider/main.ts", "host/preflight-worker.ts"];
 
 /** Bundled with what uses it; other packages are loaded from node_modules. */
 const bundled = "@kubernetes/client-node";
@@ -71,6 +71,12 @@ export async function build(root, entries) {
   prune(all);
   return folder;
 }
+
+/**
+ * Whether an error of `load` is one that a person can mend, and is told without a stack: a source that esbuild refuses has
+ * a list of errors; the others are a clone that nobody may write to, and a full disk.
+ */
+export const isMendable = (error) => Array.isArray(error.errors) || ["EACCES", "EROFS", "ENOSPC"].includes(error.code);
 
 /** Another one for each state of the sources, by sizes and times, of what was installed, and for each place of the clone. */
 function keyOf(root, entries) {

@@ -1,5 +1,5 @@
 import { messageOf, UserError } from "../lib/errors.ts";
-import { inSources } from "../lib/stack-trace.ts";
+import { stackOf } from "../lib/stack-trace.ts";
 import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments.ts";
 import type { Run } from "./run.ts";
 import { createTerminal, reserveStdout, type Terminal } from "./terminal.ts";
@@ -167,11 +167,7 @@ export async function main(args: string[]): Promise<number> {
 /** A person's error is its message; ours shows where it is. */
 function report(error: unknown, terminal: Terminal): number {
   const expected = error instanceof UserError;
-  const text = expected
-    ? error.message
-    : error instanceof Error
-      ? inSources(error.stack ?? error.message)
-      : String(error);
+  const text = expected ? error.message : stackOf(error);
   terminal.note(terminal.paint.bad(expected ? text : `${text}\nThis is a defect of meshup.`));
   terminal.document({ ok: false, error: messageOf(error) });
   return expected && error.constructor.name === "Interrupted" ? 130 : 1;

@@ -4,6 +4,11 @@ import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "./paths.ts";
 
+/** Of whatever was thrown: where, in the sources. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? inSources(error.stack ?? error.message) : String(error);
+}
+
 /** A stack with places in the sources in place of those in what was built from them. */
 export function inSources(stack: string): string {
   const maps = new Map<string, SourceMap | undefined>();

@@ -2,7 +2,7 @@
 import type { CheckResult, CreateResult, DiffResult, Provider, ReadResult } from "@pulumi/pulumi/provider/provider.js";
 import { main } from "@pulumi/pulumi/provider/server.js"; // a quarter of the load time of the whole SDK
 import { UserError } from "../lib/errors.ts";
-import { inSources } from "../lib/stack-trace.ts";
+import { stackOf } from "../lib/stack-trace.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
 import { changedNames, hasUnknown, type Properties, unwrap } from "./values.ts";
 
@@ -95,7 +95,7 @@ async function answer<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new Error(error instanceof Error ? inSources(error.stack ?? error.message) : String(error));
+    throw new Error(stackOf(error));
   } finally {
     underWay--;
   }

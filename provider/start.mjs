@@ -1,9 +1,9 @@
 // What the Pulumi engine starts, by way of `pulumi-resource-meshup`. It shows what is written here.
-import { load } from "../cli/built.mjs";
+import { isMendable, load } from "../cli/built.mjs";
 
 try {
   await load("provider/main.ts");
 } catch (error) {
-  console.error(error.errors ? error.message : error);
+  console.error(isMendable(error) ? error.message : error);
   process.exitCode = 1;
 }

@@ -97,7 +97,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function publish(): Map<Filter, Published> {
       // In the policies' namespace: the control plane refuses another one's.
       const pullSecret = createPullSecret("registry", { registry, namespace }, { parent });
-      const args = { config, filters, namespace, registry, pullSecret };
+      const args = { config, filters, registry, pullSecret };
       const codes = publishModules(args, { parent });
       return new Map(filters.map((filter) => [filter, { filter, code: codes.get(filter) as pulumi.Output<Code> }]));
     }

@@ -1,7 +1,7 @@
 /** What the meshes that live in Kubernetes have in common. */
 import { UserError } from "../../lib/errors.ts";
 import type { Exposure } from "../cluster/cluster.ts";
-import type { StackConfig, WorkloadName } from "../config.ts";
+import type { StackConfig } from "../config.ts";
 
 /** A resource as its own reference writes it. */
 export interface Manifest {
@@ -22,8 +22,8 @@ export type Kind = Pick<Manifest, "apiVersion" | "kind">;
 /** Where workloads, routes and policies are. */
 export const namespace = "default";
 
-/** A workload's name inside the cluster. */
-export const hostOf = (workload: WorkloadName) => `${workload}.${namespace}.svc.cluster.local`;
+/** A Service's name inside the cluster. */
+export const hostOf = (service: string) => `${service}.${namespace}.svc.cluster.local`;
 
 /**
  * The node port that a gateway is to have, and where it leads from.

@@ -8,10 +8,10 @@ import {
   servicePort,
 } from "../workloads/kubernetes/pod.ts";
 import type { Program } from "../workloads/kubernetes/service-code.ts";
+import { hostOf, namespace } from "./manifest.ts";
 import { moduleData, moduleFileName } from "./module-data.ts";
 
 export interface ModuleServerArgs {
-  namespace: string;
   /** What it runs. */
   program: Program;
   /** The filter that it is for, the first one of several. */
@@ -34,16 +34,14 @@ export class ModuleServer extends pulumi.ComponentResource {
   constructor(name: string, args: ModuleServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:ModuleServer", name, {}, opts);
     const parent = this;
-    const { namespace, program, filter, file, digest } = args;
+    const { program, filter, file, digest } = args;
     const module = createModule();
     const unique = module.metadata.name;
     const server = createServer();
     const { id } = createService();
     this.url = pulumi
       .all([unique, digest, server.id, id])
-      .apply(
-        ([host, sha256]) => `http://${host}.${namespace}.svc.cluster.local:${servicePort}/${moduleFileName(sha256)}`,
-      );
+      .apply(([name, sha256]) => `http://${hostOf(name)}:${servicePort}/${moduleFileName(sha256)}`);
     this.registerOutputs({ url: this.url });
 
     /** Its name is one of its own, and a Service's, which has 63 characters at most. */

@@ -9,8 +9,9 @@ import type { StackConfig } from "../config.ts";
 import type { Filter } from "../filter.ts";
 import { imageReference } from "../overrides.ts";
 import { filterImage } from "../registry/image.ts";
-import type { PushedImage, Registry } from "../registry/registry.ts";
+import type { Registry } from "../registry/registry.ts";
 import { nodeImage, ServiceCode } from "../workloads/kubernetes/service-code.ts";
+import { namespace } from "./manifest.ts";
 import { ModuleServer } from "./module-server.ts";
 
 /** Where a proxy, or its control plane, gets a filter's code. */
@@ -24,8 +25,6 @@ export type Code =
 export interface PublishArgs {
   config: Pick<StackConfig, "mesh" | "images">;
   filters: Filter[];
-  /** Where modules are served from, for delivery by HTTP. */
-  namespace: string;
   /** Where filters' images go. */
   registry: Registry;
   /** Name of the secret that filters' images are pulled with. */
@@ -38,19 +37,17 @@ export interface PublishArgs {
  * @returns the code of each filter whose delivery is `image`, `http` or `lua`; known once it can be had
  */
 export function publishModules(args: PublishArgs, opts: pulumi.ComponentResourceOptions) {
-  const { config, filters, namespace, registry, pullSecret } = args;
+  const { config, filters, registry, pullSecret } = args;
   const by = (how: string) => filters.filter((f) => delivery(f.declaration, config.mesh) === how);
 
   refuseClashes(filters);
-  const images = new Map<string, PushedImage>();
-  const image = ({ declaration, file, digest }: Filter): PushedImage => {
-    const module = imageName(declaration.module as string);
-    const pushed = images.get(module) ?? filterImage(registry, module, { file, digest }, opts);
-    images.set(module, pushed);
-    return pushed;
-  };
+  const image = perModule((name, { file, digest }) => filterImage(registry, name, { file, digest }, opts));
   const served = by("http");
-  const servers = serveModules();
+  const serverCode = served.length > 0 ? createServerCode() : undefined;
+  const server = perModule((name, { declaration, file, digest }) => {
+    const { program } = serverCode as ServiceCode;
+    return new ModuleServer(name, { program, filter: declaration.name, file, digest }, opts);
+  });
 
   const codes = new Map<Filter, pulumi.Output<Code>>();
   for (const filter of by("image")) {
@@ -58,7 +55,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
     codes.set(filter, pulumi.output({ type: "image" as const, reference, digest, pullSecret }));
   }
   for (const filter of served) {
-    const { url } = servers.get(moduleOf(filter)) as ModuleServer;
+    const { url } = server(filter);
     codes.set(filter, pulumi.output({ type: "http" as const, url, sha256: filter.digest }));
   }
   for (const filter of by("lua"))
@@ -68,24 +65,26 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
     );
   return codes;
 
-  function serveModules(): Map<string, ModuleServer> {
-    const servers = new Map<string, ModuleServer>();
-    if (served.length === 0) return servers;
-    const { program } = new ServiceCode("modules", { namespace, image: imageReference(config, nodeImage) }, opts);
-    for (const one of oncePerModule(served)) {
-      const { declaration, file, digest } = one;
-      const name = imageName(declaration.module as string);
-      const server = new ModuleServer(name, { namespace, program, filter: declaration.name, file, digest }, opts);
-      servers.set(moduleOf(one), server);
-    }
-    return servers;
+  function createServerCode(): ServiceCode {
+    return new ServiceCode("modules", { namespace, image: imageReference(config, nodeImage) }, opts);
   }
+}
+
+/** Made by the first filter of a module, and the same for the others of it. */
+function perModule<T>(make: (name: string, filter: Filter) => T): (filter: Filter) => T {
+  const made = new Map<string, T>();
+  return (filter) => {
+    const name = imageName(filter.declaration.module as string);
+    const one = made.get(name) ?? make(name, filter);
+    made.set(name, one);
+    return one;
+  };
 }
 
 /** @returns its name; undefined where everybody may pull */
 export function createPullSecret(
   name: string,
-  { registry, namespace }: Pick<PublishArgs, "registry" | "namespace">,
+  { registry, namespace }: { registry: Registry; namespace: string },
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Output<string> | undefined {
   if (!registry.pullCredentials) return undefined;

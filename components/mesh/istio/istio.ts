@@ -62,7 +62,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const controlPlane = new ControlPlane("istio", { config }, { parent });
     const { ready } = controlPlane;
     const pullSecrets = createPullSecrets();
-    const codes = publishModules({ config, filters, namespace, registry }, { parent });
+    const codes = publishModules({ config, filters, registry }, { parent });
     const mounted = by("configmap", "volume").map(mount);
     const fromFiles = mounted.map(attachMounted);
     const byHttp = by("http").map(attachPlugin);
