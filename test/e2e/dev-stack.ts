@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
+import { nodeName } from "../../components/cluster/kind-config.ts";
 import { type ExecResult, exec } from "../../lib/exec.ts";
 import { KubeApi } from "../../provider/kube/api.ts";
+import { type Pod, podsOf } from "../../provider/kube/pods.ts";
 import type { Policy } from "../../provider/kube/policy.ts";
 import { type ClusterSettings, ScratchClone } from "../local/scratch-clone.ts";
 
@@ -21,16 +23,11 @@ export class DevStack {
   /** The stack's file, as it is committed but for the cluster's name and ports. */
   readonly stackFile: string;
 
-  /** The name that the cluster pulls images by. */
-  readonly registryHost: string;
+  readonly cluster: Required<ClusterSettings>;
 
-  private constructor(
-    clone: ScratchClone,
-    stackFile: string,
-    { registryHost = "registry.localhost" }: ClusterSettings,
-  ) {
+  private constructor(clone: ScratchClone, stackFile: string, cluster: ClusterSettings) {
     this.clone = clone;
-    this.registryHost = registryHost;
+    this.cluster = { registryHost: "registry.localhost", ...cluster };
     this.stackFile = stackFile;
   }
 
@@ -64,6 +61,30 @@ export class DevStack {
 
   api(): Promise<KubeApi> {
     return KubeApi.open(join(this.clone.folder, ".meshup/stacks", this.clone.stack, "kubeconfig"));
+  }
+
+  kubectl(...args: string[]): Promise<ExecResult> {
+    const node = nodeName(this.cluster.name);
+    return exec("docker", ["exec", node, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", ...args]);
+  }
+
+  async podsFor(app: string): Promise<Pod[]> {
+    return podsOf(await this.api(), "default", { app });
+  }
+
+  /** Sends echo requests that keep it busy for as long as the work takes. */
+  async underLoad(work: () => Promise<void>): Promise<void> {
+    let burning = true;
+    const burn = async () => {
+      while (burning) await this.clone.get("/echo?burn=200").catch(() => {});
+    };
+    const load = [burn(), burn(), burn()];
+    try {
+      await work();
+    } finally {
+      burning = false;
+      await Promise.all(load);
+    }
   }
 
   /** Each policy's condition Accepted. */

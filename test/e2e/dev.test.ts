@@ -45,6 +45,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   const up = (env?: NodeJS.ProcessEnv) => stack.up(env);
   const restore = () => stack.restore();
   const declare = (filter: Record<string, unknown>) => stack.declare(filter);
+  const feedback = () => header("/echo", "x-load-feedback");
   const header = (path: string, name: string, headers?: Record<string, string>) => stack.header(path, name, headers);
 
   describe("npm start -- dev", () => {
@@ -127,7 +128,6 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   });
 
   it("load on echo makes the HPA scale it, and the header follows", async () => {
-    const feedback = () => header("/echo", "x-load-feedback");
     const hpa = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/echo";
     const utilization = async () => {
       const found = await api.get<{
@@ -136,18 +136,9 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
       return found?.status.currentMetrics?.[0]?.resource?.current.averageUtilization;
     };
     await expect.poll(utilization, { timeout: 120_000, interval: 1000 }).toEqual(expect.any(Number));
-    let burning = true;
-    const burn = async () => {
-      while (burning) await clone.get("/echo?burn=200").catch(() => {});
-    };
-    const load = [burn(), burn(), burn()];
-    try {
+    await stack.underLoad(async () => {
       await expect.poll(feedback, { timeout: 120_000, interval: 500 }).toMatch(/current-load=2, target-load=2/);
-    } finally {
-      burning = false;
-      await Promise.all(load);
-    }
-    await expect.poll(feedback, { timeout: 180_000, interval: 1000 }).toBe(atRest);
+    });
   });
 
   it("the filter's cases hold through the gateway", async () => {
@@ -155,7 +146,6 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     await up();
     await expectCasesToHold(clone);
     await restore();
-    await up();
   });
 
   describe("a changed filter", () => {
@@ -174,6 +164,10 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
       const { modules } = await clone.json<{ modules: { running: boolean }[] }>(["verify", "dev"]);
       expect(modules.every((m) => m.running)).toBe(true);
     });
+  });
+
+  it("without load echo is one again, and the header follows", async () => {
+    await expect.poll(feedback, { timeout: 180_000, interval: 500 }).toBe(atRest);
   });
 
   describe("scopes and sources", () => {
@@ -246,7 +240,6 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     const dump = await clone.run(["config-dump", "dev", "custom-header"]);
     expect(dump.code).toBe(0);
     expect(await header("/one", "x-custom-header")).toBe("custom-value");
-    await up();
   });
 
   faultsOfDelivery(() => stack);
@@ -282,7 +275,6 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
       expect(stdout + stderr).toMatch(/filter "bad" did not prove itself[\s\S]*503/);
       expect((await clone.get("/two")).status).toBe(200);
       await restore();
-      await up();
     });
 
     it.each([
@@ -304,7 +296,6 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
       await expect.poll(trapped, { timeout: 60_000, interval: 5 }).toBe(status);
       expect(await header("/one", "x-custom-header")).toBe("custom-value");
       await restore();
-      await up();
     });
   });
 

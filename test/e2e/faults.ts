@@ -25,8 +25,6 @@ export function faultsOfDelivery(stack: () => DevStack): void {
   }
 
   describe("an image", () => {
-    afterAll(() => stack().up());
-
     it("of another layout is refused, with Envoy Gateway's words and its log", async () => {
       const printed = await failWith("components/registry/image.ts", "COPY plugin.wasm ./", "COPY plugin.wasm ./other");
       expect(printed).toMatch(/policy default\/module-image-\S+ is not accepted: Invalid[\s\S]*plugin\.wasm/);
@@ -87,7 +85,7 @@ export function faultsOfDelivery(stack: () => DevStack): void {
     });
 
     it("that has not got the image, as it was pushed elsewhere: what is to be mended is named", async () => {
-      await useRegistry(stack(), registry, `${stack().registryHost}:5000/elsewhere`);
+      await useRegistry(stack(), registry, `${stack().cluster.registryHost}:5000/elsewhere`);
       const { code, stdout, stderr } = await stack().start();
       expect(code).toBe(1);
       expect(stdout + stderr).toMatch(/is not accepted[\s\S]*(MANIFEST|NAME)_UNKNOWN[\s\S]*meshup:registry\.push/);

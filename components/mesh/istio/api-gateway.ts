@@ -1,10 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
-import type { Exposure } from "../../cluster/cluster.ts";
 import type { Route } from "../../config.ts";
 import { httpRoute } from "../gateway-api.ts";
-import { fixedAddress, type Manifest, namespace } from "../manifest.ts";
+import { type Manifest, namespace } from "../manifest.ts";
 import type { Gateway, GatewayArgs } from "./gateway.ts";
 
 /** What istiod makes a gateway of, and filters name. */
@@ -18,7 +17,7 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:istio:ApiGateway", name, {}, opts);
     const parent = this;
-    const { config, controlPlane, exposure } = args;
+    const { config, controlPlane } = args;
 
     const options = createOptions();
     const entry = createGateway();
@@ -29,7 +28,7 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
       const metadata = { name: optionsName, namespace };
       return new kubernetes.core.v1.ConfigMap(
         optionsName,
-        { metadata, data: gatewayOptions(exposure, controlPlane.proxySettings) },
+        { metadata, data: gatewayOptions(controlPlane.proxySettings) },
         { parent },
       );
     }
@@ -69,11 +68,10 @@ export function apiGateway(): Manifest {
 }
 
 /** What istiod merges into the Service and the Deployment that it makes. */
-export function gatewayOptions(exposure: Exposure, podAnnotations: Record<string, string>): Record<string, string> {
-  const ports = [{ name: "http", port: 80, nodePort: fixedAddress("istio", exposure).nodePort }];
+export function gatewayOptions(podAnnotations: Record<string, string>): Record<string, string> {
   const strategy = { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
   return {
-    service: stringify({ spec: { type: "NodePort", externalTrafficPolicy: "Cluster", ports } }),
+    service: stringify({ spec: { type: "ClusterIP" } }), // a balancer is istiod's choice
     deployment: stringify({ spec: { strategy, template: { metadata: { annotations: podAnnotations } } } }),
   };
 }

@@ -1,8 +1,9 @@
+import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { Exposure } from "../../cluster/cluster.ts";
 import type { StackConfig } from "../../config.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { ModuleVolume } from "./module-volume.ts";
+import type { Placement } from "./placement.ts";
 
 /** The gateway that leads into the mesh. One file for each way to have one beside this one. */
 export interface Gateway {
@@ -13,9 +14,27 @@ export interface Gateway {
 export interface GatewayArgs {
   config: StackConfig;
   controlPlane: ControlPlane;
-  exposure: Exposure;
   /** Modules that its pods are to have mounted. */
   volumes: pulumi.Output<ModuleVolume[]>;
   /** What goes before pods that have a module. */
   before: pulumi.Resource[];
+}
+
+/**
+ * The Service of the node port that leads to a gateway's pods. It belongs to no gateway, so that another can take its
+ * place: a Service of the gateway's own would hold the port until that is gone.
+ */
+export function entry(
+  { namespace, selector }: Pick<Placement, "namespace" | "selector">,
+  nodePort: number,
+): kubernetes.types.input.core.v1.Service {
+  return {
+    metadata: { name: "entry", namespace },
+    spec: {
+      type: "NodePort",
+      externalTrafficPolicy: "Cluster", // `Local` leaves the node ports of nodes without a gateway unanswered
+      selector,
+      ports: [{ name: "http", port: 80, targetPort: 80, nodePort }],
+    },
+  };
 }

@@ -13,7 +13,7 @@ export class HelmGateway extends pulumi.ComponentResource implements Gateway {
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:istio:HelmGateway", name, {}, opts);
     const parent = this;
-    const { config, controlPlane, exposure, volumes, before } = args;
+    const { config, controlPlane, volumes, before } = args;
     const { ready, gatewayNamespace: namespaceResource, callouts } = controlPlane;
 
     this.resources = [installGateway(), ...createRoutes()];
@@ -21,9 +21,7 @@ export class HelmGateway extends pulumi.ComponentResource implements Gateway {
 
     /** Its pods' image is the injector's choice. */
     function installGateway(): kubernetes.helm.v3.Release {
-      const values = volumes.apply((volumes) =>
-        gatewayValues({ exposure, volumes, podAnnotations: controlPlane.proxySettings }),
-      );
+      const values = volumes.apply((volumes) => gatewayValues({ volumes, podAnnotations: controlPlane.proxySettings }));
       const dependsOn = [ready, namespaceResource, callouts, ...before];
       const chart = { config, chart: "gateway", namespace: gatewayNamespace, values };
       return installChart(gatewayRelease, chart, { parent, dependsOn });

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { FilterReady, Proof } from "../../../provider/resources.ts";
 import { delivery } from "../../abilities.ts";
 import type { Filter } from "../../filter.ts";
-import { type Kind, type Manifest, namespace } from "../manifest.ts";
+import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
@@ -11,7 +11,7 @@ import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.
 import { ApiGateway } from "./api-gateway.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { luaFilter, moduleFilter, scopeFilter, scopeName } from "./envoy-filter.ts";
-import type { Gateway } from "./gateway.ts";
+import { entry, type Gateway } from "./gateway.ts";
 import { HelmGateway } from "./helm-gateway.ts";
 import {
   type ModuleVolume,
@@ -54,9 +54,9 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     if (!cluster) throw new Error("istio is installed into a cluster");
     super("meshup:mesh:Istio", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
-    const { exposure, kubeconfig } = cluster;
+    const { kubeconfig } = cluster;
+    const { nodePort, url } = fixedAddress("istio", cluster.exposure);
     const { registry = cluster.registry } = args;
-    const url = exposure.type === "nodePort" ? exposure.url : "";
     const by = (...ways: string[]) => filters.filter((f) => ways.includes(delivery(f.declaration, config.mesh)));
 
     const controlPlane = new ControlPlane("istio", { config }, { parent });
@@ -69,7 +69,8 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const attached = [...fromFiles, ...byHttp, ...by("image").map(attachPlugin), ...by("lua").map(attachLua)];
     // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address.
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
-    const ingress = createGateway();
+    const gateway = createGateway();
+    const ingress = [...gateway.resources, createEntry()];
 
     this.sidecars = {
       dependsOn: [controlPlane.injection, controlPlane.callouts, ...beforePods],
@@ -82,7 +83,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       },
     };
     this.serve = (workloads) => {
-      const gatewayUrl = pulumi.all(ingress.resources.map(({ urn }) => urn)).apply(() => url);
+      const gatewayUrl = pulumi.all(ingress.map(({ urn }) => urn)).apply(() => url);
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
@@ -202,7 +203,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const kind = config.istio.gateway;
       const own = mounted.filter(({ filter }) => placementOf(filter.declaration.target, kind).proxies === "gateway");
       const volumes = pulumi.all(own.map(({ volume }) => volume));
-      return new gateways[kind]("gateway", { config, controlPlane, exposure, volumes, before: beforePods }, { parent });
+      return new gateways[kind]("gateway", { config, controlPlane, volumes, before: beforePods }, { parent });
+    }
+
+    function createEntry(): kubernetes.core.v1.Service {
+      const placement = placementOf({ gateway: true }, config.istio.gateway);
+      const opts = { parent, dependsOn: gateway.resources, deleteBeforeReplace: true };
+      return new kubernetes.core.v1.Service("entry", entry(placement, nodePort), opts);
     }
 
     function prove(
@@ -216,7 +223,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const ready = new FilterReady(
         name,
         { kubeconfig, filter: name, namespace, selector, envoyName, digest: served, failure, version },
-        { parent, dependsOn: [...resources, ...ingress.resources, ...workloads] },
+        { parent, dependsOn: [...resources, ...ingress, ...workloads] },
       );
       ready.warnings.apply((warnings) => warnings.map((warning) => pulumi.log.warn(warning, ready)));
       const request = requestFor(target, url, config.routes);

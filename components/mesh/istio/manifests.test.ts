@@ -4,6 +4,7 @@ import { crdProblems } from "../../../test/crds.ts";
 import type { Route } from "../../config.ts";
 import { apiGateway, gatewayOptions } from "./api-gateway.ts";
 import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
+import { entry } from "./gateway.ts";
 import { placementOf } from "./placement.ts";
 import { gateway, virtualServices } from "./routing.ts";
 import { gatewayValues, istiodValues } from "./values.ts";
@@ -49,14 +50,24 @@ describe("a gateway of the Gateway API", () => {
     expect(placementOf({ route: "one" }, "gateway-api").routes).toEqual(["default.one.0"]);
   });
 
-  test("gets its node port by what istiod merges into its Service", () => {
-    const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
+  test("gets no balancer of istiod's", () => {
     expect(crdProblems(apiGateway())).toEqual([]);
-    expect(parse(gatewayOptions(exposure, {}).service ?? "").spec).toMatchObject({
-      type: "NodePort",
-      ports: [{ port: 80, nodePort: 30000 }],
+    expect(parse(gatewayOptions({}).service ?? "").spec).toEqual({ type: "ClusterIP" });
+  });
+
+  test("has the same node port as Istio's chart would have", () => {
+    const [helm, api] = (["helm", "gateway-api"] as const).map((kind) =>
+      entry(placementOf({ gateway: true }, kind), 30000),
+    );
+    expect(helm).toMatchObject({
+      metadata: { name: "entry", namespace: "istio-ingress" },
+      spec: { type: "NodePort", selector: { istio: "ingressgateway" }, ports: [{ port: 80, nodePort: 30000 }] },
     });
-    expect(() => gatewayOptions({ type: "loadBalancer" }, {})).toThrow(/meshup:cluster: kind/);
+    expect(api?.metadata).toEqual({ name: "entry", namespace: "default" });
+    expect(api?.spec).toEqual({
+      ...helm?.spec,
+      selector: { "gateway.networking.k8s.io/gateway-name": "gateway" },
+    });
   });
 });
 
@@ -237,17 +248,12 @@ describe("values", () => {
     ]);
   });
 
-  test("the gateway's node port, and its modules with the label of their pods", () => {
-    const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
-    expect(gatewayValues({ exposure, volumes: [{ filter: "add", configMap: "wasm-add-d9", digest }] })).toMatchObject({
-      service: { type: "NodePort", ports: [{ nodePort: 30000 }] },
+  test("the gateway's modules with the label of their pods", () => {
+    expect(gatewayValues({ volumes: [{ filter: "add", configMap: "wasm-add-d9", digest }] })).toMatchObject({
+      service: { type: "ClusterIP" },
       labels: { "module.meshup.dev/add": digest.slice(0, 16) },
       volumes: [{ name: "wasm-add", configMap: { name: "wasm-add-d9" } }],
       volumeMounts: [{ name: "wasm-add", mountPath: "/var/local/wasm/add" }],
     });
-  });
-
-  test("a cluster whose gateway has no fixed address is refused", () => {
-    expect(() => gatewayValues({ exposure: { type: "loadBalancer" } })).toThrow(/meshup:cluster: kind/);
   });
 });

@@ -1,6 +1,4 @@
-import type { Exposure } from "../../cluster/cluster.ts";
 import type { StackConfig } from "../../config.ts";
-import { fixedAddress } from "../manifest.ts";
 import { labelsOf, type ModuleVolume, podVolume, volumeMount } from "./module-volume.ts";
 
 /** Values of Istio's charts, version 1.31: https://github.com/istio/istio/tree/master/manifests/charts */
@@ -45,25 +43,19 @@ const upstreamEnvoy = {
 };
 
 export interface GatewayValuesArgs {
-  exposure: Exposure;
   /** Modules that its pods have mounted. */
   volumes?: ModuleVolume[];
   podAnnotations?: Record<string, string>;
 }
 
-export function gatewayValues({ exposure, volumes = [], podAnnotations = {} }: GatewayValuesArgs) {
-  const { nodePort } = fixedAddress("istio", exposure);
+export function gatewayValues({ volumes = [], podAnnotations = {} }: GatewayValuesArgs) {
   return {
     autoscaling: { enabled: false },
     podAnnotations,
     resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { cpu: null, memory: "1Gi" } },
     // A new pod is ready before the old one goes: no request finds nobody.
     strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-    service: {
-      type: "NodePort",
-      externalTrafficPolicy: "Cluster", // `Local` leaves the node ports of nodes without a gateway unanswered
-      ports: [{ name: "http2", port: 80, targetPort: 80, nodePort }],
-    },
+    service: { type: "ClusterIP", ports: [{ name: "http2", port: 80, targetPort: 80 }] },
     ...(volumes.length > 0 && {
       labels: labelsOf(volumes),
       volumes: volumes.map(podVolume),
