@@ -116,6 +116,14 @@ describe("the environment", () => {
     expect(existsSync(join(base, ".meshup/pulumi-home/plugins/resource-x"))).toBe(true);
   });
 
+  it("has no folder for the engine's own logs, and those of an earlier version go", () => {
+    const logs = join(base, ".meshup/pulumi-home/logs");
+    mkdirSync(logs, { recursive: true });
+    writeFileSync(join(logs, "up.log"), "");
+    for (let i = 0; i < 2; i++) backendEnvironment(decideBackend(world), world);
+    expect(statSync(logs).isFile()).toBe(true);
+  });
+
   it("of a person's backend is theirs, with a passphrase that outlasts the clone's state", () => {
     credentials('{"current":"file:///elsewhere"}');
     expect(backendEnvironment(decideBackend(world), world)).toEqual({

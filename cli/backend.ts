@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -165,7 +166,18 @@ function ensureHome({ env, home, stateDir }: BackendWorld): string {
   const plugins = join(own, "plugins");
   mkdirSync(own, { recursive: true });
   if (existsSync(theirs) && theirs !== plugins) linkFolder(theirs, plugins);
+  leaveOutLogs(join(own, "logs"));
   return own;
+}
+
+/**
+ * The engine logs every property of every call for Pulumi's support, tens of megabytes and up to two thirds of an
+ * update's time, and knows no setting against it: where there can be no folder, it goes without.
+ */
+function leaveOutLogs(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) return;
+  rmSync(path, { recursive: true, force: true });
+  writeFileSync(path, "A file, so that Pulumi keeps no logs here.\n");
 }
 
 function linkFolder(target: string, path: string): void {

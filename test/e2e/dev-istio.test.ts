@@ -154,8 +154,10 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     await expect.poll(replicas, { timeout: 60_000, interval: 500 }).toBe("1");
   });
 
-  deliveriesOnIstio(() => stack);
-  faultsOnIstio(() => stack);
+  describe("filters", () => {
+    deliveriesOnIstio(() => stack);
+    faultsOnIstio(() => stack);
+  });
   gatewayOfTheGatewayApi(() => stack);
 
   it("destroy takes cluster and registry, and touches nothing else", async () => {

@@ -1,5 +1,5 @@
 /** What goes wrong on the way of a filter to the proxy, as a person sees it: by what `npm start` prints. */
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
 import { exec } from "../../lib/exec.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
@@ -93,21 +93,23 @@ export function faultsOfDelivery(stack: () => DevStack): void {
     });
   });
 
-  it.each(["gatewayPort", "registryPort"] as const)("a taken %s is named before anything is made", async (key) => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    const free = { name: "meshup-e2e-ports", gatewayPort: 30091, registryPort: 5091, registryHost: "ports.localhost" };
-    const { port } = server.address() as AddressInfo;
-    const taken = key === "gatewayPort" ? await listenInRange() : { port, close: () => server.close() };
-    const other = await ScratchClone.inKind("dev", { ...free, [key]: taken.port });
+  it("taken ports are named, all at once, before anything is made", async () => {
+    const [gateway, registry] = [await listenInRange(), await listenInRange()];
+    const cluster = { name: "meshup-e2e-ports", registryHost: "ports.localhost" };
+    const other = await ScratchClone.inKind("dev", {
+      ...cluster,
+      gatewayPort: gateway.port,
+      registryPort: registry.port,
+    });
     const { code, stdout, stderr } = await other.run(["start", "dev"]);
     await other.remove();
-    taken.close();
-    server.close();
+    for (const server of [gateway, registry]) server.close();
     expect(code).toBe(1);
-    expect(stdout + stderr).toMatch(new RegExp(`${taken.port}[\\s\\S]*meshup:kind\\.${key}`));
+    const printed = stdout + stderr;
+    expect(printed).toMatch(new RegExp(`^port ${gateway.port} is in use.*meshup:kind.gatewayPort$`, "m"));
+    expect(printed).toMatch(new RegExp(`^port ${registry.port} is in use.*meshup:kind.registryPort$`, "m"));
     const { stdout: names } = await exec("docker", ["ps", "--all", "--format", "{{.Names}}"]);
-    expect(names).not.toContain(free.name);
+    expect(names).not.toContain(cluster.name);
   });
 }
 

@@ -29,7 +29,7 @@ export function entry(
   nodePort: number,
 ): kubernetes.types.input.core.v1.Service {
   return {
-    metadata: { name: "entry", namespace },
+    metadata: { name: "entry", namespace, annotations: { "pulumi.com/skipAwait": "true" } }, // it takes 10 s to trust it
     spec: {
       type: "NodePort",
       externalTrafficPolicy: "Cluster", // `Local` leaves the node ports of nodes without a gateway unanswered

@@ -63,7 +63,7 @@ describe("a gateway of the Gateway API", () => {
       metadata: { name: "entry", namespace: "istio-ingress" },
       spec: { type: "NodePort", selector: { istio: "ingressgateway" }, ports: [{ port: 80, nodePort: 30000 }] },
     });
-    expect(api?.metadata).toEqual({ name: "entry", namespace: "default" });
+    expect(api?.metadata).toMatchObject({ name: "entry", namespace: "default" });
     expect(api?.spec).toEqual({
       ...helm?.spec,
       selector: { "gateway.networking.k8s.io/gateway-name": "gateway" },
