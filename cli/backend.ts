@@ -128,7 +128,7 @@ export function backendFolder({ url }: Pick<Backend, "url">, home = homedir()): 
 }
 
 /**
- * The engine's environment for a backend; makes what it names. The engine keeps logs and notes of its own in
+ * The engine's environment for a backend; makes what it names. The engine keeps notes of its own in
  * PULUMI_HOME: for the backend in the clone they stay in the clone, and only plugins are shared.
  */
 export function backendEnvironment(backend: Backend, world: BackendWorld): Record<string, string> {
@@ -176,8 +176,12 @@ function ensureHome({ env, home, stateDir }: BackendWorld): string {
  */
 function leaveOutLogs(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) return;
-  rmSync(path, { recursive: true, force: true });
-  writeFileSync(path, "A file, so that Pulumi keeps no logs here.\n");
+  try {
+    rmSync(path, { recursive: true, force: true });
+    writeFileSync(path, "A file, so that Pulumi keeps no logs here.\n", { flag: "wx" });
+  } catch {
+    // Another run is at it; if it has made a folder meanwhile, the next one makes up for it.
+  }
 }
 
 function linkFolder(target: string, path: string): void {

@@ -63,20 +63,15 @@ export function ownership({ labels, mounts }: Container): Ownership | undefined 
 }
 
 /** What a cluster on one machine does sooner than Kubernetes does by default. */
-function kubeadmPatches(): object[] {
-  const autoscalerPeriod = { name: "horizontal-pod-autoscaler-sync-period", value: "5s" }; // in place of 15 s
-  const controllerManager = (version: string, extraArgs: object) => ({
-    ...{ apiVersion: `kubeadm.k8s.io/${version}`, kind: "ClusterConfiguration" },
-    controllerManager: { extraArgs },
-  });
-  return [
-    // A new stack would wait for the sum of its images.
-    { kind: "KubeletConfiguration", serializeImagePulls: false },
-    // kind takes the one that its kubeadm knows. A list replaces kind's own, of which this is the other part.
-    controllerManager("v1beta3", { [autoscalerPeriod.name]: autoscalerPeriod.value }),
-    controllerManager("v1beta4", [{ name: "enable-hostpath-provisioner", value: "true" }, autoscalerPeriod]),
-  ];
-}
+const kubeadmPatches = [
+  // A new stack would wait for the sum of its images.
+  { kind: "KubeletConfiguration", serializeImagePulls: false },
+  // Autoscalers look every 5 s in place of 15. kind translates it for kubeadm's newer versions, which have lists.
+  {
+    kind: "ClusterConfiguration",
+    controllerManager: { extraArgs: { "horizontal-pod-autoscaler-sync-period": "5s" } },
+  },
+];
 
 /**
  * kind's configuration. A node has its mounts from its first moment on, so that a cluster is known as the stack's own
@@ -87,7 +82,7 @@ export function kindConfig({ gatewayPort, owner, generation }: KindSpec): string
     kind: "Cluster",
     apiVersion: "kind.x-k8s.io/v1alpha4",
     networking: { apiServerAddress: "127.0.0.1" },
-    kubeadmConfigPatches: kubeadmPatches().map((patch) => stringify(patch)),
+    kubeadmConfigPatches: kubeadmPatches.map((patch) => stringify(patch)),
     nodes: [
       {
         role: "control-plane",

@@ -106,8 +106,14 @@ export function gateway(): NamedManifest {
   };
 }
 
-/** The path's prefix is rewritten to `/`: `/one/get` is `/get` for the workload. */
-export function httpRoute(route: Route): NamedManifest {
+/**
+ * The path's prefix is rewritten to `/`: `/one/get` is `/get` for the workload.
+ * @param gateway the Gateway that it belongs to; without a namespace, the route's own
+ */
+export function httpRoute(
+  route: Route,
+  gateway: { name: string; namespace?: string } = { name: gatewayName },
+): NamedManifest {
   const rewrite = {
     type: "URLRewrite",
     urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } },
@@ -116,7 +122,7 @@ export function httpRoute(route: Route): NamedManifest {
     ...httpRouteKind,
     metadata: { name: route.name, namespace },
     spec: {
-      parentRefs: [{ name: gatewayName }],
+      parentRefs: [gateway],
       ...(route.host !== undefined && { hostnames: [route.host] }),
       rules: [
         {

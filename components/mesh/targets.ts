@@ -28,7 +28,7 @@ export function requestFor(target: FilterTarget, gatewayUrl: string, routes: Rou
 
 /**
  * Milliseconds that a filter in a cluster has to prove itself: an autoscaler has no figures for a filter to show before
- * its second look at a new workload's metrics, which it takes every quarter of a minute.
+ * its second look at a new workload's metrics, which it may take every quarter of a minute only.
  */
 export const proofTimeoutMs = 90_000;
 

@@ -110,7 +110,7 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
     }
 
     function createAutoscaler() {
-      // It waits for nothing: its controller looks at a new one after a quarter of a minute only, and then every quarter.
+      // It waits for nothing: its controller takes its time before it looks at a new one.
       new kubernetes.autoscaling.v2.HorizontalPodAutoscaler("echo", echoAutoscaler(namespace, load), { parent });
     }
   }

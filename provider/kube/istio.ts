@@ -9,21 +9,17 @@ export const adminPort = 15000;
 export const rootNamespace = "istio-system";
 /** Where the workloads are. */
 export const workloadNamespace = "default";
-/** The chart's gateway, and the one that istiod makes of a Gateway of the Gateway API. */
-const gateways: { namespace: string; labels: Record<string, string> }[] = [
-  { namespace: "istio-ingress", labels: { istio: "ingressgateway" } },
-  { namespace: workloadNamespace, labels: { "gateway.networking.k8s.io/gateway-name": "gateway" } },
-];
+/** Where the gateway is, be it the chart's or one that istiod makes of a Gateway of the Gateway API. */
+const gatewayNamespace = "istio-ingress";
 
 /** The gateway's pods, ready or not. */
 export async function gatewayPods(api: KubeApi): Promise<Pod[]> {
-  return (await Promise.all(gateways.map(({ namespace, labels }) => podsOf(api, namespace, labels)))).flat();
+  return (await podsOf(api, gatewayNamespace, {})).filter(hasProxy);
 }
 
 /** The workloads' pods that have a sidecar. */
 export async function sidecarPods(api: KubeApi): Promise<Pod[]> {
-  const isGateway = ({ metadata }: Pod) => "gateway.networking.k8s.io/gateway-name" in (metadata.labels ?? {});
-  return (await podsOf(api, workloadNamespace, {})).filter((pod) => hasProxy(pod) && !isGateway(pod));
+  return (await podsOf(api, workloadNamespace, {})).filter(hasProxy);
 }
 
 /** A sidecar may stand among the init containers: Kubernetes starts those first and lets it run on. */

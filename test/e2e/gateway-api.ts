@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { exec } from "../../lib/exec.ts";
+import { Traffic } from "../local/traffic.ts";
 import type { DevStack, StartDocument } from "./dev-stack.ts";
 
 /** Tests of a stack that is up with Istio's own gateway. */
 export function gatewayOfTheGatewayApi(stack: () => DevStack): void {
   describe("a gateway of the Gateway API in its place", () => {
     let started: StartDocument;
+    let meanwhile: Awaited<ReturnType<Traffic["stop"]>>;
     let env: NodeJS.ProcessEnv;
 
     beforeAll(async () => {
@@ -37,7 +39,9 @@ export function gatewayOfTheGatewayApi(stack: () => DevStack): void {
           ],
         );
       });
+      const traffic = new Traffic(`http://localhost:${stack().cluster.gatewayPort}/one`);
       started = await stack().up(env);
+      meanwhile = await traffic.stop();
     });
 
     const ours = async (path: string, headers?: Record<string, string>) => {
@@ -52,6 +56,13 @@ export function gatewayOfTheGatewayApi(stack: () => DevStack): void {
       expect(await ours("/two")).toEqual([200, "x-everywhere", "x-lua"]);
       expect(await ours("/get", { host: "www.example.com" })).toEqual([200, "x-everywhere"]);
       expect(await ours("/get")).toEqual([404, "x-everywhere"]);
+    });
+
+    it("no request is lost on the way, and the other gateway has gone", async () => {
+      expect(meanwhile.failures).toEqual([]);
+      expect(meanwhile.answers).toBeGreaterThan(0);
+      const pods = await stack().kubectl("-n", "istio-ingress", "get", "deployments", "-o", "name");
+      expect(pods.stdout.trim()).toBe("deployment.apps/gateway-istio");
     });
 
     it("verify and doctor know this gateway", async () => {

@@ -5,10 +5,13 @@ import type { Route } from "../../config.ts";
 import { httpRoute } from "../gateway-api.ts";
 import { type Manifest, namespace } from "../manifest.ts";
 import type { Gateway, GatewayArgs } from "./gateway.ts";
+import { gatewayNamespace } from "./names.ts";
 
 /** What istiod makes a gateway of, and filters name. */
 export const apiGatewayName = "gateway";
 const optionsName = "gateway-options";
+const definitionsRelease =
+  "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml";
 
 /** A Gateway of the Gateway API, whose pods istiod makes, and its HTTPRoutes. */
 export class ApiGateway extends pulumi.ComponentResource implements Gateway {
@@ -19,17 +22,25 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
     const parent = this;
     const { config, controlPlane } = args;
 
+    const definitions = defineKinds();
     const options = createOptions();
-    const entry = createGateway();
-    this.resources = [entry, ...createRoutes()];
+    const gateway = createGateway();
+    this.resources = [gateway, ...createRoutes()];
     this.registerOutputs({});
 
+    /** Kubernetes comes without them. istiod is there first, as it is where another gateway goes before this one. */
+    function defineKinds(): kubernetes.yaml.v2.ConfigFile {
+      const file = config.gatewayApi ?? definitionsRelease;
+      const opts = { parent, dependsOn: [controlPlane.ready] };
+      return new kubernetes.yaml.v2.ConfigFile("gateway-api", { file, skipAwait: false }, opts);
+    }
+
     function createOptions(): kubernetes.core.v1.ConfigMap {
-      const metadata = { name: optionsName, namespace };
+      const metadata = { name: optionsName, namespace: gatewayNamespace };
       return new kubernetes.core.v1.ConfigMap(
         optionsName,
         { metadata, data: gatewayOptions(controlPlane.proxySettings) },
-        { parent },
+        { parent, dependsOn: [controlPlane.gatewayNamespace] },
       );
     }
 
@@ -39,14 +50,15 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
       return new kubernetes.apiextensions.CustomResource(
         apiGatewayName,
         { ...rest, metadata: { ...metadata, annotations } },
-        { parent, dependsOn: [controlPlane.ready, controlPlane.callouts, options] },
+        { parent, dependsOn: [definitions, controlPlane.callouts, options] },
       );
     }
 
     function createRoutes(): kubernetes.apiextensions.CustomResource[] {
+      const opts = { parent, dependsOn: [gateway] };
+      const of = { name: apiGatewayName, namespace: gatewayNamespace };
       return config.routes.map(
-        (route) =>
-          new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route), { parent, dependsOn: [entry] }),
+        (route) => new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route, of), opts),
       );
     }
   }
@@ -55,14 +67,17 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
 /** https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/ */
 export function apiGateway(): Manifest {
   const parametersRef = { group: "", kind: "ConfigMap", name: optionsName };
+  const selector = { matchLabels: { "kubernetes.io/metadata.name": namespace } };
   return {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "Gateway",
-    metadata: { name: apiGatewayName, namespace },
+    metadata: { name: apiGatewayName, namespace: gatewayNamespace },
     spec: {
       gatewayClassName: "istio",
       infrastructure: { parametersRef },
-      listeners: [{ name: "http", protocol: "HTTP", port: 80, allowedRoutes: { namespaces: { from: "Same" } } }],
+      listeners: [
+        { name: "http", protocol: "HTTP", port: 80, allowedRoutes: { namespaces: { from: "Selector", selector } } },
+      ],
     },
   };
 }

@@ -9,8 +9,6 @@ import { proxySettings } from "./proxy-settings.ts";
 import { istiodValues } from "./values.ts";
 
 export const version = "1.31.1";
-const gatewayApiRelease =
-  "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml";
 const repository = "https://istio-release.storage.googleapis.com/charts";
 
 export interface ControlPlaneArgs {
@@ -34,7 +32,6 @@ export class ControlPlane extends pulumi.ComponentResource {
     super("meshup:istio:ControlPlane", name, {}, opts);
     const parent = this;
 
-    const definitions = config.istio.gateway === "gateway-api" ? [defineGatewayApi()] : [];
     const values = istiodValues({
       config,
       pilotImage: overridden(config, `registry.istio.io/release/pilot:${version}`),
@@ -53,15 +50,9 @@ export class ControlPlane extends pulumi.ComponentResource {
     this.callouts = createCallouts();
     this.registerOutputs({});
 
-    /** Kubernetes comes without the Gateway API's own kinds. */
-    function defineGatewayApi(): kubernetes.yaml.v2.ConfigFile {
-      const file = config.gatewayApi ?? gatewayApiRelease;
-      return new kubernetes.yaml.v2.ConfigFile("gateway-api", { file, skipAwait: false }, { parent });
-    }
-
     function installIstiod(): kubernetes.helm.v3.Release {
       const args = { config, chart: "istiod", namespace: rootNamespace, values };
-      return installChart("istiod", args, { parent, dependsOn: [base, ...definitions] });
+      return installChart("istiod", args, { parent, dependsOn: [base] });
     }
 
     function enableInjection(): kubernetes.core.v1.NamespacePatch {

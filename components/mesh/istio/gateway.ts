@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../../config.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { ModuleVolume } from "./module-volume.ts";
+import { gatewayNamespace } from "./names.ts";
 import type { Placement } from "./placement.ts";
 
 /** The gateway that leads into the mesh. One file for each way to have one beside this one. */
@@ -21,15 +22,20 @@ export interface GatewayArgs {
 }
 
 /**
- * The Service of the node port that leads to a gateway's pods. It belongs to no gateway, so that another can take its
- * place: a Service of the gateway's own would hold the port until that is gone.
+ * The Service of the node port that leads to the gateway's pods. It belongs to no gateway, so that another can take its
+ * place: only the pods that it selects change, and nobody else ever asks for the port.
  */
 export function entry(
-  { namespace, selector }: Pick<Placement, "namespace" | "selector">,
+  { selector }: Pick<Placement, "selector">,
   nodePort: number,
 ): kubernetes.types.input.core.v1.Service {
   return {
-    metadata: { name: "entry", namespace, annotations: { "pulumi.com/skipAwait": "true" } }, // it takes 10 s to trust it
+    metadata: {
+      name: "entry",
+      namespace: gatewayNamespace,
+      // Pulumi would look on for ten seconds whether its pods stay; the filters' proofs tell more, and sooner.
+      annotations: { "pulumi.com/skipAwait": "true" },
+    },
     spec: {
       type: "NodePort",
       externalTrafficPolicy: "Cluster", // `Local` leaves the node ports of nodes without a gateway unanswered

@@ -130,6 +130,19 @@ test("base, istiod and gateway come by Release, from where the configuration say
   expect(one("Release", "istio-base").repositoryOpts.repo).toMatch(/^https:/);
 });
 
+test("one node port, which leads to the gateway's pods", () => {
+  expect(ofKind("Service").filter(({ inputs }) => inputs.spec.type === "NodePort")).toHaveLength(1);
+  expect(one("Service", "entry").spec).toMatchObject({
+    ports: [{ nodePort: 30000 }],
+    selector: { istio: "ingressgateway" },
+  });
+  expect(one("Release", "istio-ingressgateway").values.service.type).toBe("ClusterIP");
+  const order = made.map(({ type, name }) => `${type.split(":").at(-1)} ${name}`);
+  const before = ["Release istio-ingressgateway", "VirtualService routes"].map((one) => order.indexOf(one));
+  for (const place of before) expect(place).toBeGreaterThan(-1);
+  expect(order.indexOf("Service entry")).toBeGreaterThan(Math.max(...before));
+});
+
 test("new pods of the workloads' namespace get sidecars", () => {
   expect(one("NamespacePatch", "injection").metadata).toEqual({
     name: "default",

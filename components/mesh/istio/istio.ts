@@ -208,7 +208,8 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
 
     function createEntry(): kubernetes.core.v1.Service {
       const placement = placementOf({ gateway: true }, config.istio.gateway);
-      const opts = { parent, dependsOn: gateway.resources, deleteBeforeReplace: true };
+      // Not before the gateway can answer: until then it leads to the one before.
+      const opts = { parent, dependsOn: gateway.resources };
       return new kubernetes.core.v1.Service("entry", entry(placement, nodePort), opts);
     }
 

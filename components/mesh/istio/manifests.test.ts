@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
 import type { Route } from "../../config.ts";
+import { httpRoute } from "../gateway-api.ts";
 import { apiGateway, gatewayOptions } from "./api-gateway.ts";
 import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
 import { entry } from "./gateway.ts";
@@ -55,7 +56,7 @@ describe("a gateway of the Gateway API", () => {
     expect(parse(gatewayOptions({}).service ?? "").spec).toEqual({ type: "ClusterIP" });
   });
 
-  test("has the same node port as Istio's chart would have", () => {
+  test("takes another's place by the labels of its pods alone", () => {
     const [helm, api] = (["helm", "gateway-api"] as const).map((kind) =>
       entry(placementOf({ gateway: true }, kind), 30000),
     );
@@ -63,11 +64,19 @@ describe("a gateway of the Gateway API", () => {
       metadata: { name: "entry", namespace: "istio-ingress" },
       spec: { type: "NodePort", selector: { istio: "ingressgateway" }, ports: [{ port: 80, nodePort: 30000 }] },
     });
-    expect(api?.metadata).toMatchObject({ name: "entry", namespace: "default" });
-    expect(api?.spec).toEqual({
-      ...helm?.spec,
-      selector: { "gateway.networking.k8s.io/gateway-name": "gateway" },
-    });
+    const selector = { "gateway.networking.k8s.io/gateway-name": "gateway" };
+    expect(api).toEqual({ ...helm, spec: { ...helm?.spec, selector } });
+  });
+
+  test("takes the routes of the workloads' namespace", () => {
+    const { metadata, spec } = apiGateway();
+    const labels = { "kubernetes.io/metadata.name": "default" };
+    expect(spec.listeners).toMatchObject([{ allowedRoutes: { namespaces: { selector: { matchLabels: labels } } } }]);
+    const of = { name: "gateway", namespace: "istio-ingress" };
+    expect(metadata).toEqual(of);
+    const route = httpRoute({ name: "one", path: "/one", workload: "httpbin", rewrite: true }, of);
+    expect(crdProblems(route)).toEqual([]);
+    expect(route.spec.parentRefs).toEqual([of]);
   });
 });
 

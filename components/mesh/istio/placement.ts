@@ -25,7 +25,7 @@ const gateways: Record<GatewayKind, { placement: Placement; routeName: (route: s
   },
   "gateway-api": {
     placement: {
-      namespace,
+      namespace: gatewayNamespace,
       selector: { "gateway.networking.k8s.io/gateway-name": apiGatewayName },
       targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: apiGatewayName }],
       proxies: "gateway",
