@@ -70,7 +70,6 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address.
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
     const gateway = createGateway();
-    const ingress = [...gateway.resources, createEntry()];
 
     this.sidecars = {
       dependsOn: [controlPlane.injection, controlPlane.callouts, ...beforePods],
@@ -83,11 +82,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       },
     };
     this.serve = (workloads) => {
-      const gatewayUrl = pulumi.all(ingress.map(({ urn }) => urn)).apply(() => url);
+      const inForce = new Map(attached.map((one) => [one, awaitProxies(one, workloads)]));
+      const entry = createEntry([...inForce].flatMap(([one, ready]) => (isInGateway(one) ? [ready] : [])));
+      const gatewayUrl = entry.urn.apply(() => url);
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
-        filters: pulumi.all(attached.map((one) => prove(one, workloads))),
+        filters: pulumi.all([...inForce].map(([one, ready]) => prove(one, [ready, entry]))),
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -206,29 +207,40 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return new gateways[kind]("gateway", { config, controlPlane, volumes, before: beforePods }, { parent });
     }
 
-    function createEntry(): kubernetes.core.v1.Service {
+    /** Not before the gateway can answer, and has its filters: until then it leads to the one before. */
+    function createEntry(inForce: FilterReady[]): kubernetes.core.v1.Service {
       const placement = placementOf({ gateway: true }, config.istio.gateway);
-      // Not before the gateway can answer: until then it leads to the one before.
-      const opts = { parent, dependsOn: gateway.resources };
+      const opts = { parent, dependsOn: [...gateway.resources, ...inForce] };
       return new kubernetes.core.v1.Service("entry", entry(placement, nodePort), opts);
     }
 
-    function prove(
-      { filter, resources, envoyName, served, image }: Attached,
+    function isInGateway({ filter }: Attached): boolean {
+      return placementOf(filter.declaration.target, config.istio.gateway).proxies === "gateway";
+    }
+
+    function awaitProxies(
+      { filter, resources, envoyName, served }: Attached,
       workloads: pulumi.Resource[],
-    ): pulumi.Output<AttachedFilter> {
+    ): FilterReady {
       const { name, target, failure } = filter.declaration;
       const { namespace, selector } = placementOf(target, config.istio.gateway);
-      const { metadata } = resources.at(-1) as kubernetes.apiextensions.CustomResource;
-      const version = pulumi.interpolate`${metadata.uid}@${metadata.generation}`;
+      const version = versionOf(resources);
       const ready = new FilterReady(
         name,
         { kubeconfig, filter: name, namespace, selector, envoyName, digest: served, failure, version },
-        { parent, dependsOn: [...resources, ...ingress, ...workloads] },
+        { parent, dependsOn: [...resources, ...gateway.resources, ...workloads] },
       );
       ready.warnings.apply((warnings) => warnings.map((warning) => pulumi.log.warn(warning, ready)));
+      return ready;
+    }
+
+    function prove(
+      { filter, resources, image }: Attached,
+      dependsOn: pulumi.Resource[],
+    ): pulumi.Output<AttachedFilter> {
+      const { name, target } = filter.declaration;
       const request = requestFor(target, url, config.routes);
-      const proof = request && createProof(filter, request, version, ready);
+      const proof = request && createProof(filter, request, versionOf(resources), dependsOn);
       return pulumi.output({
         name,
         digest: filter.digest,
@@ -244,13 +256,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       { declaration: { name }, expect, digest }: Filter,
       request: Request,
       version: pulumi.Output<string>,
-      ready: FilterReady,
+      dependsOn: pulumi.Resource[],
     ): Proof {
       const cluster = { kubeconfig, mesh: config.mesh };
       return new Proof(
         name,
         { filter: name, ...request, expect, digest, process: version, cluster, timeoutMs: proofTimeoutMs },
-        { parent, dependsOn: [ready] },
+        { parent, dependsOn },
       );
     }
 
@@ -269,6 +281,12 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
   }
+}
+
+/** Another one when a filter's code or settings are others. */
+function versionOf(resources: kubernetes.apiextensions.CustomResource[]): pulumi.Output<string> {
+  const { metadata } = resources.at(-1) as kubernetes.apiextensions.CustomResource;
+  return pulumi.interpolate`${metadata.uid}@${metadata.generation}`;
 }
 
 const gateways = { helm: HelmGateway, "gateway-api": ApiGateway };
