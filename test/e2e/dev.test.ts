@@ -166,10 +166,6 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     });
   });
 
-  it("without load echo is one again, and the header follows", async () => {
-    await expect.poll(feedback, { timeout: 180_000, interval: 500 }).toBe(atRest);
-  });
-
   describe("scopes and sources", () => {
     afterAll(async () => {
       await restore();
@@ -225,6 +221,10 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
       expect(await header("/one", "x-custom-header")).toBe("custom-value");
       await restore();
     });
+  });
+
+  it("without load echo is one again, and the header follows", async () => {
+    await expect.poll(feedback, { timeout: 180_000, interval: 500 }).toBe(atRest);
   });
 
   it("push puts a changed filter's image into the registry, and changes nothing in the cluster", async () => {

@@ -44,8 +44,9 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
       );
     }
 
+    /** Whether it answers, filters and proofs tell: istiod 1.31 may overlook that its pods have become ready. */
     function createGateway(): kubernetes.apiextensions.CustomResource {
-      const annotations = { "pulumi.com/waitFor": "condition=Programmed" };
+      const annotations = { "pulumi.com/waitFor": "condition=Accepted" };
       const { metadata, ...rest } = apiGateway();
       return new kubernetes.apiextensions.CustomResource(
         apiGatewayName,

@@ -83,7 +83,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     };
     this.serve = (workloads) => {
       const inForce = new Map(attached.map((one) => [one, awaitProxies(one, workloads)]));
-      const entry = createEntry([...inForce].flatMap(([one, ready]) => (isInGateway(one) ? [ready] : [])));
+      const entry = createEntry([...inForce].flatMap(([one, ready]) => (isInGateway(one.filter) ? [ready] : [])));
       const gatewayUrl = entry.urn.apply(() => url);
       return {
         gatewayUrl,
@@ -201,10 +201,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function createGateway(): Gateway {
-      const kind = config.istio.gateway;
-      const own = mounted.filter(({ filter }) => placementOf(filter.declaration.target, kind).proxies === "gateway");
+      const own = mounted.filter(({ filter }) => isInGateway(filter));
       const volumes = pulumi.all(own.map(({ volume }) => volume));
-      return new gateways[kind]("gateway", { config, controlPlane, volumes, before: beforePods }, { parent });
+      return new gateways[config.istio.gateway](
+        "gateway",
+        { config, controlPlane, volumes, before: beforePods },
+        { parent },
+      );
     }
 
     /** Not before the gateway can answer, and has its filters: until then it leads to the one before. */
@@ -214,8 +217,8 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return new kubernetes.core.v1.Service("entry", entry(placement, nodePort), opts);
     }
 
-    function isInGateway({ filter }: Attached): boolean {
-      return placementOf(filter.declaration.target, config.istio.gateway).proxies === "gateway";
+    function isInGateway({ declaration: { target } }: Filter): boolean {
+      return placementOf(target, config.istio.gateway).proxies === "gateway";
     }
 
     function awaitProxies(
