@@ -28,10 +28,13 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
     this.resources = [gateway, ...createRoutes()];
     this.registerOutputs({});
 
-    /** Kubernetes comes without them. istiod is there first, as it is where another gateway goes before this one. */
+    /**
+     * Kubernetes comes without them. istiod is there first, as it is where another gateway goes before this one. They
+     * stay: with them would go everybody's gateways, and istiod is slow to see them come again.
+     */
     function defineKinds(): kubernetes.yaml.v2.ConfigFile {
       const file = config.gatewayApi ?? definitionsRelease;
-      const opts = { parent, dependsOn: [controlPlane.ready] };
+      const opts = { parent, dependsOn: [controlPlane.ready], retainOnDelete: true };
       return new kubernetes.yaml.v2.ConfigFile("gateway-api", { file, skipAwait: false }, opts);
     }
 
