@@ -104,6 +104,8 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
           // fails at that ("the client connection is closing"). So it is made anew first, and what has gone is dropped.
           clusterIdentifier: `${args.name}/${machine.cluster.generation}`,
           deleteUnreachable: true,
+          // All in it is the stack's own, also what an interrupted run has made, or a run before has left.
+          upsertExistingObjects: true,
         },
         { parent },
       );
