@@ -7,6 +7,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     reporters: ["default"],
+    maxWorkers: 2, // files of `local` wait half of their time, and each has processes of its own to wait for
     projects: [
       {
         test: {
@@ -21,7 +22,6 @@ export default defineConfig({
           name: "local",
           include: ["test/local/**/*.test.ts"],
           globalSetup: "test/local/setup.ts",
-          fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 600_000,
         },
