@@ -1,14 +1,11 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
-import type { Route } from "../../config.ts";
 import { httpRoute } from "../gateway-api.ts";
 import { type Manifest, namespace } from "../manifest.ts";
 import type { Gateway, GatewayArgs } from "./gateway.ts";
-import { gatewayNamespace } from "./names.ts";
+import { apiGatewayName, gatewayNamespace } from "./names.ts";
 
-/** What istiod makes a gateway of, and filters name. */
-export const apiGatewayName = "gateway";
 const optionsName = "gateway-options";
 const definitionsRelease =
   "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml";
@@ -94,6 +91,3 @@ export function gatewayOptions(podAnnotations: Record<string, string>): Record<s
     deployment: stringify({ spec: { strategy, template: { metadata: { annotations: podAnnotations } } } }),
   };
 }
-
-/** istiod's name of an HTTPRoute's only rule, and so Envoy's of the route. */
-export const apiRouteName = (route: Route["name"]) => `${namespace}.${route}.0`;

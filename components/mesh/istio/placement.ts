@@ -1,7 +1,6 @@
 import type { FilterTarget, StackConfig } from "../../config.ts";
 import { namespace } from "../manifest.ts";
-import { apiGatewayName, apiRouteName } from "./api-gateway.ts";
-import { gatewayNamespace, gatewaySelector } from "./names.ts";
+import { apiGatewayName, apiRouteName, gatewayNamespace, gatewaySelector } from "./names.ts";
 
 /** The proxies that a filter is for, and whether it works on all that they do. */
 export interface Placement {
