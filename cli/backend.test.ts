@@ -101,6 +101,15 @@ describe("the environment", () => {
     expect(readFileSync(path, "utf8")).toBe(text);
   });
 
+  it("makes the clone's passphrase again where a shell still has its name, as `init` gave it", () => {
+    const first = backendEnvironment(decideBackend(world), world);
+    world.env = { ...first };
+    rmSync(first.PULUMI_CONFIG_PASSPHRASE_FILE as string);
+    const again = backendEnvironment(decideBackend(world), world);
+    expect(again).toEqual(first);
+    expect(existsSync(again.PULUMI_CONFIG_PASSPHRASE_FILE as string)).toBe(true);
+  });
+
   it("shares the person's plugins, also once the clone has an empty folder for them", () => {
     mkdirSync(join(base, ".meshup/pulumi-home/plugins"), { recursive: true });
     mkdirSync(join(base, "home/.pulumi/plugins"), { recursive: true });

@@ -46,9 +46,9 @@ export function decideBackend(world: BackendWorld): Backend {
     ? { url: env.PULUMI_BACKEND_URL, reason: "PULUMI_BACKEND_URL" }
     : currentLogin(world);
   if (!login || login.url?.replace(/\/+$/, "") === own) {
-    return { kind: "clone", url: own, reason: "you are not logged in elsewhere", ownPassphrase: !hasPassphrase(env) };
+    return { kind: "clone", url: own, reason: "you are not logged in elsewhere", ownPassphrase: !hasPassphrase(world) };
   }
-  return { kind: "person", ...login, ownPassphrase: isSelfManaged(login.url) && !hasPassphrase(env) };
+  return { kind: "person", ...login, ownPassphrase: isSelfManaged(login.url) && !hasPassphrase(world) };
 }
 
 export function cloneBackendUrl({ stateDir }: Pick<BackendWorld, "stateDir">): string {
@@ -92,8 +92,11 @@ function shown({ url = "" }: Backend): string {
   return url.replace(/^(\w+:\/\/[^/@:]*):[^/@]*@/, "$1@").replace(/\/+$/, "");
 }
 
-function hasPassphrase(env: NodeJS.ProcessEnv): boolean {
-  return env.PULUMI_CONFIG_PASSPHRASE !== undefined || Boolean(env.PULUMI_CONFIG_PASSPHRASE_FILE);
+/** The clone's own file, which `init` gives to a shell, is none of the person's: `destroy` takes it away. */
+function hasPassphrase({ env, stateDir }: BackendWorld): boolean {
+  const file = env.PULUMI_CONFIG_PASSPHRASE_FILE;
+  const own = (["clone", "person"] as const).map((kind) => passphrasePath(kind, { stateDir }));
+  return env.PULUMI_CONFIG_PASSPHRASE !== undefined || Boolean(file && !own.includes(file));
 }
 
 /** Everything but Pulumi Cloud keeps secrets with a passphrase of the person's, unless the stack names a key service. */

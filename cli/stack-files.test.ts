@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { UserError } from "../lib/errors.ts";
 import { stackAndName } from "./positionals.ts";
 import {
+  forgetSalt,
   mergeStack,
   projectFor,
   refreshOrKeepWorkspace,
@@ -46,6 +47,13 @@ describe("the engine's folder", () => {
     refreshWorkspace(clone, stateDir(), "local");
     expect(parse(file("Pulumi.local.yaml"))).toEqual({ config: { "meshup:mesh": "other" }, encryptionsalt: "v1:abc" });
     expect(readFileSync(join(clone, "Pulumi.local.yaml"), "utf8")).not.toContain("salt");
+  });
+
+  it("forgets the salt of a stack that is yet to be made", () => {
+    refreshWorkspace(clone, stateDir(), "local");
+    writeFileSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml"), "config: {}\nencryptionsalt: v1:abc\n");
+    forgetSalt(clone, stateDir(), "local");
+    expect(file("Pulumi.local.yaml")).not.toContain("salt");
   });
 
   it("is not written where nothing has changed", () => {

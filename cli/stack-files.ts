@@ -69,6 +69,12 @@ function openWorkspace(folder: string, stack: string): Workspace {
   return { folder, project: String(name), config: (config ?? {}) as Mapping };
 }
 
+/** A stack that is yet to be made has no use for the salt of one before it. */
+export function forgetSalt(clone: string, stateDir: string, stack: string): void {
+  const file = `Pulumi.${stack}.yaml`;
+  write(join(workspaceDir(stateDir, stack), file), read(join(clone, file)));
+}
+
 type Mapping = Record<string, unknown>;
 
 /** Pulumi.yaml for another folder: what it names by path, it names by absolute path. */

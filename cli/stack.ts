@@ -18,7 +18,7 @@ import {
 } from "./backend.ts";
 import { defaultEngineWorld, type Engine, findEngine } from "./engine.ts";
 import { clearStaleLocks, engineLocks, heldError, takeStack } from "./locks.ts";
-import { refreshWorkspace, requireStack, type Workspace } from "./stack-files.ts";
+import { forgetSalt, refreshWorkspace, requireStack, type Workspace } from "./stack-files.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What the engine's state of a stack holds, as far as it is read here. */
@@ -81,6 +81,7 @@ export class Stack {
 
   /** Makes the stack in its backend. One that is there already is left as it is. */
   async create(): Promise<void> {
+    forgetSalt(root, stateDir, this.name);
     const { code, stderr } = await this.run(["stack", "init", this.name, "--no-select"]);
     if (code !== 0 && !/already exists/.test(stderr)) throw this.#failure("stack init", stderr);
     this.noteBackend();

@@ -129,6 +129,7 @@ async function drive(
   } catch (error) {
     show();
     if (child.interrupted) throw new Interrupted(interruptedText(kind));
+    if (error instanceof UserError) throw error; // the stack could not be made
     if (program.error instanceof UserError) throw program.error;
     if (error instanceof EngineFailure && error.locked) throw concurrentError(stack);
     if (progress.errors.length > 0) throw new UserError(progress.errors.join("\n"));

@@ -65,4 +65,14 @@ describe.skipIf(!host)("pulumi up -s local, after npm run init", () => {
     expect(code, stdout + stderr).toBe(0);
     await expect(clone.get("/one")).rejects.toThrow(/ECONNREFUSED/);
   });
+
+  it("destroyed, it begins anew in the same shell, once the salt that Pulumi has left in the stack's file has gone", async () => {
+    expect((await clone.run(["destroy"], env)).code).toBe(0);
+    const refused = await clone.run(["start"], env);
+    expect(refused.code).toBe(1);
+    expect(refused.stdout + refused.stderr).toMatch(/incorrect passphrase[\s\S]*remove its encryptionsalt line/);
+    await clone.edit("Pulumi.local.yaml", (text) => text.replace(/^encryptionsalt: .*\n/m, ""));
+    const { code, stderr } = await clone.run(["start"], env);
+    expect(code, stderr).toBe(0);
+  });
 });
