@@ -29,7 +29,9 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   else terminal.print(`Stack ${name} is down${deleted === undefined ? "" : `: ${deleted} resources deleted`}.`);
   const left = last ? whatIsLeft() : [];
   if (last && !nothing)
-    terminal.print(`Nothing is left but: ${left.join(", ")}, and the download caches of npm and pip.`);
+    terminal.print(
+      `Nothing is left but: ${left.join(", ")}, and the caches of npm, pip and, where the engine was built, Go.`,
+    );
   terminal.document({ ok: true, stack: name, deleted: deleted ?? 0, stopped, left });
   return 0;
 };
