@@ -22,7 +22,6 @@ export class DevStack {
   readonly clone: ScratchClone;
   /** The stack's file, as it is committed but for the cluster's name and ports. */
   readonly stackFile: string;
-
   readonly cluster: Required<ClusterSettings>;
 
   private constructor(clone: ScratchClone, stackFile: string, cluster: ClusterSettings) {
