@@ -4,6 +4,7 @@ import { httpCalls } from "./httpcalls.ts";
 import type { Metrics } from "./metrics.ts";
 import { serializeProperty } from "./properties.ts";
 import type { SharedState } from "./shared.ts";
+import { readable } from "./text.ts";
 import { type Call, type HostFunctions, root, stored, type Vm } from "./vm.ts";
 import { wasiFunctions } from "./wasi.ts";
 
@@ -46,7 +47,7 @@ function general(vm: Vm, abi: AbiVersion, { clock, logLevel }: HostState): Recor
         if (!name) return Status.BadArgument;
         const message = vm.memory.text(pointer, size);
         if (message === undefined) return Status.InvalidMemoryAccess;
-        vm.log(name, message);
+        vm.log(name, readable(message));
         return Status.Ok;
       },
     ],

@@ -1,6 +1,7 @@
 import { type AbiVersion, BufferType, decodePairs, encodePairs, MapType, Status, StreamType } from "./abi.ts";
 import type { Bytes } from "./context.ts";
 import type { HeaderMap } from "./headers.ts";
+import { bytesOf } from "./text.ts";
 import { type Call, root, stored, type Vm } from "./vm.ts";
 
 /** The host calls on messages: streams, headers, bodies, and calls to other clusters. */
@@ -102,7 +103,7 @@ function headers(vm: Vm, abi: AbiVersion): Record<string, [string, Call]> {
         if (!map && !vm.context.logging) return Status.BadArgument;
         const value = map?.get(name) ?? (abi === "0.1.0" ? "" : undefined);
         if (value === undefined) return Status.NotFound;
-        return stored(vm.give(Buffer.from(value), pointerAt, sizeAt));
+        return stored(vm.give(bytesOf(value), pointerAt, sizeAt));
       },
     ],
     proxy_get_header_map_pairs: [

@@ -1,6 +1,7 @@
 import type { Pairs } from "./abi.ts";
 import type { Arriving, Forwarded } from "./direction.ts";
 import { HeaderMap } from "./headers.ts";
+import { readable } from "./text.ts";
 
 type Body = string | Uint8Array | (string | Uint8Array)[];
 
@@ -80,8 +81,8 @@ export function seenRequest({ headers, body, trailers }: Forwarded): SeenRequest
   if (!headers) return undefined;
   return {
     method: headers.get(":method") ?? "",
-    path: headers.get(":path") ?? "",
-    authority: headers.get(":authority") ?? "",
+    path: readable(headers.get(":path") ?? ""),
+    authority: readable(headers.get(":authority") ?? ""),
     headers: headers.toRecord(),
     body: Buffer.from(body).toString("utf8"),
     trailers: trailers?.toRecord() ?? {},
