@@ -1,6 +1,8 @@
+import dns from "node:dns";
 import { once } from "node:events";
+import { Agent } from "node:http";
 import { createServer, type Socket } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { httpRequest } from "./http.ts";
 
 /** A server that gives these bytes to whoever asks. @returns its address, and what it was sent */
@@ -43,4 +45,19 @@ test.each([
   const { headers } = await httpRequest({ url });
   expect(Object.keys(headers)).toHaveLength(given.length + 1);
   expect(Object.values(headers).join("").length).toBeGreaterThanOrEqual(given.join("").length - 8 * given.length);
+});
+
+test.each(["localhost", "LOCALHOST", "one.localhost"])("%s is 127.0.0.1, whatever the resolver says", async (name) => {
+  const { url, asked } = await serve(answer(["x-a: 1"]));
+  const lookup = vi.spyOn(dns, "lookup").mockImplementation((() => {
+    throw new Error("the resolver was asked");
+  }) as never);
+  onTestFinished(() => lookup.mockRestore());
+  const { port } = new URL(url);
+  for (const agent of [undefined, new Agent({ keepAlive: true })]) {
+    expect((await httpRequest({ url: `http://${name}:${port}/`, agent })).headers["x-a"]).toBe("1");
+    expect(asked().toString()).toContain(`: ${name.toLowerCase()}:${port}\r\n`);
+  }
+  await httpRequest({ url: `http://${name}:${port}/`, headers: { host: "www.example.com" } });
+  expect(asked().toString()).toContain("host: www.example.com\r\n");
 });

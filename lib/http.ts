@@ -1,4 +1,5 @@
 import http from "node:http";
+import type { LookupFunction } from "node:net";
 import { UserError } from "./errors.ts";
 import { headerRecord, inHeaderBytes } from "./header-text.ts";
 
@@ -34,7 +35,9 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false } = request;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs);
-    const options = { method, headers: inHeaderBytes(headers), agent, signal, ...headerLimit };
+    const { hostname } = new URL(url);
+    const lookup = isLocalhost(hostname) ? toLoopback : undefined;
+    const options = { method, headers: inHeaderBytes(headers), agent, signal, lookup, ...headerLimit };
     const req = http.request(url, options, (res) => {
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -59,3 +62,14 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
     req.end(body ? Buffer.from(body) : undefined);
   });
 }
+
+/** As RFC 6761 has it: the names below it, too. */
+function isLocalhost(hostname: string): boolean {
+  return /(^|\.)localhost\.?$/i.test(hostname);
+}
+
+/** Ours listen on 127.0.0.1: what this machine's resolver makes of `localhost` may be ::1 alone, or nothing. */
+const toLoopback: LookupFunction = (_hostname, { all }, done) => {
+  if (all) done(null, [{ address: "127.0.0.1", family: 4 }]);
+  else done(null, "127.0.0.1", 4);
+};
