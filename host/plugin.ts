@@ -6,7 +6,7 @@ import { type FilterTrap, type LogLine, PluginRefused } from "./errors.ts";
 import { type HostState, hostFunctions } from "./hostcalls.ts";
 import { type Metric, Metrics } from "./metrics.ts";
 import type { Property } from "./properties.ts";
-import { type PluginConfig, PluginRoot, VmContext } from "./root.ts";
+import { type PluginConfig, PluginRoot, type UnknownClusters, VmContext } from "./root.ts";
 import { SharedState, type SharedValue } from "./shared.ts";
 import { Stream } from "./stream.ts";
 import { type Counters, Vm } from "./vm.ts";
@@ -34,7 +34,7 @@ export interface PluginOptions {
   /** Clusters that the module may call, by name. */
   clusters?: Readonly<Record<string, Cluster>>;
   /** Calls to other clusters are refused, as in Envoy; `silent` takes and never answers them. */
-  unknownClusters?: "refuse" | "silent";
+  unknownClusters?: UnknownClusters;
   /** The clock's start, in milliseconds since 1970; default: now. */
   now?: number;
   /** A clock to share with other plugins, in place of `now`. */
