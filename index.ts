@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { callable } from "./components/abilities.ts";
 import { createCluster } from "./components/cluster/index.ts";
-import { readConfig } from "./components/config.ts";
-import { createFilters } from "./components/filter.ts";
+import { callable } from "./components/config/abilities.ts";
+import { readConfig } from "./components/config/config.ts";
+import { createFilters } from "./components/filter/filter.ts";
 import { createMesh } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { withBackends } from "./components/workloads/backend.ts";

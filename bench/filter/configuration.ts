@@ -1,7 +1,8 @@
 /** Envoy's configuration for a measurement: a listener for each chain. Pure. */
-import { cluster } from "../../components/mesh/envoy.ts";
+
+import { cluster } from "../../components/mesh/standalone/envoy.ts";
 import { onThisMachine } from "../../components/workloads/backend.ts";
-import type { Json, Resource } from "../../provider/discovery.ts";
+import type { Json, Resource } from "../../envoy/discovery.ts";
 import type { Arm, HttpFilter } from "./arms.ts";
 
 const type = (name: string) => `type.googleapis.com/envoy.${name}`;

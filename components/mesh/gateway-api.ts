@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import type { Exposure } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config.ts";
+import type { StackConfig } from "../config/config.ts";
 import type { Backend, BackendRoute } from "../workloads/backend.ts";
 import { envoyCluster } from "./callouts.ts";
 import { type NamedManifest, namespace } from "./manifest.ts";

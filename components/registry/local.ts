@@ -2,8 +2,8 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import * as engine from "../cluster/docker.ts";
-import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind-config.ts";
-import { kindNetwork } from "../cluster/machine.ts";
+import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind/config.ts";
+import { kindNetwork } from "../cluster/kind/machine.ts";
 import { imageType, pushImage } from "./push.ts";
 import type { ImageArgs, PushedImage, Registry } from "./registry.ts";
 

@@ -1,4 +1,4 @@
-import type { StackConfig } from "../config.ts";
+import type { StackConfig } from "../config/config.ts";
 import type { Backend } from "./backend.ts";
 import { type DeclaredWorkload, hasDemo } from "./declared.ts";
 import { demoInCluster, demoOnThisMachine } from "./demo.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { name } from "../names.ts";
+import { name } from "../config/names.ts";
 import { demoNames } from "./demo.ts";
 
 /** A service that is somewhere already. */

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { stateDir } from "../../lib/paths.ts";
 import { type Process, PythonPackages } from "../../provider/resources.ts";
-import type { StackConfig } from "../config.ts";
+
+import type { StackConfig } from "../config/config.ts";
 import type { DemoName } from "./demo.ts";
 import { LocalHttpbin } from "./httpbin.ts";
 import { LocalService } from "./service.ts";

@@ -2,9 +2,9 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
-import { callable } from "../../abilities.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
-import { parseConfig } from "../../config.ts";
+import { callable } from "../../config/abilities.ts";
+import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { backendsOf } from "../../workloads/backends.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
@@ -97,7 +97,7 @@ beforeAll(async () => {
     "meshup",
     "dev-istio",
   );
-  const { createFilters } = await import("../../filter.ts");
+  const { createFilters } = await import("../../filter/filter.ts");
   const { IstioMesh } = await import("./istio.ts");
   const cluster: Cluster = {
     provider: new kubernetes.Provider("kind", {}),

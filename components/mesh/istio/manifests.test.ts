@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
-import type { FilterTarget, Route } from "../../config.ts";
+import type { FilterTarget, Route } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster, deployed } from "../../workloads/demo.ts";
 import { httpRoute } from "../gateway-api.ts";
