@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
-import { readConfig } from "./components/config.ts";
-import { createFilters } from "./components/filter.ts";
+import { readConfig } from "./components/config/config.ts";
+import { createFilters } from "./components/filter/filter.ts";
 import { createMesh } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { createWorkloads } from "./components/workloads/index.ts";

@@ -12,7 +12,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{bench,cli,components,host,lib,provider,services,toolchain}/**/*.test.ts"],
+          include: ["{bench,cli,components,envoy,host,kube,lib,process,provider,services,toolchain}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000, // on a busy machine a compiler takes long
         },

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Plugin } from "../host/plugin.ts";
+import { Plugin } from "../host/plugin/plugin.ts";
 import { root } from "../lib/paths.ts";
 import { buildModule } from "../toolchain/build.ts";
 import { resolveModule } from "../toolchain/source.ts";

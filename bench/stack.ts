@@ -1,8 +1,8 @@
 /** Measures the stack `dev` in a cluster of its own: what `npm run bench:stack` runs. */
 import { availableParallelism, loadavg } from "node:os";
 import { type Document, isSeq } from "yaml";
-import type { Engine } from "../cli/engine.ts";
-import type { Terminal } from "../cli/terminal.ts";
+import type { Engine } from "../cli/engine/engine.ts";
+import type { Terminal } from "../cli/output/terminal.ts";
 import { UserError } from "../lib/errors.ts";
 import { BenchClone, type Timed } from "./bench-clone.ts";
 import { Poller } from "./poller.ts";

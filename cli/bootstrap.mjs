@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { isMendable, load } from "./built.mjs"; // needs what is installed only once it builds
+import { isMendable, load } from "../lib/built.mjs"; // needs what is installed only once it builds
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 const oldestNode = [20, 20];

@@ -1,8 +1,8 @@
 import { messageOf, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
-import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments.ts";
+import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments/arguments.ts";
+import { createTerminal, reserveStdout, type Terminal } from "./output/terminal.ts";
 import type { Run } from "./run.ts";
-import { createTerminal, reserveStdout, type Terminal } from "./terminal.ts";
 
 interface Command {
   /** What follows `--`. */

@@ -6,7 +6,7 @@ import { makeCacheFolder } from "../lib/cache.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
 import { cacheDir, root } from "../lib/paths.ts";
-import { withLock } from "./lock.ts";
+import { withLock } from "../process/lock.ts";
 import { findPython, pipInstall } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
 import type { EnvoyBinaryInputs, EnvoyBinaryOutputs } from "./types.ts";

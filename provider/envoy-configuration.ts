@@ -2,9 +2,9 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import { EnvoyAdmin } from "../envoy/admin.ts";
+import { discoveryResponse, type Resource } from "../envoy/discovery.ts";
 import { UserError } from "../lib/errors.ts";
-import { discoveryResponse, type Resource } from "./discovery.ts";
-import { EnvoyAdmin } from "./envoy-admin.ts";
 import type { ResourceType } from "./resource.ts";
 import type { EnvoyConfigurationInputs } from "./types.ts";
 

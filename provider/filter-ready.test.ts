@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { complaintLines } from "../kube/istio.ts";
+import { type Answers, fakeCluster } from "../kube/testing/kubernetes.ts";
 import { advice, filterReadyType, isInForce, waitForProxies } from "./filter-ready.ts";
-import { complaintLines } from "./kube/istio.ts";
-import { type Answers, fakeCluster } from "./testing/kubernetes.ts";
 import type { FilterReadyInputs } from "./types.ts";
 
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";

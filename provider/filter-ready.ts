@@ -1,10 +1,10 @@
 /** `meshup:kubernetes:FilterReady`: every proxy of Istio's that a filter is for runs it. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { KubeApi } from "../kube/api.ts";
+import { proxyFilters } from "../kube/filter-dump.ts";
+import { adminPort, complaintsOf, hasProxy } from "../kube/istio.ts";
+import { isReady, type Pod, podsOf } from "../kube/pods.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
-import { KubeApi } from "./kube/api.ts";
-import { proxyFilters } from "./kube/filter-dump.ts";
-import { adminPort, complaintsOf, hasProxy } from "./kube/istio.ts";
-import { isReady, type Pod, podsOf } from "./kube/pods.ts";
 import type { ResourceType } from "./resource.ts";
 import type { FilterReadyInputs, FilterReadyOutputs } from "./types.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { advice } from "./kube/policy.ts";
+import { advice } from "../kube/policy.ts";
+import { fakeCluster, kubeconfig } from "../kube/testing/kubernetes.ts";
 import { waitForPolicy } from "./policy-ready.ts";
-import { fakeCluster, kubeconfig } from "./testing/kubernetes.ts";
 import type { PolicyReadyInputs } from "./types.ts";
 
 const policyPath = "GET /apis/gateway.envoyproxy.io/v1alpha1/namespaces/default/envoyextensionpolicies/route-one";

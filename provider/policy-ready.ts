@@ -1,11 +1,11 @@
 /** `meshup:kubernetes:PolicyReady`: Envoy Gateway has accepted a policy, and its proxies run the filters that it names. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { KubeApi } from "../kube/api.ts";
+import { controllerComplaints } from "../kube/controller.ts";
+import type { Pod } from "../kube/pods.ts";
+import { advice, changedAt, judge, type Policy, pullsWorthTrying, type Verdict } from "../kube/policy.ts";
+import { digestOf, proxyComplaints, proxyPods, type Served, served } from "../kube/proxy.ts";
 import { UserError } from "../lib/errors.ts";
-import { KubeApi } from "./kube/api.ts";
-import { controllerComplaints } from "./kube/controller.ts";
-import type { Pod } from "./kube/pods.ts";
-import { advice, changedAt, judge, type Policy, pullsWorthTrying, type Verdict } from "./kube/policy.ts";
-import { digestOf, proxyComplaints, proxyPods, type Served, served } from "./kube/proxy.ts";
 import type { ResourceType } from "./resource.ts";
 import type { PolicyReadyInputs, PolicyReadyOutputs } from "./types.ts";
 

@@ -29,7 +29,7 @@ async function check(inputs: PreflightInputs, env: NodeJS.ProcessEnv): Promise<P
     const warning = `filter "${filter}" was not checked before it was deployed: MESHUP_PREFLIGHT=off`;
     return { sha256, file, adds: {}, warnings: [warning], checked: false };
   }
-  const { preflight } = await import("../host/preflight.ts");
+  const { preflight } = await import("../host/preflight/preflight.ts");
   const wasm = resolve(root, file);
   const { adds, warnings } = await preflight({ name: filter, wasm, rootId, configuration, clusters });
   return { sha256, file, adds, warnings, checked: true };

@@ -3,12 +3,19 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
-import { withLock } from "./lock.ts";
-import { assertPortsFree } from "./ports.ts";
-import { type Started, start, stop, waitReady } from "./process-control.ts";
-import { deleteLog } from "./process-log.ts";
-import { commandHash, deleteRecord, type ProcessRecord, readRecord, recordsIn, writeRecord } from "./process-record.ts";
-import { isAlive, type ProcessIdentity } from "./process-table.ts";
+import { type Started, start, stop, waitReady } from "../process/control.ts";
+import { withLock } from "../process/lock.ts";
+import { deleteLog } from "../process/log.ts";
+import { assertPortsFree } from "../process/ports.ts";
+import {
+  commandHash,
+  deleteRecord,
+  type ProcessRecord,
+  readRecord,
+  recordsIn,
+  writeRecord,
+} from "../process/record.ts";
+import { isAlive, type ProcessIdentity } from "../process/table.ts";
 import type { Context, ResourceType } from "./resource.ts";
 import type { ProcessInputs, ProcessOutputs } from "./types.ts";
 

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Answer, type Answers, fakeCluster } from "../kube/testing/kubernetes.ts";
 import { UserError } from "../lib/errors.ts";
 import { freePort } from "../test/ports.ts";
 import { compare, proofType, prove } from "./proof.ts";
-import { Answer, type Answers, fakeCluster } from "./testing/kubernetes.ts";
 import type { ProofInputs } from "./types.ts";
 
 async function serve(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {

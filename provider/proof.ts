@@ -37,7 +37,7 @@ async function proveOrExplain(inputs: ProofInputs, signal: AbortSignal): Promise
 
 /** The proxies' own lines. That they cannot be had is no reason to keep the rest back. */
 async function explanation({ kubeconfig, mesh }: NonNullable<ProofInputs["cluster"]>, started: number) {
-  const { meshComplaints } = await import("./kube/mesh-proxies.ts");
+  const { meshComplaints } = await import("../kube/mesh-proxies.ts");
   try {
     const { before, since } = await meshComplaints(
       kubeconfig,

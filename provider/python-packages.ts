@@ -4,7 +4,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
-import { withLock } from "./lock.ts";
+import { withLock } from "../process/lock.ts";
 import { findPython, pipInstall } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
 import type { PythonPackagesInputs, PythonPackagesOutputs } from "./types.ts";

@@ -1,5 +1,5 @@
 // What the Pulumi engine starts, by way of `pulumi-resource-meshup`. It shows what is written here.
-import { isMendable, load } from "../cli/built.mjs";
+import { isMendable, load } from "../lib/built.mjs";
 
 try {
   await load("provider/main.ts");

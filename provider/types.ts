@@ -1,5 +1,5 @@
 /** Inputs and outputs of the resource types, as plain data. Paths are relative to the clone, or absolute. */
-import type { Resource } from "./discovery.ts";
+import type { Resource } from "../envoy/discovery.ts";
 
 export interface ProcessInputs {
   /** Names its files; unique within `directory`. */

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UserError } from "../lib/errors.ts";
 import { modulesDir, root } from "../lib/paths.ts";
-import { compile } from "./compile.ts";
+import { compile } from "./assemblyscript/compile.ts";
 import { shortPath, writeAtomically } from "./files.ts";
 import { type ModuleSource, resolveModule, sha256 } from "./source.ts";
 

@@ -3,9 +3,9 @@ import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize, resolve } from "node:path";
 import { UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
-import { type AscOptions, readAscConfig } from "./asc-options.ts";
+import { type AscOptions, readAscConfig } from "./assemblyscript/asc-options.ts";
+import { librarySources, toolVersions } from "./assemblyscript/library.ts";
 import { readSources, type SourceFile } from "./files.ts";
-import { librarySources, toolVersions } from "./library.ts";
 
 /** Where a module comes from. */
 export type ModuleSource = AssemblyScriptSource | WasmSource;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { Plugin } from "../../host/plugin.ts";
+import { Plugin } from "../../host/plugin/plugin.ts";
 import { UserError } from "../../lib/errors.ts";
 import { type Arm, armSpecs, header, loadArms } from "./arms.ts";
 

@@ -1,8 +1,8 @@
 /** What the benchmark compares: ways to put one and the same header on each response. */
-import { wasmFilter } from "../../components/mesh/envoy.ts";
-import { Plugin } from "../../host/plugin.ts";
+import { wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import type { Json } from "../../envoy/discovery.ts";
+import { Plugin } from "../../host/plugin/plugin.ts";
 import { UserError } from "../../lib/errors.ts";
-import type { Json } from "../../provider/discovery.ts";
 import { buildModule } from "../../toolchain/build.ts";
 import { resolveModule } from "../../toolchain/source.ts";
 

@@ -1,7 +1,7 @@
 /** Measures what a filter costs Envoy's worker: what `npm run bench` runs. */
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { duration, type Terminal } from "../../cli/terminal.ts";
+import { duration, type Terminal } from "../../cli/output/terminal.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { EnvoyBinaryOutputs } from "../../provider/types.ts";

@@ -1,6 +1,6 @@
 /** Envoy's configuration for a measurement: a listener for each chain. Pure. */
-import { cluster } from "../../components/mesh/envoy.ts";
-import type { Json, Resource } from "../../provider/discovery.ts";
+import { cluster } from "../../components/mesh/standalone/envoy.ts";
+import type { Json, Resource } from "../../envoy/discovery.ts";
 import type { Arm, HttpFilter } from "./arms.ts";
 
 const type = (name: string) => `type.googleapis.com/envoy.${name}`;

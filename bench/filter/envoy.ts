@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startFiles } from "../../components/mesh/envoy.ts";
+import { startFiles } from "../../components/mesh/standalone/envoy.ts";
+import { EnvoyAdmin } from "../../envoy/admin.ts";
+import { discoveryResponse, type Resource } from "../../envoy/discovery.ts";
 import { UserError } from "../../lib/errors.ts";
-import { discoveryResponse, type Resource } from "../../provider/discovery.ts";
-import { EnvoyAdmin } from "../../provider/envoy-admin.ts";
 import { complaints } from "../../provider/envoy-configuration.ts";
 import { freePort } from "../../test/ports.ts";
 import { findThread, processMemory, threadCpu } from "./proc.ts";

@@ -1,11 +1,11 @@
 /** Millions of requests through both root contexts of the project's module: what `npm run bench -- --soak` runs. */
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { duration, type Terminal } from "../../cli/terminal.ts";
-import { cluster, wasmFilter } from "../../components/mesh/envoy.ts";
+import { duration, type Terminal } from "../../cli/output/terminal.ts";
+import { cluster, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import type { Json, Resource } from "../../envoy/discovery.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
-import type { Json, Resource } from "../../provider/discovery.ts";
 import { buildModule } from "../../toolchain/build.ts";
 import { resolveModule } from "../../toolchain/source.ts";
 import { type HttpFilter, header } from "./arms.ts";

@@ -11,10 +11,10 @@ import { UserError } from "../../lib/errors.ts";
 import { root, stateDir } from "../../lib/paths.ts";
 import { findEnvoy } from "../../provider/envoy-binary.ts";
 import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
+import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
 import { onSignals } from "../signals.ts";
-import type { Terminal } from "../terminal.ts";
-import { Interrupted } from "../update.ts";
+import { Interrupted } from "../stack/update.ts";
 
 type Size = "whole" | "quick";
 

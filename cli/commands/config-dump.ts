@@ -1,12 +1,12 @@
 import { stringify } from "yaml";
+import { isReady } from "../../kube/pods.ts";
 import { UserError } from "../../lib/errors.ts";
-import { isReady } from "../../provider/kube/pods.ts";
-import { openCluster, type StackCluster } from "../cluster.ts";
-import { envoyOf, filterConfigurations } from "../envoy-dump.ts";
-import { stackAndName } from "../positionals.ts";
-import { type FilterOutput, filterOutputs } from "../proof.ts";
+import { stackAndName } from "../arguments/positionals.ts";
+import { openCluster, type StackCluster } from "../inspect/cluster.ts";
+import { envoyOf, filterConfigurations } from "../inspect/envoy-dump.ts";
+import { type FilterOutput, filterOutputs } from "../inspect/proof.ts";
 import type { Run } from "../run.ts";
-import { outputsOf, readDeployment } from "../stack.ts";
+import { outputsOf, readDeployment } from "../stack/stack.ts";
 
 /** A filter, as a proxy has it. */
 interface Dumped {
@@ -52,7 +52,7 @@ async function ofThisMachine(admin: string): Promise<Dumped[]> {
 }
 
 async function ofCluster({ api, mesh }: StackCluster, filters: FilterOutput[]): Promise<Dumped[]> {
-  const { proxyFilters } = await import("../../provider/kube/filter-dump.ts");
+  const { proxyFilters } = await import("../../kube/filter-dump.ts");
   const proxies = (await mesh.proxies(api)).filter(({ pod }) => isReady(pod));
   if (proxies.length === 0) throw new UserError("No proxy of the mesh is ready: npm run doctor says why.");
   const dumps = await Promise.all(

@@ -3,12 +3,12 @@ import { basename, dirname, join, relative } from "node:path";
 import { UserError } from "../../lib/errors.ts";
 import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
 import { stopRecorded } from "../../provider/process.ts";
-import { takeStack } from "../locks.ts";
+import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { backendOf, cloneStateFiles, readStateFile, runLock, Stack } from "../stack.ts";
-import { refreshOrKeepWorkspace, requireStack, type Workspace, workspaceDir } from "../stack-files.ts";
-import type { Terminal } from "../terminal.ts";
-import { destroy } from "../update.ts";
+import { refreshOrKeepWorkspace, requireStack, type Workspace, workspaceDir } from "../stack/files.ts";
+import { takeStack } from "../stack/locks.ts";
+import { backendOf, cloneStateFiles, readStateFile, runLock, Stack } from "../stack/stack.ts";
+import { destroy } from "../stack/update.ts";
 
 /** `npm run destroy [-- STACK]`: takes the stack down, then what a run that was killed may have left. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {

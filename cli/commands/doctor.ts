@@ -1,12 +1,12 @@
+import type { DiagnosedFilter, Step } from "../../kube/diagnose/steps.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
-import type { DiagnosedFilter, Step } from "../../provider/kube/diagnose/steps.ts";
 import { prove } from "../../provider/proof.ts";
-import { type ClusterPlace, clusterOf, kindOf } from "../cluster.ts";
-import { processesOf } from "../processes.ts";
-import { type FilterOutput, filterOutputs, hasAddress } from "../proof.ts";
+import { type ClusterPlace, clusterOf, kindOf } from "../inspect/cluster.ts";
+import { processesOf } from "../inspect/processes.ts";
+import { type FilterOutput, filterOutputs, hasAddress } from "../inspect/proof.ts";
+import { filterReadyInputs, servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
-import { filterReadyInputs, servedModules } from "../served.ts";
-import { type Deployment, outputsOf, readDeployment } from "../stack.ts";
+import { type Deployment, outputsOf, readDeployment } from "../stack/stack.ts";
 
 /** `npm run doctor [-- STACK]`: step by step from this machine to a header on a response, which one is broken. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
@@ -45,7 +45,7 @@ async function examineCluster(
   deployment: Deployment,
   filters: FilterOutput[],
 ): Promise<Step[]> {
-  const { diagnose } = await import("../../provider/kube/diagnose/diagnose.ts");
+  const { diagnose } = await import("../../kube/diagnose/diagnose.ts");
   const inputsOf = (type: string) => deployment.resources?.find((r) => r.type === type)?.inputs;
   const container = inputsOf("docker:index/container:Container") as
     | { name: string; ports: { external: number }[] }

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { Run } from "../run.ts";
-import { withStack } from "../stack.ts";
+import { withStack } from "../stack/stack.ts";
 
 /**
  * `npm run init [-- STACK]`: engine, backend and stack made ready for the person's own `pulumi up -s STACK`. Prints the

@@ -1,11 +1,11 @@
 import { UserError } from "../../lib/errors.ts";
-import { wholeNumber } from "../arguments.ts";
-import { openCluster } from "../cluster.ts";
-import { type Logs, type LogTail, logsOf } from "../logs.ts";
-import { stackAndName } from "../positionals.ts";
+import { wholeNumber } from "../arguments/arguments.ts";
+import { stackAndName } from "../arguments/positionals.ts";
+import { openCluster } from "../inspect/cluster.ts";
+import { type Logs, type LogTail, logsOf } from "../inspect/logs.ts";
+import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { outputsOf, readDeployment } from "../stack.ts";
-import type { Terminal } from "../terminal.ts";
+import { outputsOf, readDeployment } from "../stack/stack.ts";
 
 /** `npm run logs [-- STACK] [NAME] [--lines N] [--follow]`: the last lines of each log, and what comes. */
 export const run: Run = async ({ positionals, options }, terminal) => {

@@ -1,10 +1,10 @@
 import { UserError } from "../../lib/errors.ts";
 import { root, stateDir } from "../../lib/paths.ts";
+import { duration } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { type Deployment, withStack } from "../stack.ts";
-import { refreshWorkspace, requireStack } from "../stack-files.ts";
-import { duration } from "../terminal.ts";
-import { up } from "../update.ts";
+import { refreshWorkspace, requireStack } from "../stack/files.ts";
+import { type Deployment, withStack } from "../stack/stack.ts";
+import { up } from "../stack/update.ts";
 
 /** All that is in a cluster; policies and proofs among it. */
 const inCluster = ["**kubernetes:**"];

@@ -4,9 +4,9 @@ import { UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
 import { undeclareFilter } from "../../toolchain/declare.ts";
 import { writeAtomically } from "../../toolchain/files.ts";
-import { stackAndName } from "../positionals.ts";
+import { stackAndName } from "../arguments/positionals.ts";
 import type { Run } from "../run.ts";
-import { readDeployment } from "../stack.ts";
+import { readDeployment } from "../stack/stack.ts";
 import { run as start } from "./start.ts";
 
 /** `npm run remove -- [STACK] FILTER`: takes one filter out of a stack, and nothing else. Its source stays. */

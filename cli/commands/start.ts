@@ -1,9 +1,9 @@
-import { summaryOf } from "../progress.ts";
-import { filterOutputs, printProofs, proveAll } from "../proof.ts";
+import { filterOutputs, printProofs, proveAll } from "../inspect/proof.ts";
+import { summaryOf } from "../output/progress.ts";
+import { duration } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { withStack } from "../stack.ts";
-import { duration } from "../terminal.ts";
-import { up } from "../update.ts";
+import { withStack } from "../stack/stack.ts";
+import { up } from "../stack/update.ts";
 
 /** `npm start [-- STACK]`: brings the stack up, then shows on live traffic that its filters work. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {

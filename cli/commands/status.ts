@@ -1,9 +1,9 @@
-import { openCluster } from "../cluster.ts";
-import { clusterStatus, type PartStatus } from "../cluster-status.ts";
-import { type ProcessStatus, processesOf } from "../processes.ts";
+import { openCluster } from "../inspect/cluster.ts";
+import { clusterStatus, type PartStatus } from "../inspect/cluster-status.ts";
+import { type ProcessStatus, processesOf } from "../inspect/processes.ts";
+import { duration, type Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { outputsOf, readDeployment } from "../stack.ts";
-import { duration, type Terminal } from "../terminal.ts";
+import { outputsOf, readDeployment } from "../stack/stack.ts";
 
 /**
  * `npm run status [-- STACK]`: the stack's processes, dead or alive, or what runs in its cluster. Exit code 1 when

@@ -3,9 +3,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../lib/paths.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { countLine, countTests, type TestReport } from "../output/test-count.ts";
 import type { Run } from "../run.ts";
-import type { Terminal } from "../terminal.ts";
-import { countLine, countTests, type TestReport } from "../test-count.ts";
 import { run as check } from "./check.ts";
 
 /** `npm test [-- VITEST'S ARGUMENTS]`: the checks, then the tests that need no cluster. The last line counts them. */

@@ -1,8 +1,8 @@
 import { UserError } from "../../lib/errors.ts";
-import { filterOutputs, printProofs, proveAll } from "../proof.ts";
+import { filterOutputs, printProofs, proveAll } from "../inspect/proof.ts";
+import { servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
-import { servedModules } from "../served.ts";
-import { outputsOf, readDeployment } from "../stack.ts";
+import { outputsOf, readDeployment } from "../stack/stack.ts";
 
 /** `npm run verify [-- STACK]`: the proofs alone, and whether the proxy runs the very modules that were built. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {

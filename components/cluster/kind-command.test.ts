@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { scratch, script } from "../../provider/testing/scratch.ts";
+import { type KindSpec, ownerId } from "./kind/config.ts";
 import { createCluster, deleteCluster } from "./kind-command.ts";
-import { type KindSpec, ownerId } from "./kind-config.ts";
 
 /** A machine whose docker and kind are scripts that write down what they are asked; the node is a file. */
 function machine({ ready = true } = {}) {

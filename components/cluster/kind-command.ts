@@ -7,10 +7,10 @@ import { json } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
-import { withLock } from "../../provider/lock.ts";
+import { withLock } from "../../process/lock.ts";
 import { type Container, docker, findContainers } from "./docker.ts";
-import { hostsDirectory, hostsToml, type KindSpec, kindConfig, nodeName, ownerId, ownership } from "./kind-config.ts";
-import { foreignCluster } from "./machine.ts";
+import { hostsDirectory, hostsToml, type KindSpec, kindConfig, nodeName, ownerId, ownership } from "./kind/config.ts";
+import { foreignCluster } from "./kind/machine.ts";
 
 /** Pulling the node image is the longest part, and kind tells nothing of it meanwhile. */
 const createTimeoutMs = 900_000;

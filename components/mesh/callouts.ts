@@ -1,4 +1,4 @@
-import type { WorkloadName } from "../config.ts";
+import type { WorkloadName } from "../config/config.ts";
 import { servicePort } from "../workloads/kubernetes/pod.ts";
 import { hostOf } from "./manifest.ts";
 

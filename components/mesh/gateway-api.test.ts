@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { crdProblems } from "../../test/crds.ts";
-import type { Route } from "../config.ts";
+import type { Route } from "../config/config.ts";
 import { envoyProxy, gateway, gatewayClass, httpRoute } from "./gateway-api.ts";
 import { fixedAddress } from "./manifest.ts";
 

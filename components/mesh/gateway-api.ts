@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import type { Exposure } from "../cluster/cluster.ts";
-import { type Route, type StackConfig, workloadNames } from "../config.ts";
+import { type Route, type StackConfig, workloadNames } from "../config/config.ts";
 import { servicePort } from "../workloads/kubernetes/pod.ts";
 import { calloutCluster } from "./callouts.ts";
 import { type NamedManifest, namespace } from "./manifest.ts";

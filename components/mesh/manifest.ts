@@ -1,7 +1,7 @@
 /** What the meshes that live in Kubernetes have in common. */
 import { UserError } from "../../lib/errors.ts";
 import type { Exposure } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config.ts";
+import type { StackConfig } from "../config/config.ts";
 
 /** A resource as its own reference writes it. */
 export interface Manifest {

@@ -1,8 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Delivery } from "../abilities.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config.ts";
-import type { Filter } from "../filter.ts";
+import type { Delivery } from "../config/abilities.ts";
+import type { StackConfig } from "../config/config.ts";
+import type { Filter } from "../filter/filter.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { DeploymentManifest } from "../workloads/kubernetes/pod.ts";
 

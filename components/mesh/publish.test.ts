@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Filter } from "../filter.ts";
+import type { Filter } from "../filter/filter.ts";
 import { imageName, oncePerModule, refuseClashes } from "./publish.ts";
 
 const filter = (module: string) => ({ declaration: { name: "any", module } }) as Filter;

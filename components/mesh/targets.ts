@@ -1,4 +1,4 @@
-import type { FilterTarget, Route } from "../config.ts";
+import type { FilterTarget, Route } from "../config/config.ts";
 import { labels } from "../workloads/kubernetes/pod.ts";
 
 /** Whether a filter with this target works on this route. */

@@ -1,5 +1,5 @@
 import type { Cluster } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config.ts";
+import type { StackConfig } from "../config/config.ts";
 import type { Registry } from "./registry.ts";
 
 /** Where filters' images go: the registry that the stack's configuration names, else the cluster's own. */

@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import * as engine from "../cluster/docker.ts";
-import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind-config.ts";
+import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind/config.ts";
 import { imageType, pushImage } from "./push.ts";
 import type { ImageArgs, PushedImage, Registry } from "./registry.ts";
 

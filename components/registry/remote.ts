@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import { dockerHost } from "../cluster/docker.ts";
-import { isDockerHub, passwordKey, type StackConfig } from "../config.ts";
+import { isDockerHub, passwordKey, type StackConfig } from "../config/config.ts";
 import { hostOf, imageType, pushImage } from "./push.ts";
 import type { ImageArgs, PullCredentials, PushedImage, Registry } from "./registry.ts";
 

@@ -1,8 +1,8 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig, WorkloadName } from "../config.ts";
+import type { StackConfig, WorkloadName } from "../config/config.ts";
+import type { ChartReference } from "../config/overrides.ts";
 import type { Sidecars } from "../mesh/mesh.ts";
-import type { ChartReference } from "../overrides.ts";
 import { burstingMetrics, role, roleBinding } from "./kubernetes/bursting-metrics.ts";
 import { client, clientImage } from "./kubernetes/client.ts";
 import { echo, echoAutoscaler } from "./kubernetes/echo.ts";

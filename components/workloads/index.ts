@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { stackDir } from "../../lib/paths.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config.ts";
+import type { StackConfig } from "../config/config.ts";
+import { chartReference, imageReference } from "../config/overrides.ts";
 import type { Sidecars } from "../mesh/mesh.ts";
-import { chartReference, imageReference } from "../overrides.ts";
 import { ClusterWorkloads } from "./cluster.ts";
 import { LocalWorkloads } from "./local.ts";
 import type { Workloads } from "./workloads.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { stateDir } from "../../lib/paths.ts";
 import { type Process, PythonPackages } from "../../provider/resources.ts";
-import type { StackConfig, WorkloadName } from "../config.ts";
+import type { StackConfig, WorkloadName } from "../config/config.ts";
 import { LocalHttpbin } from "./httpbin.ts";
 import { LocalService } from "./service.ts";
 import type { Workloads } from "./workloads.ts";

@@ -3,8 +3,8 @@
  * `create` prints the outputs; `die-unrecorded` starts the command and is killed before anything is on disk.
  */
 import { writeSync } from "node:fs";
+import { start } from "../../process/control.ts";
 import { processType } from "../process.ts";
-import { start } from "../process-control.ts";
 import type { ProcessInputs } from "../types.ts";
 
 const [order, text = "{}"] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect } from "vitest";
-import { type FilterCase, loadCases, type Observed, runCase } from "../../host/cases.ts";
+import { type FilterCase, loadCases, type Observed, runCase } from "../../host/cases/cases.ts";
 import { root } from "../../lib/paths.ts";
 import type { ScratchClone } from "../local/scratch-clone.ts";
 

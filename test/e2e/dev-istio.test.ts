@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isReady, type Pod } from "../../kube/pods.ts";
 import type { ExecResult } from "../../lib/exec.ts";
-import { isReady, type Pod } from "../../provider/kube/pods.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack } from "./dev-stack.ts";

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { nodeName } from "../../components/cluster/kind-config.ts";
+import { nodeName } from "../../components/cluster/kind/config.ts";
+import { KubeApi } from "../../kube/api.ts";
+import { type Pod, podsOf } from "../../kube/pods.ts";
+import type { Policy } from "../../kube/policy.ts";
 import { type ExecResult, exec } from "../../lib/exec.ts";
-import { KubeApi } from "../../provider/kube/api.ts";
-import { type Pod, podsOf } from "../../provider/kube/pods.ts";
-import type { Policy } from "../../provider/kube/policy.ts";
 import { type ClusterSettings, ScratchClone } from "../local/scratch-clone.ts";
 
 /** What `npm start --json` prints, as far as it is read here. */

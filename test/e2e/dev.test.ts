@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KubeApi } from "../../kube/api.ts";
 import type { ExecResult } from "../../lib/exec.ts";
-import type { KubeApi } from "../../provider/kube/api.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";

@@ -33,7 +33,11 @@ export function faultsOfDelivery(stack: () => DevStack): void {
 
     it("with another digest than the one that was built is refused, and both are named", async () => {
       const built = 'sha256: digest.replace(/^sha256:/, "")';
-      const printed = await failWith("components/mesh/extension-policy.ts", built, `sha256: "${"0".repeat(64)}"`);
+      const printed = await failWith(
+        "components/mesh/envoy-gateway/extension-policy.ts",
+        built,
+        `sha256: "${"0".repeat(64)}"`,
+      );
       expect(printed).toMatch(/is not accepted: Invalid[\s\S]*0{64}/);
       expect(printed).toMatch(/What the registry serves is not what was built/);
       await expectLiveRoutes();

@@ -1,8 +1,8 @@
 /** What goes wrong with filters on Istio, as a person sees it. */
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { isReady } from "../../kube/pods.ts";
 import { exec } from "../../lib/exec.ts";
-import { isReady } from "../../provider/kube/pods.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";

@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Container, docker, findContainers } from "../../components/cluster/docker.ts";
-import { nodeName, ownership } from "../../components/cluster/kind-config.ts";
+import { nodeName, ownership } from "../../components/cluster/kind/config.ts";
 import { UserError } from "../../lib/errors.ts";
-import { isAlive, type ProcessIdentity } from "../../provider/process-table.ts";
+import { isAlive, type ProcessIdentity } from "../../process/table.ts";
 import { ownerFile, scratchPrefix } from "../local/scratch-clone.ts";
 
 /** The containers of a kind stack, by the cluster's name. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { docker } from "../../components/cluster/docker.ts";
-import { imageReference, withOverrides } from "../../components/overrides.ts";
+import { imageReference, withOverrides } from "../../components/config/overrides.ts";
 import { exec } from "../../lib/exec.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { DevStack } from "./dev-stack.ts";

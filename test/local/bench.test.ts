@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Arm, header, loadArms } from "../../bench/filter/arms.ts";
 import { FilterBench, type Plan } from "../../bench/filter/bench.ts";
 import { soak } from "../../bench/filter/soak.ts";
-import { createTerminal } from "../../cli/terminal.ts";
+import { createTerminal } from "../../cli/output/terminal.ts";
 
 const sink = { write: () => {} };
 const common = () => ({

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { identify } from "../../provider/process-table.ts";
+import { identify } from "../../process/table.ts";
 import { scratch, script } from "../../provider/testing/scratch.ts";
 import { removeLeftovers } from "../e2e/leftovers.ts";
 import { ownerFile } from "./scratch-clone.ts";

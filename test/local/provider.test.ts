@@ -7,11 +7,11 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { afterAll, beforeEach, expect, onTestFinished, test } from "vitest";
-import { backendEnvironment, cloneBackendUrl } from "../../cli/backend.ts";
+import { backendEnvironment, cloneBackendUrl } from "../../cli/stack/backend.ts";
 import { httpRequest } from "../../lib/http.ts";
 import { root } from "../../lib/paths.ts";
+import { identify } from "../../process/table.ts";
 import { stopRecorded } from "../../provider/process.ts";
-import { identify } from "../../provider/process-table.ts";
 import { Process, Proof } from "../../provider/resources.ts";
 import { freePort } from "../ports.ts";
 

@@ -5,7 +5,7 @@ import type { Agent } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
-import { startFiles } from "../../components/mesh/envoy.ts";
+import { startFiles } from "../../components/mesh/standalone/envoy.ts";
 import { type HttpResponse, httpRequest } from "../../lib/http.ts";
 import { findEnvoy } from "../../provider/envoy-binary.ts";
 import { freePorts } from "../ports.ts";

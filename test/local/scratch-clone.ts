@@ -5,7 +5,7 @@ import { type Document, parseDocument } from "yaml";
 import { type ExecResult, exec } from "../../lib/exec.ts";
 import { type HttpRequest, type HttpResponse, httpRequest } from "../../lib/http.ts";
 import { root } from "../../lib/paths.ts";
-import { identify } from "../../provider/process-table.ts";
+import { identify } from "../../process/table.ts";
 import { freePorts } from "../ports.ts";
 
 /** What the names of scratch clones begin with, wherever this machine keeps temporary files. */

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { defaultEngineWorld, findEngine } from "../../cli/engine.ts";
+import { defaultEngineWorld, findEngine } from "../../cli/engine/engine.ts";
 import { findEnvoy } from "../../provider/envoy-binary.ts";
 
 /** Finds (or fetches) the real engine and the real Envoy once for all tests. */

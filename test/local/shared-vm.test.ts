@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { cluster, listener, wasmFilter } from "../../components/mesh/envoy.ts";
+import { cluster, listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
 import { applyConfiguration } from "../../provider/envoy-configuration.ts";
 import { type BuiltModule, buildModule } from "../../toolchain/build.ts";
 import { resolveModule } from "../../toolchain/source.ts";

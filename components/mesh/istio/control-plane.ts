@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../config.ts";
-import { chartReference, imageReference } from "../../overrides.ts";
+import type { StackConfig } from "../../config/config.ts";
+import { chartReference, imageReference } from "../../config/overrides.ts";
 import { namespace } from "../manifest.ts";
 import { callouts } from "./envoy-filter.ts";
 import { gatewayNamespace, rootNamespace } from "./names.ts";

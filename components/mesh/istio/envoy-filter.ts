@@ -1,7 +1,7 @@
-import { workloadNames } from "../../config.ts";
+import { workloadNames } from "../../config/config.ts";
 import { calloutCluster } from "../callouts.ts";
-import { type WasmFilterArgs, wasmFilter } from "../envoy.ts";
 import type { Manifest } from "../manifest.ts";
+import { type WasmFilterArgs, wasmFilter } from "../standalone/envoy.ts";
 import { envoyFilterKind, rootNamespace } from "./names.ts";
 import type { Placement } from "./placement.ts";
 

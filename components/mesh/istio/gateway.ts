@@ -1,6 +1,6 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../config.ts";
+import type { StackConfig } from "../../config/config.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { ModuleVolume } from "./module-volume.ts";
 import { gatewayNamespace } from "./names.ts";

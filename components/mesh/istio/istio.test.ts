@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
-import { parseConfig } from "../../config.ts";
+import { parseConfig } from "../../config/config.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
 import type { AttachedFilter, Sidecars } from "../mesh.ts";
 
@@ -94,7 +94,7 @@ beforeAll(async () => {
     "meshup",
     "dev-istio",
   );
-  const { createFilters } = await import("../../filter.ts");
+  const { createFilters } = await import("../../filter/filter.ts");
   const { IstioMesh } = await import("./istio.ts");
   const cluster: Cluster = {
     provider: new kubernetes.Provider("kind", {}),

@@ -1,8 +1,8 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { FilterReady, Proof } from "../../../provider/resources.ts";
-import { delivery } from "../../abilities.ts";
-import type { Filter } from "../../filter.ts";
+import { delivery } from "../../config/abilities.ts";
+import type { Filter } from "../../filter/filter.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
-import type { Route } from "../../config.ts";
+import type { Route } from "../../config/config.ts";
 import { httpRoute } from "../gateway-api.ts";
 import { apiGateway, gatewayOptions } from "./api-gateway.ts";
 import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";

@@ -1,4 +1,4 @@
-import type { FilterTarget, StackConfig } from "../../config.ts";
+import type { FilterTarget, StackConfig } from "../../config/config.ts";
 import { namespace } from "../manifest.ts";
 import { apiGatewayName, apiRouteName, gatewayNamespace, gatewaySelector } from "./names.ts";
 

@@ -1,4 +1,4 @@
-import type { Route } from "../../config.ts";
+import type { Route } from "../../config/config.ts";
 import { servicePort } from "../../workloads/kubernetes/pod.ts";
 import { hostOf, type Manifest, namespace } from "../manifest.ts";
 import { gatewaySelector } from "./names.ts";

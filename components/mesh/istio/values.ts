@@ -1,4 +1,4 @@
-import type { StackConfig } from "../../config.ts";
+import type { StackConfig } from "../../config/config.ts";
 import { labelsOf, type ModuleVolume, podVolume, volumeMount } from "./module-volume.ts";
 
 /** Values of Istio's charts, version 1.31: https://github.com/istio/istio/tree/master/manifests/charts */

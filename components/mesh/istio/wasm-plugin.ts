@@ -1,5 +1,5 @@
 import { UserError } from "../../../lib/errors.ts";
-import type { FilterDeclaration } from "../../config.ts";
+import type { FilterDeclaration } from "../../config/config.ts";
 import type { Manifest } from "../manifest.ts";
 import type { Code } from "../publish.ts";
 import { wasmPluginKind } from "./names.ts";

@@ -1,0 +1,158 @@
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { Answer, type Answers, fakeCluster } from "../../kube/testing/kubernetes.ts";
+import type { Deployment } from "../stack/stack.ts";
+import { clusterOf, openCluster, type StackCluster } from "./cluster.ts";
+import { clusterStatus } from "./cluster-status.ts";
+import { logsOf } from "./logs.ts";
+
+const stackOf = (outputs: object): Deployment => ({
+  resources: [
+    { urn: "s", type: "pulumi:pulumi:Stack", outputs: { ...outputs } },
+    deployment("echo"),
+    deployment("client"),
+  ],
+});
+
+function deployment(name: string) {
+  const metadata = { name, namespace: "default" };
+  return { urn: `urn-of-${name}`, type: "kubernetes:apps/v1:Deployment", outputs: { metadata } };
+}
+
+const pod = (name: string, ready = true, namespace = "default") => ({
+  metadata: { name, namespace },
+  status: { conditions: [{ type: "Ready", status: ready ? "True" : "False" }] },
+});
+
+/** The pods of a cluster by their label. */
+function pods(by: Record<string, object[]>): Answers {
+  const answer = (query: URLSearchParams) => {
+    const selector = query.get("labelSelector") ?? "";
+    return { items: Object.entries(by).find(([label]) => selector.includes(label))?.[1] ?? [] };
+  };
+  return {
+    "GET /api/v1/namespaces/default/pods": answer,
+    "GET /api/v1/namespaces/envoy-gateway-system/pods": answer,
+  };
+}
+
+const logPath = (name: string, namespace = "default") => `GET /api/v1/namespaces/${namespace}/pods/${name}/log`;
+
+async function open(answers: Answers): Promise<StackCluster> {
+  const { kubeconfig } = await fakeCluster(answers);
+  return (await openCluster(stackOf({ kubeconfig, mesh: "envoy-gateway" }))) as StackCluster;
+}
+
+test("a stack whose first start has failed is found by what it has made", () => {
+  const state = (type: string): Deployment => ({
+    resources: [
+      { urn: "s", type: "pulumi:pulumi:Stack" },
+      { urn: "c", type: "command:local:Command", inputs: { stdin: '{ "name": "c", "kubeconfig": "/k" }' } },
+      { urn: "m", type },
+    ],
+  });
+  expect(clusterOf(state("meshup:mesh:EnvoyGateway"))).toEqual({ kubeconfig: "/k", mesh: "envoy-gateway" });
+  expect(clusterOf(state("meshup:mesh:Istio"))).toEqual({ kubeconfig: "/k", mesh: "istio" });
+  expect(clusterOf(state("meshup:index:Module"))).toBeUndefined();
+});
+
+test("a stack without a cluster has none", async () => {
+  expect(await openCluster(undefined)).toBeUndefined();
+  expect(await openCluster(stackOf({ mesh: "standalone" }))).toBeUndefined();
+  const { kubeconfig } = await fakeCluster({});
+  await expect(openCluster(stackOf({ kubeconfig, mesh: "standalone" }))).rejects.toThrow(/no mesh in a cluster/);
+});
+
+test("what is ready: workloads, gateway and control plane; a part without a pod is not", async () => {
+  const cluster = await open(
+    pods({ "app=echo": [pod("echo-1"), pod("echo-2", false)], "control-plane": [pod("envoy-gateway-1")] }),
+  );
+  expect(await clusterStatus(cluster)).toEqual([
+    { name: "echo", ready: 1, pods: 2 },
+    { name: "client", ready: 0, pods: 0 },
+    { name: "gateway", ready: 0, pods: 0 },
+    { name: "envoy-gateway", ready: 1, pods: 1 },
+  ]);
+});
+
+test("logs have the workloads', the gateway's and the control plane's names", async () => {
+  expect(logsOf(await open({}), {}).names).toEqual(["client", "echo", "envoy-gateway", "gateway"]);
+});
+
+test("the last lines, of each pod and of the right container", async () => {
+  const asked: (string | null)[][] = [];
+  const log = (text: string) => (query: URLSearchParams) => {
+    asked.push([query.get("container"), query.get("tailLines")]);
+    return text;
+  };
+  const cluster = await open({
+    ...pods({
+      "app=echo": [pod("echo-1"), pod("echo-2"), pod("echo-3")],
+      "owning-gateway-name": [pod("envoy-1", true, "envoy-gateway-system")],
+    }),
+    [logPath("echo-1")]: log("one\ntwo\n"),
+    [logPath("echo-2")]: log(""),
+    [logPath("echo-3")]: () => new Answer(400, "container is waiting to start: ContainerCreating"),
+    [logPath("envoy-1", "envoy-gateway-system")]: log("[info] three\n"),
+  });
+  const logs = logsOf(cluster, {});
+  expect(await logs.last("echo", 7)).toMatchObject([
+    { from: "echo-1", lines: ["one", "two"] },
+    { from: "echo-2", lines: [] },
+    { from: "echo-3", lines: [], problem: expect.stringContaining("ContainerCreating") },
+  ]);
+  expect(await logs.last("gateway", 7)).toEqual([{ from: "envoy-1", lines: ["[info] three"] }]);
+  expect(asked).toEqual([
+    ["echo", "7"],
+    ["echo", "7"],
+    ["envoy", "7"],
+  ]);
+});
+
+test("following goes on with a pod that comes in the place of another, and ends with the signal", async () => {
+  const running = [pod("echo-1")];
+  const first = new Readable({ read() {} });
+  const second = new Readable({ read() {} });
+  const cluster = await open({
+    ...pods({ "app=echo": running }),
+    [logPath("echo-1")]: (query) => (query.has("sinceTime") ? "" : first),
+    [logPath("echo-2")]: () => second,
+  });
+  const stopping = new AbortController();
+  const lines: string[] = [];
+  const following = logsOf(cluster, {}).follow(
+    ["echo"],
+    5,
+    (name, from, line) => lines.push(`${name} ${from} ${line}`),
+    stopping.signal,
+  );
+  first.push("a\nb");
+  await expect.poll(() => lines, { timeout: 5000 }).toEqual(["echo echo-1 a"]);
+  first.push("c\n");
+  first.push(null);
+  running.splice(0, 1, pod("echo-2"));
+  second.push("d\n");
+  await expect.poll(() => lines, { timeout: 5000 }).toEqual(["echo echo-1 a", "echo echo-1 bc", "echo echo-2 d"]);
+  stopping.abort();
+  await Promise.race([following, sleep(5000).then(() => Promise.reject(new Error("it goes on")))]);
+});
+
+test("following ends with an error when the cluster goes", async () => {
+  const { kubeconfig, stop } = await fakeCluster({
+    ...pods({ "app=echo": [pod("echo-1")] }),
+    [logPath("echo-1")]: () => Readable.from(["a\n"]),
+  });
+  const cluster = (await openCluster(stackOf({ kubeconfig, mesh: "envoy-gateway" }))) as StackCluster;
+  const lines: string[] = [];
+  const following = logsOf(cluster, {}).follow(
+    ["echo"],
+    5,
+    (_name, _from, line) => lines.push(line),
+    new AbortController().signal,
+  );
+  following.catch(() => {});
+  await expect.poll(() => lines).toContain("a");
+  await stop();
+  await expect(following).rejects.toThrow(/does not answer/);
+});

@@ -1,0 +1,89 @@
+/** The proof that filters run: the request that is sent now, and the headers that come back. */
+import { messageOf, UserError } from "../../lib/errors.ts";
+import { prove } from "../../provider/proof.ts";
+import type { Terminal } from "../output/terminal.ts";
+
+/** One filter of the stack's output `filters`. */
+export interface FilterOutput {
+  name: string;
+  /** The module's sha256, hex. */
+  digest: string;
+  /** How the module gets to the proxy: `file`, `image`, … */
+  delivery: string;
+  /** `HOST/REPOSITORY@sha256:…`, where it comes by an image. */
+  image?: string;
+  /** Where a request shows the filter; none where no route leads to it. */
+  url?: string;
+  headers?: Record<string, string>;
+  /** Response headers by name: exact text or `/regex/`. */
+  expect: Record<string, string>;
+}
+
+export interface Proof {
+  filter: string;
+  url: string;
+  ok: boolean;
+  status?: number;
+  /** The expected headers, as they came. */
+  seen: Record<string, string>;
+  /** Why it is none. */
+  problem?: string;
+}
+
+/** @throws UserError when the output is none of this shape: another program has made it */
+export function filterOutputs(outputs: Record<string, unknown>): FilterOutput[] {
+  const filters = outputs.filters ?? [];
+  const isFilter = (f: unknown): f is FilterOutput =>
+    typeof f === "object" && f !== null && "name" in f && "digest" in f && "expect" in f;
+  if (!Array.isArray(filters) || !filters.every(isFilter))
+    throw new UserError("The stack's output `filters` is not a list of { name, digest, delivery, url, expect }.");
+  return filters;
+}
+
+export function hasAddress(filter: FilterOutput): filter is FilterOutput & { url: string } {
+  return filter.url !== undefined;
+}
+
+/** Sends every filter's request. A header that has a moment ago changed gets `timeoutMs` to be as expected. */
+export function proveAll(filters: FilterOutput[], timeoutMs = 5_000): Promise<Proof[]> {
+  return Promise.all(
+    filters.filter(hasAddress).map(async ({ name, url, headers, expect, digest }) => {
+      const base = { filter: name, url };
+      try {
+        const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs });
+        return { ...base, ok: true, status, seen };
+      } catch (error) {
+        return { ...base, ok: false, seen: {}, problem: messageOf(error) };
+      }
+    }),
+  );
+}
+
+/** `GET http://localhost:10000/one → 200  x-custom-header: custom-value` */
+export function proofLine({ url, status, seen }: Proof): string {
+  return [`GET ${url} → ${status}`, ...Object.entries(seen).map(([name, value]) => `${name}: ${value}`)].join("  ");
+}
+
+/** URLs and proofs. @returns whether all proofs hold */
+export function printProofs(terminal: Terminal, outputs: Record<string, unknown>, proofs: Proof[]): boolean {
+  const { good, bad } = terminal.paint;
+  if (typeof outputs.gatewayUrl === "string") terminal.print(`Gateway: ${outputs.gatewayUrl}`);
+  for (const url of routeUrls(outputs.routes)) terminal.print(`  ${url}`);
+  if (proofs.length > 0) terminal.print("\nFilters, each with the request sent just now and what came back:");
+  const width = Math.max(0, ...proofs.map((proof) => proof.filter.length));
+  for (const proof of proofs) {
+    const name = proof.filter.padEnd(width);
+    if (proof.ok) terminal.print(`  ${good("ok")}      ${name}  ${proofLine(proof)}`);
+    else terminal.print(`  ${bad("FAILED")}  ${name}  ${proof.problem?.replaceAll("\n", "\n          ")}`);
+  }
+  return proofs.every((proof) => proof.ok);
+}
+
+/** The output `routes` is a list of { name, url } or of addresses, or a mapping of name to address. */
+export function routeUrls(routes: unknown): string[] {
+  if (typeof routes !== "object" || routes === null) return [];
+  return Object.values(routes).flatMap((route) => {
+    if (typeof route === "string") return [route];
+    return typeof route?.url === "string" ? [route.url] : [];
+  });
+}

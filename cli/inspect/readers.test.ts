@@ -1,0 +1,133 @@
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { countLine, countTests } from "../output/test-count.ts";
+import { byName, envoyOf, runsDigest } from "./envoy-dump.ts";
+import { LogFollower, lastLines } from "./log-files.ts";
+import { processesOf } from "./processes.ts";
+
+let folder: string;
+let log: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "readers-"));
+  log = join(folder, "x.log");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the last lines of a log", () => {
+  it.each([
+    ["a\nb\nc\n", 2, ["b", "c"]],
+    ["a\nb", 5, ["a", "b"]],
+    ["a\n\n", 2, ["a", ""]],
+    ["", 3, []],
+    ["a\n", 0, []],
+  ])("%j, %d", (text, count, lines) => {
+    writeFileSync(log, text);
+    expect(lastLines(log, count)).toEqual(lines);
+  });
+
+  it("of a long one", () => {
+    const all = Array.from({ length: 20_000 }, (_, i) => `line ${i} é`);
+    writeFileSync(log, `${all.join("\n")}\n`);
+    expect(lastLines(log, 10_000)).toEqual(all.slice(-10_000));
+  });
+});
+
+describe("following a log", () => {
+  it("gives whole lines, once each", () => {
+    writeFileSync(log, "old\n");
+    const follower = new LogFollower(log);
+    expect(follower.newLines()).toEqual([]);
+    appendFileSync(log, "one\ntw");
+    expect(follower.newLines()).toEqual(["one"]);
+    appendFileSync(log, "o\n\n");
+    expect(follower.newLines()).toEqual(["two", ""]);
+  });
+
+  it("goes on with the new file when the old one was put aside", () => {
+    writeFileSync(log, "old\n");
+    const follower = new LogFollower(log);
+    renameSync(log, `${log}.1`);
+    expect(follower.newLines()).toEqual([]);
+    writeFileSync(log, "new\n");
+    expect(follower.newLines()).toEqual(["new"]);
+  });
+
+  it("waits for a file that is not there yet", () => {
+    const follower = new LogFollower(log);
+    expect(follower.newLines()).toEqual([]);
+    writeFileSync(log, "first\n");
+    expect(follower.newLines()).toEqual(["first"]);
+  });
+});
+
+describe("Envoy's configuration", () => {
+  const entry = (name: string, filename: string) => ({
+    last_updated: "2026-01-01T00:00:00Z",
+    ecds_filter: { name, typed_config: { config: { vm_config: { code: { local: { filename } } } } } },
+  });
+
+  it("tells whether the very module runs", () => {
+    const filters = byName([entry("a", "/m/abc.wasm"), {}]);
+    expect([...filters.keys()]).toEqual(["a"]);
+    expect(runsDigest(filters.get("a"), "abc")).toBe(true);
+    expect(runsDigest(filters.get("a"), "bc")).toBe(false);
+    expect(runsDigest(filters.get("b"), "abc")).toBe(false);
+    expect(runsDigest({ name: "x", typedConfig: null }, "abc")).toBe(false);
+  });
+
+  it("is found by the stack's state, where the stack has an Envoy", () => {
+    const resource = { urn: "u", type: "meshup:local:EnvoyConfiguration", inputs: { admin: "http://127.0.0.1:9901" } };
+    expect(envoyOf({ resources: [resource] })).toBe("http://127.0.0.1:9901");
+    expect(envoyOf({ resources: [] })).toBeUndefined();
+    expect(envoyOf(undefined)).toBeUndefined();
+  });
+});
+
+describe("the processes", () => {
+  const resource = {
+    urn: "u",
+    type: "meshup:local:Process",
+    inputs: { name: "echo", ports: [8300] },
+    outputs: { pid: 7, startTime: "1", bootId: "b", log: "/l" },
+  };
+  const world = (alive: boolean) => ({ isAlive: () => alive, processStart: () => new Date(1000) });
+
+  it("that live have an uptime", () => {
+    expect(processesOf({ resources: [resource, { urn: "v", type: "other" }] }, 3500, world(true))).toEqual([
+      { name: "echo", pid: 7, alive: true, ports: [8300], uptimeMs: 2500, log: "/l" },
+    ]);
+  });
+
+  it("that are dead have none", () => {
+    expect(processesOf({ resources: [resource] }, 3500, world(false))).toMatchObject([
+      { alive: false, uptimeMs: undefined },
+    ]);
+  });
+
+  it("of no stack are none", () => {
+    expect(processesOf(undefined, 0)).toEqual([]);
+  });
+});
+
+describe("the count of tests", () => {
+  const file = (status: string, ...tests: string[]) => ({
+    status,
+    assertionResults: tests.map((status) => ({ status })),
+  });
+
+  it.each([
+    [[file("passed", "passed", "passed"), file("failed", "failed", "passed")], "3 passed, 1 failed"],
+    [[file("passed", "passed", "pending", "skipped", "todo")], "1 passed, 0 failed, 3 skipped"],
+    [[file("failed")], "0 passed, 1 failed"], // it could not be loaded
+    [[file("failed", "passed")], "1 passed, 1 failed"], // a hook threw
+    [[], "0 passed, 0 failed"],
+  ])("%j", (testResults, line) => {
+    expect(countLine(countTests({ testResults }))).toBe(line);
+  });
+
+  it("of a run without a report is none", () => {
+    expect(countTests(undefined)).toEqual({ passed: 0, failed: 0, skipped: 0 });
+  });
+});

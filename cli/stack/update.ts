@@ -1,0 +1,246 @@
+/** `up` and `destroy` through Pulumi's Automation API, with the program of index.ts in this very process. */
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
+import { UserError } from "../../lib/errors.ts";
+import { lightenSdk } from "../engine/light-sdk.ts";
+import { Progress } from "../output/progress.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { backendFolder } from "./backend.ts";
+import { engineLocks, heldError } from "./locks.ts";
+import { engineError, type Stack } from "./stack.ts";
+
+export interface UpdateResult {
+  /** Number of resources by what was done: `same`, `create`, `update`, `replace`, `delete`. */
+  changes: Record<string, number>;
+  durationMs: number;
+}
+
+/** A run that the person has stopped; the command's exit code is 130. */
+export class Interrupted extends UserError {}
+
+/**
+ * Brings the stack up.
+ * @param without URNs (`**` stands for any text) of resources that stay as they are, with all that depends on them
+ * @returns with the program's outputs
+ */
+export async function up(
+  stack: Stack,
+  terminal: Terminal,
+  without: string[] = [],
+): Promise<UpdateResult & { outputs: Record<string, unknown> }> {
+  const program = new Program();
+  const progress = new Progress();
+  const started = performance.now();
+  await drive(stack, terminal, program, progress, "up", without);
+  if (progress.sawPendingOperations) await stack.clearPendingOperations();
+  return { changes: progress.changes, durationMs: performance.now() - started, outputs: program.outputs };
+}
+
+/** Says what `up` would do, without doing it. */
+export async function preview(stack: Stack, terminal: Terminal): Promise<UpdateResult> {
+  const progress = new Progress();
+  const started = performance.now();
+  await drive(stack, terminal, new Program(), progress, "preview");
+  return { changes: progress.changes, durationMs: performance.now() - started };
+}
+
+/** Takes every resource of the stack down. */
+export async function destroy(stack: Stack, terminal: Terminal): Promise<UpdateResult> {
+  const progress = new Progress();
+  const started = performance.now();
+  await drive(stack, terminal, new Program(), progress, "destroy");
+  return { changes: progress.changes, durationMs: performance.now() - started };
+}
+
+/** The function of index.ts, remembering what it gave or threw: the engine hands on neither as it was. */
+class Program {
+  outputs: Record<string, unknown> = {};
+  error: unknown;
+  #loading: Promise<[typeof import("../../index.ts"), typeof import("@pulumi/pulumi")]> | undefined;
+
+  /** Loads the program: best while the engine starts, which takes as long. */
+  load() {
+    this.#loading ??= Promise.all([import("../../index.ts"), import("@pulumi/pulumi")]);
+    this.#loading.catch(() => {}); // `run` throws it
+    return this.#loading;
+  }
+
+  readonly run: PulumiFn = async () => {
+    try {
+      const [{ default: main }, { output }] = await this.load();
+      const outputs = await main();
+      output(outputs).apply((values) => {
+        this.outputs = values;
+      });
+      return outputs;
+    } catch (error) {
+      this.error = error;
+      throw error;
+    }
+  };
+}
+
+type Kind = "up" | "preview" | "destroy";
+
+async function drive(
+  stack: Stack,
+  terminal: Terminal,
+  program: Program,
+  progress: Progress,
+  kind: Kind,
+  without: string[] = [],
+): Promise<void> {
+  lightenSdk();
+  const { LocalWorkspace, Stack: Automation } = await import("@pulumi/pulumi/automation/index.js");
+  const child = new EngineProcess(stack, terminal, () => kind !== "destroy" && program.load());
+  const workspace = await LocalWorkspace.create({
+    workDir: stack.folder,
+    envVars: stack.env,
+    program: program.run,
+    pulumiCommand: child as never, // its constructor is private, and asks the engine for its version each time
+  });
+  // Each of these would run the engine once more. Where the stack is missing, `up` says so by itself.
+  workspace.selectStack = async () => {};
+  workspace.stackOutputs = async () => ({});
+  const automation = await Automation.select(stack.name, workspace);
+  automation.info = async () => undefined;
+
+  const show = () => {
+    for (const line of progress.lines(performance.now())) terminal.note(line);
+    terminal.status(progress.status(performance.now()));
+  };
+  const onEvent = (event: EngineEvent) => {
+    if (kind === "up" && event.preludeEvent) stack.noteBackend();
+    progress.onEvent(event, performance.now());
+    show();
+  };
+  const ticker = setInterval(show, 500);
+  const exclude = without.length > 0 ? { exclude: without, excludeDependents: true } : {};
+  const options = { onEvent, color: "never", ...exclude } as const;
+  try {
+    await automation[kind](options).catch(async (error) => {
+      if (kind !== "up" || !(error instanceof EngineFailure && error.noSuchStack)) throw error;
+      await stack.create();
+      if (child.interrupted) throw error;
+      return automation.up(options);
+    });
+  } catch (error) {
+    show();
+    if (child.interrupted) throw new Interrupted(interruptedText(kind));
+    if (error instanceof UserError) throw error; // the stack could not be made
+    if (program.error instanceof UserError) throw program.error;
+    if (error instanceof EngineFailure && error.locked) throw concurrentError(stack);
+    if (progress.errors.length > 0) throw new UserError(progress.errors.join("\n"));
+    throw program.error ?? engineError(stack, kind, child.stderr || String(error));
+  } finally {
+    clearInterval(ticker);
+    child.dispose();
+  }
+}
+
+function interruptedText(kind: Kind): string {
+  if (kind === "preview") return "Stopped before the end. Nothing was changed.";
+  return kind === "up"
+    ? "Stopped before the end. What was started runs on: `npm start` goes on from there, `npm run destroy` takes it down."
+    : "Stopped before the end: `npm run destroy` goes on from there.";
+}
+
+/** Another engine was quicker by a moment. */
+function concurrentError(stack: Stack): UserError {
+  const folder = backendFolder(stack.backend);
+  const [lock] = folder ? engineLocks(folder, stack.project, stack.name) : [];
+  return lock
+    ? heldError(stack.name, lock)
+    : new UserError(`Another run on stack ${stack.name} is under way. Wait until it has ended; nothing was changed.`);
+}
+
+class EngineFailure extends Error {
+  readonly noSuchStack: boolean;
+  readonly locked: boolean;
+
+  constructor(stderr: string) {
+    super(stderr);
+    this.noSuchStack = /no stack named .* found/.test(stderr);
+    this.locked = /the stack is currently locked by|\[409\] Conflict: Another update/.test(stderr);
+  }
+}
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * The engine as the Automation API calls it (`PulumiCommand`), in a process group of its own: Ctrl-C in a terminal goes
+ * to a whole group, and an engine that gets it twice stops at once and leaves its work half-done.
+ */
+class EngineProcess {
+  readonly command: string;
+  /** The Automation API only turns it into text. */
+  readonly version: { toString(): string };
+  stderr = "";
+  #interrupts = 0;
+  #kill: ((signal: NodeJS.Signals) => void) | undefined;
+  readonly #onStarted: () => void;
+  readonly #log: string;
+  readonly #terminal: Terminal;
+
+  /** @param onStarted called when the engine is on its way */
+  constructor(stack: Stack, terminal: Terminal, onStarted: () => void) {
+    this.#onStarted = onStarted;
+    this.#log = join(stack.folder, "engine.log");
+    this.command = stack.engine.path;
+    this.version = { toString: () => stack.engine.version };
+    this.#terminal = terminal;
+    for (const signal of signals) process.on(signal, this.#onSignal);
+    process.on("exit", this.#onExit);
+  }
+
+  get interrupted(): boolean {
+    return this.#interrupts > 0;
+  }
+
+  dispose(): void {
+    for (const signal of signals) process.off(signal, this.#onSignal);
+    process.off("exit", this.#onExit);
+  }
+
+  async run(
+    args: string[],
+    cwd: string,
+    env: Record<string, string>,
+  ): Promise<{ stdout: string; stderr: string; code: number }> {
+    if (this.interrupted) throw new Error("stopped before the engine was started");
+    // Files, no pipes: should we be killed, the engine would die of the first line that it writes into a broken pipe,
+    // and leave its lock and its providers. As it is, it notices that the program has gone, and ends in good order.
+    const stderr = openSync(this.#log, "w", 0o600);
+    const child = spawn(this.command, [...args, "--non-interactive"], {
+      cwd,
+      env: { ...process.env, ...env, PULUMI_AUTOMATION_API: "true" },
+      detached: true,
+      stdio: ["ignore", "ignore", stderr],
+    });
+    closeSync(stderr);
+    child.once("spawn", this.#onStarted);
+    this.#kill = (signal) => {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    };
+    const code = await new Promise<number>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("exit", (code) => resolve(code ?? -1));
+    });
+    this.stderr = readFileSync(this.#log, "utf8");
+    this.#kill = undefined;
+    if (code === 0) return { stdout: "", stderr: this.stderr, code };
+    throw new EngineFailure(this.stderr);
+  }
+
+  readonly #onSignal = () => {
+    this.#interrupts++;
+    if (this.#interrupts === 1)
+      this.#terminal.note("Stopping: what is under way is brought to an end (Ctrl-C again: stop at once)");
+    if (this.#interrupts === 2) this.#terminal.note("Stopping at once: what is under way is left as it is");
+    this.#kill?.(this.#interrupts > 2 ? "SIGKILL" : "SIGINT"); // the engine's own two steps, then no more asking
+  };
+
+  readonly #onExit = () => this.#kill?.("SIGKILL");
+}

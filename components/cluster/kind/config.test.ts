@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import type { Container } from "../docker.ts";
+import { generationLabel, hostsToml, type KindSpec, kindConfig, ownerId, ownerLabel, ownership } from "./config.ts";
+
+const spec: KindSpec = {
+  name: "meshup-dev",
+  gatewayPort: 30000,
+  owner: { stack: "dev", directory: "/clone/.meshup/stacks/dev" },
+  generation: "1a2b3c4d",
+  kubeconfig: "/clone/.meshup/stacks/dev/kubeconfig",
+  registries: {},
+};
+
+const container = (parts: Partial<Container>): Container => ({
+  ...{ id: "1", name: "x", running: true, paused: false, labels: {}, mounts: {}, ports: [], aliases: {} },
+  ...parts,
+});
+
+describe("kind's configuration", () => {
+  const config = parse(kindConfig(spec));
+
+  it("has one node, whose gateway port leads to loopback only", () => {
+    expect(config.nodes).toHaveLength(1);
+    expect(config.nodes[0].extraPortMappings).toEqual([
+      { containerPort: 30000, hostPort: 30000, listenAddress: "127.0.0.1", protocol: "TCP" },
+    ]);
+    expect(config.networking.apiServerAddress).toBe("127.0.0.1");
+  });
+
+  it("has images pulled side by side, and autoscalers look often", () => {
+    expect(config.kubeadmConfigPatches.map((patch: string) => parse(patch))).toEqual([
+      { kind: "KubeletConfiguration", serializeImagePulls: false },
+      {
+        kind: "ClusterConfiguration",
+        controllerManager: { extraArgs: { "horizontal-pod-autoscaler-sync-period": "5s" } },
+      },
+    ]);
+  });
+
+  it("marks the node from its first moment", () => {
+    const [{ hostPath, containerPath, readOnly }] = config.nodes[0].extraMounts;
+    expect(readOnly).toBe(true);
+    const node = container({ mounts: { "/var": "/v", [containerPath]: `/host_mnt${hostPath}` } });
+    expect(ownership(node)).toMatchObject({ owner: ownerId(spec.owner), generation: "1a2b3c4d" });
+  });
+});
+
+describe("an owner", () => {
+  it("is the same for a stack of a clone, and another for another stack or clone", () => {
+    const { stack, directory } = spec.owner;
+    const ids = [spec.owner, { stack, directory }, { stack: "dev2", directory }, { stack, directory: "/other" }].map(
+      ownerId,
+    );
+    expect(ids[0]).toBe(ids[1]);
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  it("is on a container's label", () => {
+    const labels = { [ownerLabel]: "dev-1", [generationLabel]: "g" };
+    expect(ownership(container({ labels }))).toEqual({ owner: "dev-1", generation: "g" });
+  });
+
+  it("is nobody of meshup for others' containers", () => {
+    expect(ownership(container({ mounts: { "/etc/meshup": "/x", "/etc/meshup/a": "/x" } }))).toBeUndefined();
+  });
+});
+
+it("a node pulls over plain HTTP", () => {
+  expect(hostsToml("http://meshup-dev-registry:5000")).toBe(
+    'server = "http://meshup-dev-registry:5000"\n\n[host."http://meshup-dev-registry:5000"]\n  capabilities = ["pull", "resolve"]\n',
+  );
+});

@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { stringify } from "yaml";
+import type { Container } from "../docker.ts";
+
+/** A kind cluster to make, or to delete: all that `kind-command.ts` needs to know. */
+export interface KindSpec {
+  /** As kind names it: `meshup-dev`. */
+  name: string;
+  /** Image of the node; kind's own choice by default. */
+  nodeImage?: string;
+  /** This machine's port, on loopback, that leads to the node port of the same number. */
+  gatewayPort: number;
+  /** The stack that it belongs to. */
+  owner: Owner;
+  /** A cluster made anew is another generation. */
+  generation: string;
+  /** Absolute path of the kubeconfig file to write. */
+  kubeconfig: string;
+  /** Registries that the nodes reach over plain HTTP: the name that images are pulled by → address. */
+  registries: Record<string, string>;
+}
+
+/** Tells the clusters and containers of one stack of one clone from all others. */
+export interface Owner {
+  stack: string;
+  /** Absolute path of the stack's folder in the clone. */
+  directory: string;
+}
+
+/** Labels of the containers that we make ourselves. kind gives a node none of ours: there it is a mount. */
+export const ownerLabel = "dev.meshup.owner";
+export const generationLabel = "dev.meshup.generation";
+export const directoryLabel = "dev.meshup.directory";
+const mountRoot = "/etc/meshup";
+
+/** An owner as text, the same on every run and different for another clone: `dev-1f0c9a3b5d7e`. */
+export function ownerId({ stack, directory }: Owner): string {
+  return `${stack}-${createHash("sha256").update(directory).digest("hex").slice(0, 12)}`;
+}
+
+export const nodeName = (cluster: string) => `${cluster}-control-plane`;
+
+/** Who made a container. */
+export interface Ownership {
+  /** See `ownerId`. */
+  owner: string;
+  generation: string;
+  /** The stack's folder, as Docker sees it. */
+  directory?: string;
+}
+
+/** What a container says of who made it; undefined when it was not made by meshup. */
+export function ownership({ labels, mounts }: Container): Ownership | undefined {
+  const owner = labels[ownerLabel];
+  if (owner !== undefined)
+    return { owner, generation: labels[generationLabel] ?? "", directory: labels[directoryLabel] };
+  for (const [destination, source] of Object.entries(mounts)) {
+    const [, id, generation] = /^\/etc\/meshup\/([^/]+)\/([^/]+)$/.exec(destination) ?? [];
+    if (id !== undefined && generation !== undefined) return { owner: id, generation, directory: dirname(source) };
+  }
+  return undefined;
+}
+
+/** What a cluster on one machine does sooner than Kubernetes does by default. */
+const kubeadmPatches = [
+  // A new stack would wait for the sum of its images.
+  { kind: "KubeletConfiguration", serializeImagePulls: false },
+  // Autoscalers look every 5 s in place of 15. kind translates it for kubeadm's newer versions, which have lists.
+  {
+    kind: "ClusterConfiguration",
+    controllerManager: { extraArgs: { "horizontal-pod-autoscaler-sync-period": "5s" } },
+  },
+];
+
+/**
+ * kind's configuration. A node has its mounts from its first moment on, so that a cluster is known as the stack's own
+ * however early its making was interrupted; the path inside says whose, since Docker may alter the one outside.
+ */
+export function kindConfig({ gatewayPort, owner, generation }: KindSpec): string {
+  return stringify({
+    kind: "Cluster",
+    apiVersion: "kind.x-k8s.io/v1alpha4",
+    networking: { apiServerAddress: "127.0.0.1" },
+    kubeadmConfigPatches: kubeadmPatches.map((patch) => stringify(patch)),
+    nodes: [
+      {
+        role: "control-plane",
+        extraPortMappings: [
+          { containerPort: gatewayPort, hostPort: gatewayPort, listenAddress: "127.0.0.1", protocol: "TCP" },
+        ],
+        extraMounts: [
+          {
+            hostPath: `${owner.directory}/kind`,
+            containerPath: `${mountRoot}/${ownerId(owner)}/${generation}`,
+            readOnly: true,
+          },
+        ],
+      },
+    ],
+  });
+}
+
+/** Where containerd looks for what it must know of a registry; kind's nodes are set up for it. */
+export const hostsDirectory = (registry: string) => `/etc/containerd/certs.d/${registry}`;
+
+/** Tells containerd to pull images of a registry from this address, over plain HTTP. */
+export function hostsToml(address: string): string {
+  return [`server = "${address}"`, "", `[host."${address}"]`, '  capabilities = ["pull", "resolve"]', ""].join("\n");
+}

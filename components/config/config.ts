@@ -1,0 +1,323 @@
+import { z } from "zod";
+import { messageOf, UserError } from "../../lib/errors.ts";
+import { deliveries, inabilities, meshes, meshNames } from "./abilities.ts";
+import { overridesSchema, withOverrides } from "./overrides.ts";
+import { problemsOf } from "./problems.ts";
+
+/** Where the mesh runs: `local` is this machine without a cluster; the others have a folder in `components/cluster`. */
+export const clusterNames = ["local", "kind"] as const;
+
+/** The workloads that every stack has; routes name them. */
+export const workloadNames = ["httpbin", "httpbin-two", "echo", "bursting-metrics"] as const;
+export type WorkloadName = (typeof workloadNames)[number];
+
+/** Pulumi keeps it encrypted, and it is read where it is needed: in `components/registry`. */
+export const passwordKey = "registryPassword";
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "a name has lower-case letters, digits and dashes (a DNS label)");
+const port = z.number().int().min(1024).max(65535);
+const milliseconds = z.number().int().min(50).max(600_000);
+const level = z.enum(["trace", "debug", "info", "warning", "error", "critical", "off"]);
+
+const ports = z.strictObject({
+  /** Envoy's listener: where the routes are served. */
+  gateway: port.default(10000),
+  /** Envoy's admin interface: config_dump, stats, log levels. */
+  admin: port.default(9901),
+  httpbin: port.default(8100),
+  "httpbin-two": port.default(8200),
+  echo: port.default(8300),
+  "bursting-metrics": port.default(8400),
+});
+
+const route = z.strictObject({
+  name,
+  /** Requests at this path and below go to the workload, the path rewritten to `/`. */
+  path: z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'a path such as "/one", without a slash at its end'),
+  /** Only requests for this host. Default: any. */
+  host: z
+    .string()
+    .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a host name such as "www.example.com"')
+    .optional(),
+  /** False leaves the path as it is. */
+  rewrite: z.boolean().default(true),
+  workload: z.enum(workloadNames),
+});
+
+const target = z.union(
+  [
+    z.strictObject({ route: name }),
+    z.strictObject({ workload: z.enum(workloadNames) }),
+    z.strictObject({ gateway: z.literal(true) }),
+    z.strictObject({ selector: z.record(z.string(), z.string()).refine((labels) => Object.keys(labels).length > 0) }),
+  ],
+  "exactly one of { route: NAME }, { workload: NAME }, { gateway: true }, { selector: { LABEL: VALUE } }",
+);
+
+/** Where in Istio's proxies a filter stands, as a WasmPlugin says it. */
+const istio = z.strictObject({
+  /** Before which of Istio's own filters. Default: after all of them. */
+  phase: z.enum(["AUTHN", "AUTHZ", "STATS"]).optional(),
+  /** Of filters of the same phase the higher goes first. */
+  priority: z.number().int().min(-2147483648).max(2147483647).optional(),
+  /** Which traffic it works on; any of them. Default: what a sidecar's workload is asked; in a gateway, all. */
+  match: z
+    .array(
+      z.strictObject({
+        /** The workload as `CLIENT` (a gateway is one), as `SERVER`, or both. */
+        mode: z.enum(["CLIENT", "SERVER", "CLIENT_AND_SERVER"]).default("CLIENT_AND_SERVER"),
+        /** Ports of the listener. Default: all. */
+        ports: z.array(z.number().int().min(1).max(65535)).optional(),
+      }),
+    )
+    .min(1)
+    .optional(),
+});
+
+const declaredFilter = z.strictObject({
+  name,
+  /** A folder of AssemblyScript, or a `.wasm` of any toolchain; relative to the clone. */
+  module: z.string().min(1).optional(),
+  /** In place of `module`: a Lua script; relative to the clone. */
+  script: z.string().min(1).optional(),
+  /** How the module comes to the proxy. Default: `file` on this machine, `image` in a cluster, `lua` for a script. */
+  delivery: z.enum(deliveries).optional(),
+  /** The root id that the module registers; a module with one root context may ignore it. */
+  root: z.string().default(""),
+  /** What the filter gets as its plugin configuration: an object is sent as JSON, a string as it is. */
+  config: z.union([z.string(), z.record(z.string(), z.json())], "an object (sent as JSON) or a string").optional(),
+  target,
+  /**
+   * What happens to requests when the module fails: `open` lets them pass, `close` answers 5xx, `reload` starts it anew.
+   * Default: `close`; for a script `open`, as Envoy lets every request pass that a script fails on.
+   */
+  failure: z.enum(["open", "close", "reload"]).default("close"),
+  /** Response headers that prove that the filter runs: exact text or `/regex/`. Default: what it adds in the host in Node. */
+  expect: z.record(z.string(), z.string().superRefine(checkPattern)).optional(),
+  istio: istio.optional(),
+});
+
+const filter = z.preprocess(
+  (declared) => (isScript(declared) ? { failure: "open", ...declared } : declared),
+  declaredFilter,
+);
+
+const isScript = (declared: unknown): declared is { script: unknown } =>
+  typeof declared === "object" && declared !== null && "script" in declared;
+
+/** `/…/` must be a regular expression that can be compiled. */
+function checkPattern(text: string, ctx: z.RefinementCtx): void {
+  const source = /^\/(.*)\/$/.exec(text)?.[1];
+  try {
+    if (source !== undefined) new RegExp(source);
+  } catch (error) {
+    ctx.addIssue({ code: "custom", message: messageOf(error) });
+  }
+}
+
+const load = z.strictObject({
+  /** Requests in flight that one replica of echo is meant to carry. */
+  capacity: z.number().int().min(1).default(4),
+  minReplicas: z.number().int().min(1).default(1),
+  maxReplicas: z.number().int().min(1).default(2),
+  /** Milliseconds between two looks at the load. */
+  periodMs: milliseconds.default(1000),
+});
+
+const kind = z.strictObject({
+  /** Default: meshup-STACK. */
+  name: name.optional(),
+  /** This machine's port for the gateway, and the node port behind it. */
+  gatewayPort: z.number().int().min(30000).max(32767).default(30000),
+  /** This machine's port for the registry. */
+  registryPort: port.default(5001),
+  /** The registry's name on kind's network, for all that pulls from it; each stack on one machine needs one of its own. */
+  registryHost: z
+    .string()
+    .regex(
+      /^[a-z0-9]([-a-z0-9]*[a-z0-9])?\.localhost$/,
+      'a name such as "registry.localhost": plain HTTP needs .localhost',
+    )
+    .default("registry.localhost"),
+});
+
+/** `host[:port][/path]`. A name without dot and port would be taken for a folder on Docker Hub. */
+const registryAddress = z
+  .string()
+  .regex(
+    /^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9-]+(?=:))(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
+    'a host, perhaps with a port and a path, such as "registry.example.com:5000" or "ghcr.io/me", without https://',
+  );
+
+const registry = z.strictObject({
+  /** As proxies and the control plane pull filters' images. */
+  address: registryAddress,
+  /** As this machine pushes to the same registry. Default: the address. */
+  push: registryAddress.optional(),
+  /** For a registry that asks for a password, which is `meshup:registryPassword`. */
+  username: z.string().min(1).optional(),
+});
+
+const stackConfig = z
+  .strictObject({
+    cluster: z.enum(clusterNames).default("local"),
+    mesh: z.enum(meshNames),
+    kind: kind.prefault({}),
+    /** Where filters' images go. Default: the cluster's own registry. */
+    registry: registry.optional(),
+    /** `gateway`: Istio's chart, or a Gateway of the Gateway API, whose pods istiod makes. */
+    istio: z.strictObject({ gateway: z.enum(["helm", "gateway-api"]).default("helm") }).prefault({}),
+    /** Whether there is one: the password itself never comes here. */
+    registryPassword: z.boolean().default(false),
+    ...overridesSchema.shape,
+    ports: ports.prefault({}),
+    routes: z.array(route).min(1),
+    filters: z.array(filter).default([]),
+    load: load.prefault({}),
+    /** Envoy's worker threads. */
+    concurrency: z.number().int().min(1).max(64).default(2),
+    /** Envoy's log level for each of its components. */
+    logLevels: z.record(z.string().regex(/^[a-z0-9_]+$/), level).default({ wasm: "info" }),
+  })
+  .superRefine((config, ctx) => {
+    const problem = (path: PropertyKey[], message: string) => ctx.addIssue({ code: "custom", path, message });
+    const unique = (key: "routes" | "filters", field: string, values: string[]) =>
+      values.forEach((value, i) => {
+        if (values.indexOf(value) < i)
+          problem([key, i, field], `"${value}" is taken by ${key}[${values.indexOf(value)}]`);
+      });
+    unique(
+      "routes",
+      "name",
+      config.routes.map((r) => r.name),
+    );
+    unique(
+      "routes",
+      "path",
+      config.routes.map((r) => r.path),
+    );
+    unique(
+      "filters",
+      "name",
+      config.filters.map((f) => f.name),
+    );
+
+    const routeNames = config.routes.map((r) => r.name);
+    config.filters.forEach((f, i) => {
+      if ("route" in f.target && !routeNames.includes(f.target.route))
+        problem(
+          ["filters", i, "target", "route"],
+          `no route is named "${f.target.route}"; there are ${routeNames.join(", ")}`,
+        );
+    });
+
+    const served = config.routes.map((r) => r.workload);
+    config.filters.forEach((f, i) => {
+      if ("workload" in f.target && !served.includes(f.target.workload))
+        problem(
+          ["filters", i, "target", "workload"],
+          `no route goes to ${f.target.workload}; routes go to ${[...new Set(served)].join(", ")}`,
+        );
+    });
+
+    config.filters.forEach((f, i) => {
+      const at = (key: string) => ["filters", i, key];
+      if ((f.module === undefined) === (f.script === undefined))
+        problem(at("module"), "a filter has either a module or a script (Lua)");
+      if (f.script !== undefined && f.expect === undefined)
+        problem(at("expect"), "a script needs it: the response headers that prove that it runs");
+      for (const { key, message } of inabilities(f, config)) problem(at(key), message);
+    });
+
+    const { cluster } = meshes[config.mesh];
+    if (cluster !== (config.cluster !== "local"))
+      problem(
+        ["mesh"],
+        `${config.mesh} ${cluster ? "needs a cluster: meshup:cluster: kind" : "runs without one: meshup:cluster: local"}`,
+      );
+
+    const { registry, registryPassword } = config;
+    if (registry && !cluster) problem(["registry"], `${config.mesh} pulls no images, and has no use for a registry`);
+    if (registry && registry.username !== undefined && !registryPassword)
+      problem(
+        [passwordKey],
+        `is missing; set the password of ${registry.username}: \`pulumi config set --secret meshup:${passwordKey}\``,
+      );
+    if (registry && registry.username === undefined && registryPassword)
+      problem(["registry", "username"], `is missing; whose password is meshup:${passwordKey}?`);
+    if (!registry && registryPassword)
+      problem(["registry"], `is missing; which registry is meshup:${passwordKey} for?`);
+
+    if (registry && isDockerHub(registry.address) && !/^[^/]+\/[^/]+$/.test(registry.address))
+      problem(
+        ["registry", "address"],
+        "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
+      );
+
+    const users = new Map<number, string>();
+    for (const [user, number] of Object.entries(config.ports)) {
+      const other = users.get(number);
+      if (other) problem(["ports", user], `${number} is the port of ${other} already`);
+      users.set(number, user);
+    }
+    if (config.load.maxReplicas < config.load.minReplicas)
+      problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
+  });
+
+/** Docker Hub has names of its own for its registry. */
+export function isDockerHub(address: string): boolean {
+  return /^((index|registry-1)\.)?docker\.io(\/|$)/.test(address);
+}
+
+export type StackConfig = z.infer<typeof stackConfig>;
+export type Route = StackConfig["routes"][number];
+export type FilterDeclaration = StackConfig["filters"][number];
+export type FilterTarget = FilterDeclaration["target"];
+
+/**
+ * The configuration of the stack that runs.
+ *
+ * @param all Pulumi's whole configuration, by `namespace:key`
+ * @throws UserError, see `parseConfig`
+ */
+export function readConfig(all: Record<string, string>, stack: string): StackConfig {
+  const own = Object.entries(all).filter(([key]) => key.startsWith("meshup:"));
+  const values = Object.fromEntries(own.map(([key, text]) => [key.slice("meshup:".length), text]));
+  return parseConfig(withOverrides(withoutPassword(values)), stack);
+}
+
+/** In place of the password stands whether there is one: no error message can have it then. */
+function withoutPassword(values: Record<string, string>): Record<string, string> {
+  return passwordKey in values ? { ...values, [passwordKey]: String(values[passwordKey] !== "") } : values;
+}
+
+/**
+ * Checks a stack's configuration: the one place that does.
+ *
+ * @param values what stands under `meshup:` in Pulumi.STACK.yaml, by key; objects as Pulumi hands them over, in JSON; in
+ * place of the password whether there is one
+ * @throws UserError that names every problem, with its key and what would be right.
+ */
+export function parseConfig(values: Record<string, string>, stack: string): StackConfig {
+  const decoded = Object.fromEntries(Object.entries(values).map(([key, text]) => [key, decode(text)]));
+  const result = stackConfig.safeParse(decoded, { reportInput: true });
+  if (result.success) return result.data;
+  const problems = problemsOf(result.error, "meshup:");
+  throw new UserError(
+    [
+      `Pulumi.${stack}.yaml has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:`,
+      ...problems,
+    ].join("\n  "),
+  );
+}
+
+/** Pulumi hands every value over as text: objects, numbers and booleans are JSON, all else is the text itself. */
+function decode(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,245 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { PolicyReady, Proof } from "../../../provider/resources.ts";
+import { delivery } from "../../config/abilities.ts";
+import { chartReference, imageReference } from "../../config/overrides.ts";
+import type { Filter } from "../../filter/filter.ts";
+import {
+  controllerNamespace,
+  envoyProxy,
+  gateway,
+  gatewayClass,
+  gatewayName,
+  httpRoute,
+  httpRouteKind,
+  policyKind,
+} from "../gateway-api.ts";
+import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
+import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
+import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "../publish.ts";
+import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
+import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
+import { helmValues } from "./values.ts";
+
+const version = "v1.9.1";
+const envoyImage = "docker.io/envoyproxy/envoy";
+
+/** A filter whose code is where the proxy can get it. */
+interface Published {
+  filter: Filter;
+  code: pulumi.Output<Code>;
+}
+
+/** Envoy Gateway, one Gateway with the stack's routes, and an EnvoyExtensionPolicy for each target of its filters. */
+export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
+  readonly serve: (workloads: pulumi.Resource[]) => Served;
+
+  constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { config, filters, cluster } = args;
+    if (!cluster) throw new Error("envoy-gateway is installed into a cluster");
+    super("meshup:mesh:EnvoyGateway", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
+    const parent = this;
+    const { exposure } = cluster;
+    const { registry = cluster.registry } = args;
+    const url = fixedAddress(config.mesh, exposure).url;
+    const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: config.mesh };
+    const plans = planPolicies(
+      config.routes,
+      filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
+    );
+
+    const release = installEnvoyGateway();
+    const entry = createGateway();
+    const routes = createRoutes();
+    const published = publish();
+    const loaded = preloadModules();
+    const policies = plans.map(attach);
+    this.serve = (workloads) => {
+      const gatewayUrl = entry.id.apply(() => url);
+      return {
+        gatewayUrl,
+        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        filters: pulumi.all(filters.map((filter) => prove(filter, workloads))),
+        logs: pulumi.output<Record<string, string>>({}),
+      };
+    };
+    this.registerOutputs({});
+
+    /** By Release: Chart drops the chart's hooks, and with them the certificates that Wasm is served with. */
+    function installEnvoyGateway(): kubernetes.helm.v3.Release {
+      const standard = { chart: "oci://docker.io/envoyproxy/gateway-helm", version };
+      return new kubernetes.helm.v3.Release(
+        "envoy-gateway",
+        {
+          name: "envoy-gateway",
+          namespace: controllerNamespace,
+          createNamespace: true,
+          ...chartReference(config, "gateway-helm", standard),
+          values: helmValues(imageReference(config, `docker.io/envoyproxy/gateway:${version}`)),
+        },
+        { parent },
+      );
+    }
+
+    function createGateway(): kubernetes.apiextensions.CustomResource {
+      const image = imageReference(config, envoyImage);
+      const overridden = image === envoyImage ? undefined : image;
+      const proxy = createOf(envoyProxy({ image: overridden, exposure, config }), [release]);
+      const kind = createOf(gatewayClass(), [proxy]);
+      return createOf(gateway(), [kind], { annotations: { "pulumi.com/waitFor": "condition=Programmed" } });
+    }
+
+    function createRoutes() {
+      return config.routes.map((route) => createOf(httpRoute(route), [entry]));
+    }
+
+    /** Where the proxies can get each filter's code. */
+    function publish(): Map<Filter, Published> {
+      // In the policies' namespace: the control plane refuses another one's.
+      const pullSecret = createPullSecret("registry", { registry, namespace }, { parent });
+      const args = { config, filters, registry, pullSecret };
+      const codes = publishModules(args, { parent });
+      return new Map(filters.map((filter) => [filter, { filter, code: codes.get(filter) as pulumi.Output<Code> }]));
+    }
+
+    /** See `preload`. What names a policy's digest waits until the proxies have it. */
+    function preloadModules(): Proof[] {
+      // A filter that lets nothing pass without it shows most of its module.
+      const strict = (f: Filter) => Number(f.declaration.failure === "open");
+      const modules = filters.filter((f) => f.declaration.script === undefined).sort((a, b) => strict(a) - strict(b));
+      return oncePerModule(modules, (f) => delivery(f.declaration, config.mesh)).map((filter) => {
+        const how = delivery(filter.declaration, config.mesh);
+        const image = imageName(filter.declaration.module as string);
+        const module = `${how}-${image}`;
+        const made = pulumi
+          .all([policyFilter(published.get(filter) as Published), filter.digest])
+          .apply(([one, digest]) => preload(one, { module: image, digest }));
+        // One that does not start would hold the next one up: it goes first. What was loaded stays loaded.
+        const deleteBeforeReplace = true;
+        const route = create(module, { ...httpRouteKind, ...parts(made.route) }, [entry], { deleteBeforeReplace });
+        const policy = create(module, { ...policyKind, ...parts(made.policy) }, [route], { deleteBeforeReplace });
+        const { digest } = filter;
+        const loaded = ready(module, policy, [{ name: made.name, digest, failure: filter.declaration.failure }]);
+        const process = pulumi.interpolate`${loaded.uid}@${loaded.acceptedGeneration}`;
+        return new Proof(
+          module,
+          {
+            filter: filters
+              .filter((f) => f.declaration.module === filter.declaration.module)
+              .map((f) => f.declaration.name)
+              .join(", "),
+            url: `${url}/`,
+            headers: { host: made.host },
+            expect: {},
+            digest,
+            process,
+            cluster: proxiesOf,
+            timeoutMs: 5000,
+          },
+          { parent, dependsOn: [loaded] },
+        );
+      });
+    }
+
+    function attach(plan: PolicyPlan<{ filter: Filter }>): { plan: typeof plan; ready: PolicyReady } {
+      const own = plan.filters.map(({ filter }) => policyFilter(published.get(filter) as Published));
+      const { spec } = pulumi.all(own).apply((all) => extensionPolicy({ ...plan, filters: all }));
+      // Its name is known whatever comes of the modules: one that is not would have the policy replaced, by itself.
+      const metadata = { name: plan.name, namespace };
+      const policy = create(plan.name, { ...policyKind, metadata, spec }, [...routes, ...loaded]);
+      const inUse = plan.inUse ? plan.filters : [];
+      const awaited = inUse.map(({ filter: { declaration, digest } }) => {
+        // A script that Envoy Gateway refuses fails its routes; one that fails later lets requests pass.
+        const failure = declaration.script === undefined ? declaration.failure : "close";
+        return { name: declaration.name, digest, failure };
+      });
+      return { plan, ready: ready(plan.name, policy, awaited) };
+    }
+
+    function ready(
+      name: string,
+      policy: kubernetes.apiextensions.CustomResource,
+      filters: { name: pulumi.Input<string>; digest: pulumi.Input<string>; failure: "open" | "close" | "reload" }[],
+    ): PolicyReady {
+      const { kubeconfig } = cluster as NonNullable<typeof cluster>;
+      const { uid, generation } = policy.metadata;
+      const gateway = { namespace, name: gatewayName };
+      return new PolicyReady(
+        name,
+        { kubeconfig, namespace, name: policy.metadata.name, gateway, uid, generation, filters },
+        { parent, dependsOn: [policy] },
+      );
+    }
+
+    function prove(filter: Filter, workloads: pulumi.Resource[]): pulumi.Output<AttachedFilter> {
+      const { name, target } = filter.declaration;
+      // Configuration lets no target through that no route leads to.
+      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
+      const on = policies.filter(({ plan }) => plan.filters.some((one) => one.filter === filter));
+      const generations = on.map(({ ready }) => pulumi.interpolate`${ready.uid}@${ready.acceptedGeneration}`);
+      const proof = new Proof(
+        name,
+        {
+          filter: name,
+          url: address,
+          headers,
+          expect: filter.expect,
+          digest: filter.digest,
+          process: pulumi.all(generations).apply((all) => all.join(" ")),
+          cluster: proxiesOf,
+          timeoutMs: proofTimeoutMs,
+        },
+        { parent, dependsOn: [...on.map(({ ready }) => ready), ...workloads] },
+      );
+      return pulumi.output({
+        name,
+        digest: filter.digest,
+        delivery: delivery(filter.declaration, config.mesh),
+        image: (published.get(filter) as Published).code.apply((code) =>
+          code.type === "image" ? code.reference : undefined,
+        ),
+        url: proof.url,
+        headers,
+        expect: filter.expect,
+      });
+    }
+
+    function createOf(manifest: NamedManifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {
+      return create(manifest.metadata.name, manifest, dependsOn, more);
+    }
+
+    /** A resource whose kind is known now, and the rest perhaps later. */
+    function create(
+      name: string,
+      { apiVersion, kind, metadata, spec }: ManifestInputs,
+      dependsOn: pulumi.Resource[],
+      { annotations, deleteBeforeReplace }: CreateOptions = {},
+    ): kubernetes.apiextensions.CustomResource {
+      const args = { apiVersion, kind, metadata: { ...metadata, annotations }, spec };
+      return new kubernetes.apiextensions.CustomResource(name, args, { parent, dependsOn, deleteBeforeReplace });
+    }
+  }
+}
+
+/** A manifest whose kind is known now, and the rest perhaps later. */
+interface ManifestInputs extends Kind {
+  metadata: { name: pulumi.Input<string>; namespace?: pulumi.Input<string | undefined> };
+  spec: pulumi.Input<Record<string, unknown>>;
+}
+
+function parts(manifest: pulumi.Output<NamedManifest>): Pick<ManifestInputs, "metadata" | "spec"> {
+  const { metadata, spec } = manifest;
+  return { metadata: { name: metadata.name, namespace: metadata.namespace }, spec };
+}
+
+interface CreateOptions {
+  annotations?: Record<string, string>;
+  deleteBeforeReplace?: boolean;
+}
+
+/** What of a published filter goes into a policy. */
+function policyFilter({ filter, code }: Published): pulumi.Output<PolicyFilter> {
+  const { name, root: rootId, failure } = filter.declaration;
+  const { configuration } = filter;
+  return code.apply((code) => ({ name, rootId, configuration, failure, code }));
+}

@@ -1,0 +1,190 @@
+import { discoveryResponse, type Json, type Resource } from "../../../envoy/discovery.ts";
+import type { FilterTarget, Route } from "../../config/config.ts";
+import { targets } from "../targets.ts";
+
+/**
+ * Envoy's configuration as plain functions: what a standalone Envoy is given, resource by resource.
+ * Field names and types are those of Envoy's v3 API (https://www.envoyproxy.io/docs/envoy/latest/api-v3/api).
+ */
+
+const type = (name: string) => `type.googleapis.com/envoy.${name}`;
+export const wasmType = type("extensions.filters.http.wasm.v3.Wasm");
+
+/** A file that Envoy watches. The folder is watched, since a rename into it is the only write that is seen whole. */
+function watchedFile(directory: string, file: string): Json {
+  return {
+    resource_api_version: "V3",
+    path_config_source: { path: `${directory}/${file}`, watched_directory: { path: directory } },
+  };
+}
+
+/** Where a filter's own configuration lies, below the configuration's folder. */
+export const filterDirectory = (directory: string, filter: string) => `${directory}/filters/${filter}`;
+
+/**
+ * What Envoy is started with, by path: the admin interface, and where everything else is to be found. An Envoy starts
+ * empty and is handed its configuration then, so that it is judged in the same way as every later one.
+ */
+export function startFiles(args: { directory: string; adminPort: number }): Record<string, string> {
+  const { directory, adminPort } = args;
+  const bootstrap = {
+    node: { id: "meshup", cluster: "meshup" },
+    admin: { address: loopback(adminPort) },
+    dynamic_resources: {
+      lds_config: watchedFile(directory, "listeners.json"),
+      cds_config: watchedFile(directory, "clusters.json"),
+    },
+  };
+  return {
+    [`${directory}/bootstrap.json`]: `${JSON.stringify(bootstrap, undefined, 1)}\n`,
+    [`${directory}/listeners.json`]: discoveryResponse([]),
+    [`${directory}/clusters.json`]: discoveryResponse([]),
+  };
+}
+
+/** A workload on this machine, under the name that routes and filters' HTTP calls use. */
+export function cluster(name: string, port: number): Resource {
+  return {
+    "@type": type("config.cluster.v3.Cluster"),
+    name,
+    type: "STATIC",
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(port) } }] }],
+    },
+  };
+}
+
+/** A filter as the listener needs to know it. */
+export interface AttachedFilter {
+  name: string;
+  target: FilterTarget;
+}
+
+/**
+ * The gateway: every filter in the chain, switched off, and on for the routes that it targets. Filters are found by name
+ * in files of their own, so that a changed module touches neither the listener nor its connections.
+ */
+export function listener(args: {
+  directory: string;
+  port: number;
+  routes: Route[];
+  filters: AttachedFilter[];
+}): Resource {
+  const { directory, port, routes, filters } = args;
+  return {
+    "@type": type("config.listener.v3.Listener"),
+    name: "gateway",
+    address: loopback(port),
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "envoy.filters.network.http_connection_manager",
+            typed_config: {
+              "@type": type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+              stat_prefix: "gateway",
+              strip_any_host_port: true,
+              route_config: { name: "gateway", virtual_hosts: virtualHosts(routes, filters) },
+              http_filters: [
+                ...filters.map((f) => ({
+                  name: f.name,
+                  disabled: true,
+                  config_discovery: {
+                    config_source: watchedFile(filterDirectory(directory, f.name), "config.json"),
+                    type_urls: [wasmType],
+                  },
+                })),
+                {
+                  name: "envoy.filters.http.router",
+                  typed_config: { "@type": type("extensions.filters.http.router.v3.Router") },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** As the Gateway API has it: a host of its own sees its own routes only. */
+function virtualHosts(routes: Route[], filters: AttachedFilter[]): Json {
+  const hosts = [...new Set(routes.map((r) => r.host ?? "*"))];
+  return hosts.map((host) => ({
+    name: host,
+    domains: [host],
+    routes: byLongestPath(routes.filter((r) => (r.host ?? "*") === host)).map((r) => routeEntry(r, filters)),
+  }));
+}
+
+function routeEntry(route: Route, filters: AttachedFilter[]): Json {
+  const on = filters.filter((f) => targets(f.target, route));
+  return {
+    name: route.name,
+    match: { path_separated_prefix: route.path },
+    route: {
+      cluster: route.workload,
+      // A prefix rewrite to "/" would make "//get" of "/one/get".
+      ...(route.rewrite && {
+        regex_rewrite: { pattern: { regex: `^${route.path.replace(/[.~]/g, "\\$&")}/?` }, substitution: "/" },
+      }),
+    },
+    typed_per_filter_config: Object.fromEntries(
+      on.map((f) => [f.name, { "@type": type("config.route.v3.FilterConfig"), config: {} }]),
+    ),
+  };
+}
+
+/** Envoy takes the first route that matches, so "/one/deep" goes before "/one". */
+function byLongestPath(routes: Route[]): Route[] {
+  return [...routes].sort((a, b) => b.path.length - a.path.length);
+}
+
+export interface WasmFilterArgs {
+  name: string;
+  rootId: string;
+  /** The module's sha256, hex. */
+  digest: string;
+  /** The module's absolute path. */
+  file: string;
+  /** The plugin configuration, as the module reads it. */
+  configuration?: string;
+  failure: "open" | "close" | "reload";
+}
+
+/** `failure_policy: FAIL_OPEN` lets only the requests after the one that traps pass; the older field that one, too. */
+const failurePolicy = {
+  open: { fail_open: true },
+  close: { failure_policy: "FAIL_CLOSED" },
+  reload: { failure_policy: "FAIL_RELOAD" },
+} as const;
+
+/** The filter itself. Its VM is named by its content: a changed module is a new VM, and two filters never share one. */
+export function wasmFilter(args: WasmFilterArgs): Resource {
+  return {
+    "@type": type("config.core.v3.TypedExtensionConfig"),
+    name: args.name,
+    typed_config: {
+      "@type": wasmType,
+      config: {
+        name: args.name,
+        root_id: args.rootId,
+        ...failurePolicy[args.failure],
+        vm_config: {
+          vm_id: `${args.name}@sha256:${args.digest}`,
+          runtime: "envoy.wasm.runtime.v8",
+          code: { local: { filename: args.file } },
+        },
+        ...(args.configuration !== undefined && {
+          configuration: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: args.configuration },
+        }),
+      },
+    },
+  };
+}
+
+function loopback(port: number): Json {
+  return { socket_address: { address: "127.0.0.1", port_value: port } };
+}

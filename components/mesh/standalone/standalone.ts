@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { stackDir } from "../../../lib/paths.ts";
+import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
+import { workloadNames } from "../../config/config.ts";
+import type { Filter } from "../../filter/filter.ts";
+import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
+import { type Request, requestFor, routeUrls } from "../targets.ts";
+import { cluster, listener, startFiles, wasmFilter } from "./envoy.ts";
+
+const envoyVersion = "1.40.0";
+
+/** One Envoy as a process of this machine, on loopback, in front of workloads that are processes, too. */
+export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
+  readonly serve: (workloads: pulumi.Resource[]) => Served;
+
+  constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("meshup:mesh:Standalone", name, {}, opts);
+    const parent = this;
+    const { config, filters } = args;
+    const directory = stackDir(pulumi.getStack());
+    const xds = join(directory, "envoy");
+    const url = `http://localhost:${config.ports.gateway}`;
+
+    const envoy = createEnvoy();
+    this.serve = (workloads) => {
+      const configuration = configureEnvoy(workloads);
+      const gatewayUrl = configuration.id.apply(() => url);
+      return {
+        gatewayUrl,
+        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        filters: pulumi.all(filters.map((filter) => prove(filter, configuration))),
+        logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
+      };
+    };
+    this.registerOutputs({});
+
+    function createEnvoy(): Process {
+      const binary = new EnvoyBinary("envoy", { version: envoyVersion }, { parent });
+      const { gateway, admin } = config.ports;
+      const levels = Object.entries(config.logLevels).map(([component, level]) => `${component}:${level}`);
+      return new Process(
+        "envoy",
+        {
+          name: "envoy",
+          directory,
+          command: [
+            binary.path,
+            ...["--config-path", join(xds, "bootstrap.json")],
+            ...["--concurrency", String(config.concurrency)],
+            ...["--component-log-level", levels.join(",")],
+            // A changed listener closes its old connections after the request that they are at.
+            ...["--drain-strategy", "immediate", "--drain-time-s", "30"],
+            "--disable-hot-restart", // it would claim shared memory that other Envoys on this machine use
+          ],
+          files: startFiles({ directory: xds, adminPort: admin }),
+          ports: [gateway, admin],
+          portHints: { [gateway]: "meshup:ports.gateway", [admin]: "meshup:ports.admin" },
+          ready: { url: `http://127.0.0.1:${admin}/ready` },
+        },
+        { parent },
+      );
+    }
+
+    function configureEnvoy(workloads: pulumi.Resource[]): EnvoyConfiguration {
+      return new EnvoyConfiguration(
+        "envoy",
+        {
+          directory: xds,
+          admin: `http://127.0.0.1:${config.ports.admin}`,
+          log: envoy.log,
+          process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
+          clusters: workloadNames.map((name) => cluster(name, config.ports[name])),
+          listeners: [
+            listener({
+              directory: xds,
+              port: config.ports.gateway,
+              routes: config.routes,
+              filters: filters.map((f) => ({ name: f.declaration.name, target: f.declaration.target })),
+            }),
+          ],
+          filters: pulumi.all(filters.map(xdsFilter)).apply(Object.fromEntries),
+        },
+        { parent, dependsOn: workloads },
+      );
+    }
+
+    function prove(filter: Filter, configuration: EnvoyConfiguration): pulumi.Output<AttachedFilter> {
+      const { name, target } = filter.declaration;
+      // Configuration lets no target through that no route leads to.
+      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
+      const proof = new Proof(
+        name,
+        {
+          filter: name,
+          url: address,
+          headers,
+          expect: filter.expect,
+          digest: filter.digest,
+          process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
+        },
+        { parent, dependsOn: [configuration] },
+      );
+      return pulumi.output({
+        name,
+        digest: filter.digest,
+        delivery: "file" as const,
+        url: proof.url,
+        headers,
+        expect: filter.expect,
+      });
+    }
+  }
+}
+
+/** A filter as Envoy is given it, beside its digest. */
+function xdsFilter(filter: Filter) {
+  const { name, root: rootId, failure } = filter.declaration;
+  const { configuration } = filter;
+  return pulumi
+    .all([filter.digest, filter.file])
+    .apply(
+      ([digest, file]) =>
+        [name, { digest, resource: wasmFilter({ name, rootId, digest, file, configuration, failure }) }] as const,
+    );
+}

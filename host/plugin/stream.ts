@@ -1,0 +1,314 @@
+import { BufferType, DataStatus, headersStatus, MapType, StreamType } from "../abi/abi.ts";
+import { HeaderMap } from "../abi/headers.ts";
+import { lookUp, requestProperties, responseProperties } from "../hostcalls/properties.ts";
+import type { Vm } from "../vm/vm.ts";
+import type { Bytes, Context, LocalResponse } from "./context.ts";
+import { type Arriving, type Callbacks, Direction } from "./direction.ts";
+import {
+  arrivingRequest,
+  arrivingResponse,
+  type SeenRequest,
+  type SeenResponse,
+  type StreamRequest,
+  seenRequest,
+  seenResponse,
+  type UpstreamResponse,
+} from "./message.ts";
+import type { Plugin } from "./plugin.ts";
+import type { PluginRoot } from "./root.ts";
+
+export interface StreamResult {
+  /** `waiting`: the filter holds it back; move the clock. `reset`: the connection was broken off. */
+  state: "complete" | "waiting" | "reset";
+  /** What the upstream saw; undefined: the request never got there. */
+  request?: SeenRequest;
+  /** What the client saw. */
+  response?: SeenResponse;
+  /** The response is not the upstream's: the filter, or its failure, made it. */
+  local: boolean;
+}
+
+/** One request through the filter, and the response on its way back. */
+export class Stream implements Context {
+  readonly id: number;
+  readonly root: PluginRoot;
+  /** In the access-log phase. */
+  logging = false;
+
+  #plugin: Plugin;
+  #vm: Vm;
+  /** The VM was dead when the stream began and the policy lets it pass: the filter takes no part. */
+  #bypass: boolean;
+  #created = false;
+  #ended = false;
+  #reset = false;
+  #local = false;
+  #failureAnswered = false;
+  #request: Direction | undefined;
+  #response: Direction | undefined;
+  #upstream: (request: SeenRequest) => UpstreamResponse = () => ({});
+  /** What the filter can reach now, by map type. */
+  #maps = new Map<number, HeaderMap>();
+  #bodies = new Map<number, Bytes>();
+  #atEnd = false;
+  #state: Record<string, Uint8Array> = {};
+  #sent: { request?: HeaderMap; response?: HeaderMap } = {};
+
+  /** @internal use `plugin.stream()` */
+  constructor(plugin: Plugin, vm: Vm, root: PluginRoot) {
+    this.#plugin = plugin;
+    this.#vm = vm;
+    this.root = root;
+    this.#bypass = vm.failed !== undefined && plugin.failure === "open";
+    this.id = vm.newContextId();
+    vm.contexts.set(this.id, this);
+  }
+
+  /**
+   * Sends the request through the filter, and what the upstream answers back through it.
+   * @param upstream the workload's response, or how it answers what it sees
+   */
+  exchange(
+    request: StreamRequest = {},
+    upstream: UpstreamResponse | ((request: SeenRequest) => UpstreamResponse) = {},
+  ): StreamResult {
+    if (this.#request) throw new Error("a stream carries one request");
+    this.#upstream = typeof upstream === "function" ? upstream : () => upstream;
+    const arriving = arrivingRequest(request);
+    this.#sent.request = arriving.headers;
+    this.#request = new Direction(arriving, this.#callbacks("request"), () => this.#answer());
+    this.#request.pump();
+    this.#plugin.advance(0);
+    return this.result;
+  }
+
+  /** How far it has got. */
+  get result(): StreamResult {
+    const [request, response] = [this.#seen, this.#response && seenResponse(this.#response.forwarded)];
+    return {
+      state: this.#reset ? "reset" : this.#ended ? "complete" : "waiting",
+      local: this.#local,
+      ...(request && { request }),
+      ...(response && { response }),
+    };
+  }
+
+  /** The client goes away, or the stream is over: the filter is told once. */
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#request?.abort();
+    this.#response?.abort();
+    this.#tellEnd();
+    this.#vm.contexts.delete(this.id);
+  }
+
+  #tellEnd(): void {
+    if (!this.#created) return;
+    this.#maps.clear();
+    this.logging = true;
+    const { request, response } = this.#sent;
+    if (request) this.#maps.set(MapType.RequestHeaders, request);
+    if (response) this.#maps.set(MapType.ResponseHeaders, response);
+    const trailers = this.#response?.forwarded.trailers;
+    if (trailers) this.#maps.set(MapType.ResponseTrailers, trailers);
+    this.#call("proxy_on_log");
+    this.logging = false;
+    this.#maps.clear();
+    this.#call("proxy_on_done");
+    this.#call("proxy_on_delete");
+  }
+
+  #call(callback: string, ...args: number[]): number {
+    return this.#vm.call(callback, this, this.id, ...args) ?? 0;
+  }
+
+  // The filter's callbacks
+
+  #callbacks(way: "request" | "response"): Callbacks {
+    const types =
+      way === "request"
+        ? { headers: MapType.RequestHeaders, trailers: MapType.RequestTrailers, body: BufferType.HttpRequestBody }
+        : { headers: MapType.ResponseHeaders, trailers: MapType.ResponseTrailers, body: BufferType.HttpResponseBody };
+    const onHeaders =
+      this.#vm.abi === "0.1.0" ? (size: number) => [size] : (size: number, end: boolean) => [size, Number(end)];
+    return {
+      headers: (map, end) => {
+        if (way === "request") this.#create();
+        if (this.#takesNoPart) return "continue";
+        this.#atEnd = end;
+        this.#maps.set(types.headers, map);
+        const result = this.#guarded(() => this.#call(`proxy_on_${way}_headers`, ...onHeaders(map.size, end)));
+        const status =
+          result === "open" ? "continue" : result === "closed" ? "stop" : headersStatus(result, this.#vm.stopped);
+        if (status === "continue") this.#maps.delete(types.headers);
+        return status;
+      },
+      data: (bytes, end) => {
+        if (this.#takesNoPart) return DataStatus.Continue;
+        this.#atEnd = end;
+        this.#bodies.set(types.body, bytes);
+        const result = this.#guarded(() => this.#call(`proxy_on_${way}_body`, bytes.bytes.length, Number(end)));
+        if (result === "open") return DataStatus.Continue;
+        const none = DataStatus.StopIterationNoBuffer;
+        const status = result === "closed" || this.#vm.stopped || result > none ? none : result;
+        if (status === DataStatus.Continue) this.#bodies.delete(types.body);
+        return status;
+      },
+      trailers: (map) => {
+        if (this.#takesNoPart) return "continue";
+        this.#maps.set(types.trailers, map);
+        const result = this.#guarded(() => this.#call(`proxy_on_${way}_trailers`, map.size));
+        const status = result === "open" || (result === 0 && !this.#vm.stopped) ? "continue" : "stop";
+        if (status === "continue") this.#maps.delete(types.trailers);
+        return status;
+      },
+      addedTrailers: () => this.#maps.get(types.trailers),
+    };
+  }
+
+  get #takesNoPart(): boolean {
+    return this.#bypass || this.#failureAnswered;
+  }
+
+  #create(): void {
+    if (this.#created || this.#bypass || this.#vm.failed) return;
+    this.#created = true;
+    this.#call("proxy_on_context_create", this.root.id);
+  }
+
+  /** A callback's result; if the VM is dead or dies: what the failure policy makes of it. */
+  #guarded(call: () => number): number | "open" | "closed" {
+    const result = this.#vm.failed ? undefined : call();
+    if (!this.#vm.failed && result !== undefined) return result;
+    if (this.#plugin.failure === "open") return "open";
+    if (!this.#failureAnswered) {
+      this.#failureAnswered = true;
+      this.#answerLocally({ status: 503, headers: [], body: new Uint8Array(), details: "wasm_fail_stream" });
+    }
+    return "closed";
+  }
+
+  // The other side of the filter
+
+  #answer(): void {
+    const request = this.#seen as SeenRequest;
+    this.#startResponse(arrivingResponse(this.#upstream(request)));
+  }
+
+  #startResponse(arriving: Arriving): void {
+    this.#sent.response = arriving.headers;
+    this.#response = new Direction(arriving, this.#callbacks("response"), () => this.close());
+    this.#response.pump();
+  }
+
+  /** The request as it has left the filter. */
+  get #seen(): SeenRequest | undefined {
+    return this.#request && seenRequest(this.#request.forwarded);
+  }
+
+  /**
+   * Before there is a response, the filter sees the one it made, as in Envoy; after that it goes straight out, and
+   * once headers have gone out, nothing can be said any more.
+   */
+  #answerLocally({ status, headers, body }: LocalResponse): void {
+    if (this.#ended) return;
+    this.#request?.abort();
+    if (this.#response?.forwarded.headers) {
+      this.#break();
+      return;
+    }
+    const answered = this.#response !== undefined;
+    this.#response?.abort();
+    this.#local = true;
+    const map = new HeaderMap([[":status", String(status)], ...headers]);
+    if (body.length > 0) {
+      map.set("content-length", String(body.length));
+      if (map.get("content-type") === undefined) map.set("content-type", "text/plain");
+    }
+    const arriving = { headers: map, chunks: body.length > 0 ? [body] : [] };
+    if (!answered) {
+      this.#startResponse(arriving);
+      return;
+    }
+    this.#sent.response = map;
+    this.#response = new Direction(arriving, passing, () => this.close());
+    this.#response.pump();
+  }
+
+  #break(): void {
+    if (this.#ended) return;
+    this.#reset = true;
+    this.close();
+  }
+
+  // What host calls reach
+
+  property(path: string[]): unknown {
+    const [top = "", ...rest] = path;
+    const given = lookUp(this.root.config.properties, path);
+    if (given !== undefined) return given;
+    if (top === "request") {
+      return lookUp(requestProperties(this.#maps.get(MapType.RequestHeaders), "HTTP/1.1"), rest);
+    }
+    if (top === "response") {
+      const status = this.#sent.response?.get(":status");
+      return lookUp(
+        responseProperties(status ? Number(status) : undefined, this.#maps.get(MapType.ResponseHeaders)),
+        rest,
+      );
+    }
+    return this.#state[path.join("\0")] ?? this.root.property(path);
+  }
+
+  setProperty(name: string, value: Uint8Array): void {
+    this.#state[name] = value;
+  }
+
+  headers(type: number): HeaderMap | undefined {
+    if (type >= MapType.GrpcReceiveInitialMetadata) return this.root.headers(type);
+    return this.#maps.get(type) ?? (this.headersWritable(type) ? this.#newTrailers(type) : undefined);
+  }
+
+  headersWritable(type: number): boolean {
+    return type < MapType.GrpcReceiveInitialMetadata && !this.logging;
+  }
+
+  /** A filter may add trailers while it has the end of a body that came without any. */
+  #newTrailers(type: number): HeaderMap | undefined {
+    const isTrailers = type === MapType.RequestTrailers || type === MapType.ResponseTrailers;
+    const body = type === MapType.RequestTrailers ? BufferType.HttpRequestBody : BufferType.HttpResponseBody;
+    if (!isTrailers || !this.#atEnd || !this.#bodies.has(body)) return undefined;
+    const map = new HeaderMap();
+    this.#maps.set(type, map);
+    return map;
+  }
+
+  buffer(type: number): Bytes | undefined {
+    if (type > BufferType.HttpResponseBody) return this.root.buffer(type);
+    return this.#bodies.get(type) ?? { bytes: new Uint8Array() };
+  }
+
+  continueStream(type: number): void {
+    if (type > StreamType.Response) return;
+    this.#vm.afterCall(() => (type === StreamType.Request ? this.#request : this.#response)?.resume());
+    for (const map of [MapType.RequestHeaders, MapType.RequestTrailers]) this.#maps.delete(map);
+    this.#bodies.delete(BufferType.HttpRequestBody);
+  }
+
+  closeStream(type: number): void {
+    if (type <= StreamType.Response) this.#vm.afterCall(() => this.#break());
+  }
+
+  sendLocalResponse(response: LocalResponse): void {
+    this.#vm.afterCall(() => this.#answerLocally(response));
+  }
+}
+
+/** A filter that is no longer asked. */
+const passing: Callbacks = {
+  headers: () => "continue",
+  data: () => DataStatus.Continue,
+  trailers: () => "continue",
+  addedTrailers: () => undefined,
+};

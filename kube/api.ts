@@ -1,0 +1,231 @@
+/** What the provider and the command line ask of a Kubernetes API server, with nothing but a kubeconfig file. */
+import http from "node:http";
+import https from "node:https";
+import { createInterface } from "node:readline";
+import { Duplex, PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { messageOf, UserError } from "../lib/errors.ts";
+
+const timeoutMs = 10_000;
+
+/** An answer of the API server that is none of what was asked for. */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** An object as the API server gives it. */
+export interface KubeObject {
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid?: string;
+    generation?: number;
+    creationTimestamp?: string;
+    deletionTimestamp?: string;
+    managedFields?: { time?: string; subresource?: string }[];
+  };
+}
+
+export interface PodName {
+  namespace: string;
+  name: string;
+}
+
+export interface LogOptions {
+  container: string;
+  /** RFC 3339, to the second. */
+  since?: string;
+  /** How many of the last lines. */
+  tail?: number;
+}
+
+/**
+ * A connection to the cluster that a kubeconfig file names. Credentials are the file's: certificates, tokens, or a
+ * program that makes them (GKE, EKS).
+ */
+export class KubeApi {
+  readonly #config: KubeConfig;
+  readonly server: string;
+
+  private constructor(config: KubeConfig, server: string) {
+    this.#config = config;
+    this.server = server;
+  }
+
+  /** @throws UserError when the file is no kubeconfig with a current context */
+  static async open(kubeconfig: string): Promise<KubeApi> {
+    const { KubeConfig } = await import("./client.ts"); // not needed by every command
+    const config = new KubeConfig();
+    try {
+      config.loadFromFile(kubeconfig);
+    } catch (error) {
+      throw new UserError(`the kubeconfig file ${kubeconfig} cannot be used: ${messageOf(error)}`);
+    }
+    const server = config.getCurrentCluster()?.server;
+    if (!server) throw new UserError(`the kubeconfig file ${kubeconfig} has no current context with a cluster`);
+    return new KubeApi(config, server.replace(/\/$/, ""));
+  }
+
+  /** An object by its path below the server (`/api/v1/…`); undefined when there is none. */
+  async get<T extends object>(path: string): Promise<T | undefined> {
+    try {
+      return JSON.parse(await this.#request("GET", path)) as T;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** The objects of a list; none where the kind itself is unknown. */
+  async list<T extends object>(path: string): Promise<T[]> {
+    return (await this.get<{ items?: T[] }>(path))?.items ?? [];
+  }
+
+  /** A JSON merge patch (RFC 7386). */
+  async patch(path: string, patch: object): Promise<void> {
+    await this.#request("PATCH", path, {
+      headers: { "content-type": "application/merge-patch+json" },
+      body: JSON.stringify(patch),
+    });
+  }
+
+  /** A container's log. */
+  log(pod: PodName, options: LogOptions): Promise<string> {
+    return this.#request("GET", logPath(pod, options));
+  }
+
+  /**
+   * A container's last `tail` lines, or those since a time (RFC 3339), and each that comes after them.
+   * @param onLine gets whole lines
+   * @returns when the container has ended, or `signal` fires
+   */
+  async followLog(
+    pod: PodName,
+    options: LogOptions,
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = `${logPath(pod, options)}&follow=true`;
+    const request = await this.#open("GET", path, {}, signal);
+    try {
+      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        request.on("error", reject).on("response", resolve).end();
+      });
+      const status = response.statusCode ?? 0;
+      if (status !== 200) throw new ApiError(status, `${path}: ${status} ${reasonOf(await text(response))}`);
+      for await (const line of createInterface({ input: response })) onLine(line);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error instanceof ApiError ? error : this.#noAnswer(error);
+    }
+  }
+
+  /** GET of a port of a pod that listens on the pod's own loopback only, as `kubectl port-forward` reaches it. */
+  async getFromPod(pod: PodName, port: number, path: string): Promise<string> {
+    const { PortForward } = await import("./client.ts");
+    const [fromPod, toPod, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const forward = new PortForward(this.#config);
+    const opening = forward.portForward(pod.namespace, pod.name, [port], fromPod, errors, toPod);
+    const socket = await withTimeout(opening, `port ${port} of pod ${pod.name} cannot be reached`);
+    if (typeof socket === "function") throw new Error("a forwarded port that reconnects was not asked for");
+    const connection = asSocket(Duplex.from({ readable: fromPod, writable: toPod }));
+    const failed = new Promise<never>((_, reject) => {
+      errors.once("data", (text) => reject(new UserError(`port ${port} of pod ${pod.name}: ${text}`)));
+      socket.addEventListener("close", () => fromPod.end());
+    });
+    failed.catch(() => {}); // nobody waits for it once the answer is there
+    try {
+      const headers = { host: "localhost", connection: "close" };
+      const request = http.request({ path, headers, createConnection: () => connection });
+      return await Promise.race([answerOf(request), failed]);
+    } finally {
+      socket.close();
+    }
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    { headers, body }: { headers?: Record<string, string>; body?: string } = {},
+  ): Promise<string> {
+    const request = await this.#open(method, path, headers);
+    try {
+      return await answerOf(request, body);
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      throw this.#noAnswer(error);
+    }
+  }
+
+  #noAnswer(error: unknown): UserError {
+    return new UserError(`the cluster at ${this.server} does not answer: ${messageOf(error)}. Does it run?`);
+  }
+
+  /** A request with the kubeconfig's credentials, not yet sent. */
+  async #open(method: string, path: string, headers = {}, signal?: AbortSignal): Promise<http.ClientRequest> {
+    const options: https.RequestOptions = { method, headers: { accept: "application/json, */*", ...headers }, signal };
+    try {
+      await this.#config.applyToHTTPSOptions(options);
+    } catch (error) {
+      throw new UserError(`the kubeconfig's credentials for ${this.server} cannot be had: ${messageOf(error)}`);
+    }
+    const { request } = this.server.startsWith("https:") ? https : http;
+    return request(this.server + path, options);
+  }
+}
+
+function logPath({ namespace, name }: PodName, { container, since, tail }: LogOptions): string {
+  const query = new URLSearchParams({ container });
+  if (since !== undefined) query.set("sinceTime", since);
+  if (tail !== undefined) query.set("tailLines", String(tail));
+  return `/api/v1/namespaces/${namespace}/pods/${name}/log?${query}`;
+}
+
+/** What node:http wants of a connection beyond a stream's; there is no socket of ours that could be set. */
+function asSocket(stream: Duplex): Duplex {
+  const nothing = () => stream;
+  return Object.assign(stream, { setTimeout: nothing, setNoDelay: nothing, setKeepAlive: nothing });
+}
+
+/** Sends the request and gives the body of a 2xx. */
+function answerOf(request: http.ClientRequest, body?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    request.on("error", reject);
+    request.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const body = Buffer.concat(chunks).toString("utf8");
+        const status = response.statusCode ?? 0;
+        if (status >= 200 && status < 300) resolve(body);
+        else reject(new ApiError(status, `${request.path}: ${status} ${reasonOf(body)}`));
+      });
+    });
+    request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    request.end(body);
+  });
+}
+
+/** The message of a Kubernetes `Status` object, or the text itself. */
+function reasonOf(text: string): string {
+  try {
+    return JSON.parse(text).message ?? text;
+  } catch {
+    return text.slice(0, 200);
+  }
+}
+
+function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new UserError(`${what}: no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

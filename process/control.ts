@@ -1,0 +1,144 @@
+/** Starting and stopping one operating system process that outlives us. */
+import { spawn } from "node:child_process";
+import { closeSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, UserError } from "../lib/errors.ts";
+import { httpRequest } from "../lib/http.ts";
+import { root } from "../lib/paths.ts";
+import { type LogStart, lastWords, openLog } from "./log.ts";
+import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity } from "./table.ts";
+
+export interface StartOptions {
+  name: string;
+  command: string[];
+  /** Added to the few variables that are passed on. */
+  env: Record<string, string>;
+  /** Absolute path of the log file. */
+  log: string;
+  /** Called when the process exists and before its program runs. */
+  onSpawn(identity: ProcessIdentity): void;
+}
+
+export interface Started {
+  identity: ProcessIdentity;
+  log: LogStart;
+  /** How it ended, once it has; in words. */
+  exit(): string | undefined;
+}
+
+/**
+ * Waits for a line before it becomes the program: the pid is on disk by then. Should we be killed before that, the
+ * pipe closes and it ends, so that there is no moment at which an unrecorded process runs.
+ */
+const gate = 'read -r go && exec "$@" </dev/null';
+
+/** All that a process inherits of our environment; ours holds the passphrase of the state. */
+const inherited = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
+
+/** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it, in the clone's folder. */
+export async function start({ name, command, env, log, onSpawn }: StartOptions): Promise<Started> {
+  const { fd, start: logStart } = openLog(log);
+  try {
+    logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
+    const child = spawn("/bin/sh", ["-c", gate, name, ...command], {
+      cwd: root,
+      env: { ...pick(process.env, inherited), ...env },
+      detached: true,
+      stdio: ["pipe", fd, fd],
+    });
+    let exit: string | undefined;
+    child.once("exit", (code, signal) => {
+      exit = signal ? `ended by ${signal}` : `exited with code ${code}`;
+    });
+    const failure = new Promise<never>((_, reject) => child.once("error", reject));
+    failure.catch(() => {});
+    const identity = child.pid === undefined ? undefined : identify(child.pid);
+    if (!identity)
+      throw await failure.catch((error) => new UserError(`${name} cannot be started: ${messageOf(error)}`));
+    onSpawn(identity);
+    child.stdin?.on("error", () => {}); // it may be dead already
+    child.stdin?.end("\n");
+    child.unref();
+    return { identity, log: logStart, exit: () => exit };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Polls `url` until it answers 2xx.
+ * @throws UserError with the process's own last words when it ends first, or is not ready in time.
+ */
+export async function waitReady(
+  name: string,
+  { identity, log, exit }: Started,
+  url: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  let last = "nothing";
+  while (true) {
+    if (signal.aborted) throw new UserError(`${name}: cancelled before it was ready`);
+    if (!isAlive(identity)) {
+      await sleep(20); // its exit event
+      throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
+    }
+    try {
+      const { status } = await httpRequest({ url, timeoutMs: 1000 });
+      if (status >= 200 && status < 300) return;
+      last = `status ${status}`;
+    } catch (error) {
+      last = (error as NodeJS.ErrnoException).code ?? messageOf(error);
+    }
+    if (Date.now() > end) {
+      throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${url} gave ${last}, not 2xx${quote(log)}`);
+    }
+    await sleep(40);
+  }
+}
+
+/**
+ * Ends this very process and what it forked into its group: SIGTERM, and SIGKILL after `timeoutMs`.
+ * Does nothing when it does not live; whoever has its pid now is none of ours.
+ */
+export async function stop(identity: ProcessIdentity, timeoutMs: number): Promise<void> {
+  if (!isAlive(identity)) return;
+  const { pid } = identity;
+  // It leads a group since its start (setsid). The number stays taken as long as the group has a member.
+  const leads = groupOf(pid) === pid;
+  const gone = () => !isAlive(identity) && (!leads || groupMembers(pid).length === 0);
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      process.kill(leads ? -pid : pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return;
+      throw new UserError(`process ${pid} cannot be stopped: ${messageOf(error)}`);
+    }
+  };
+  signal("SIGTERM");
+  if (await within(timeoutMs, gone)) return;
+  signal("SIGKILL");
+  if (await within(5000, gone)) return;
+  throw new UserError(`process ${pid} does not end, even by SIGKILL`);
+}
+
+async function within(timeoutMs: number, condition: () => boolean): Promise<boolean> {
+  const end = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > end) return false;
+    await sleep(20);
+  }
+  return true;
+}
+
+function quote(log: LogStart): string {
+  const lines = lastWords(log);
+  return lines.length > 0
+    ? `\nIts log (${log.path}) ends with\n  ${lines.join("\n  ")}`
+    : `\nIts log (${log.path}) is empty`;
+}
+
+function pick(env: NodeJS.ProcessEnv, names: string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]));
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { ProcessInputs } from "../provider/types.ts";
+import type { ProcessIdentity } from "./table.ts";
+
+/**
+ * What is known of a process on disk, from the moment it exists: an `up` that is killed half-way has told Pulumi's
+ * state nothing of it, and the next one finds it here.
+ */
+export interface ProcessRecord extends ProcessIdentity {
+  /** {@link commandHash} of what it was started with. */
+  commandHash: string;
+  state: "starting" | "ready";
+  stopTimeoutMs: number;
+}
+
+/** The same for two processes that need not be told apart; a change of anything in it is a restart. */
+export function commandHash({ command, env, files, ports, ready, triggers = [] }: ProcessInputs): string {
+  const parts = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+function sorted(texts: Record<string, string> = {}): [string, string][] {
+  return Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Undefined when there is none, or none that can be read (cut short by a crash of the machine). */
+export function readRecord(path: string): ProcessRecord | undefined {
+  try {
+    const record = JSON.parse(readFileSync(path, "utf8"));
+    return Number.isInteger(record?.pid) && typeof record.startTime === "string" ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Written beside and renamed: a reader finds the old record or the new one, never half of one. */
+export function writeRecord(path: string, record: ProcessRecord): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const beside = join(dirname(path), `.${basename(path)}.${process.pid}`);
+  writeFileSync(beside, JSON.stringify(record, null, 2), { mode: 0o600 });
+  renameSync(beside, path);
+}
+
+export function deleteRecord(path: string): void {
+  rmSync(path, { force: true });
+}
+
+/** The paths of all records in a folder; none when there is no such folder. */
+export function recordsIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => name.endsWith(".json") && !name.startsWith("."))
+      .map((name) => join(directory, name))
+      .filter((path) => readRecord(path) !== undefined);
+  } catch {
+    return [];
+  }
+}
