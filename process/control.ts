@@ -5,13 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
+import { processEnvironment } from "./environment.ts";
 import { type LogStart, lastWords, openLog } from "./log.ts";
 import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity } from "./table.ts";
 
 export interface StartOptions {
   name: string;
   command: string[];
-  /** Added to the few variables that are passed on. */
+  /** Added to what is passed on of our own: `processEnvironment`. */
   env: Record<string, string>;
   /** Absolute path of the log file. */
   log: string;
@@ -32,9 +33,6 @@ export interface Started {
  */
 const gate = 'read -r go && exec "$@" </dev/null';
 
-/** All that a process inherits of our environment; ours holds the passphrase of the state. */
-const inherited = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
-
 /** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it, in the clone's folder. */
 export async function start({ name, command, env, log, onSpawn }: StartOptions): Promise<Started> {
   const { fd, start: logStart } = openLog(log);
@@ -42,7 +40,7 @@ export async function start({ name, command, env, log, onSpawn }: StartOptions):
     logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
     const child = spawn("/bin/sh", ["-c", gate, name, ...command], {
       cwd: root,
-      env: { ...pick(process.env, inherited), ...env },
+      env: { ...processEnvironment(process.env), ...env },
       detached: true,
       stdio: ["pipe", fd, fd],
     });
@@ -137,8 +135,4 @@ function quote(log: LogStart): string {
   return lines.length > 0
     ? `\nIts log (${log.path}) ends with\n  ${lines.join("\n  ")}`
     : `\nIts log (${log.path}) is empty`;
-}
-
-function pick(env: NodeJS.ProcessEnv, names: string[]): NodeJS.ProcessEnv {
-  return Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]));
 }
