@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listener, wasmFilter } from "../../components/mesh/envoy.ts";
+import { listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
 import { compileWasi } from "../../host/fixtures/compile.ts";
-import { Plugin } from "../../host/plugin.ts";
+import { Plugin } from "../../host/plugin/plugin.ts";
 import { root } from "../../lib/paths.ts";
 import { applyConfiguration } from "../../provider/envoy-configuration.ts";
 import { RealEnvoy } from "./real-envoy.ts";
@@ -79,8 +79,8 @@ describe.skipIf(Number(goVersion ?? 0) < 24)("a module of plain Go (skipped with
       surroundings: [
         "to standard output",
         "to standard error",
-        "args 0 env 0 random 16<nil>",
-        "open /etc/hostname: No such file or directory, read /dev/stdin: Not implemented",
+        "args 0 env 0 random 16 <nil>",
+        "open /etc/hostname: No such file or directory, read /dev/stdin: Not implemented on wasip1",
       ],
       sleep: ["slept true"],
       goroutines: ["answered"],
