@@ -204,7 +204,10 @@ export class Plugin {
   #newVm(): Vm {
     const vm = new Vm(this.#wasm, this.calls, {
       hostFunctions: (vm, abi) => hostFunctions(vm, abi, this.#state),
-      onCall: this.#onCall,
+      onCall: (callback) => {
+        this.clock.beginCall();
+        this.#onCall(callback);
+      },
       log: (level, message) => this.#log(level, message),
     });
     const vmContext = new VmContext(this.#config);

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +10,8 @@ import { type Backend, onThisMachine } from "../../components/workloads/backend.
 import { configurationText, type FilterCase, loadCases, type Observed, runCase } from "../../host/cases/cases.ts";
 import { hostSend } from "../../host/cases/host-cases.ts";
 import { UserError } from "../../lib/errors.ts";
-import { httpRequest } from "../../lib/http.ts";
+import { headerRecord, inHeaderBytes } from "../../lib/header-text.ts";
+import { headerLimit, httpRequest } from "../../lib/http.ts";
 import { root } from "../../lib/paths.ts";
 import { applyConfiguration } from "../../provider/envoy-configuration.ts";
 import { type BuiltModule, buildModule } from "../../toolchain/build.ts";
@@ -64,7 +65,7 @@ describe.each(suites)("$cases", ({ module, cases }) => {
 async function throughEnvoy(filterCase: FilterCase, module: BuiltModule): Promise<Observed> {
   const { size: offset } = await stat(envoy.log);
   const { upstream = {}, clusters = {}, request = {}, advance = 0 } = filterCase;
-  const seen: IncomingHttpHeaders[] = [];
+  const seen: Record<string, string>[] = [];
   const upstreamPort = await serve({ status: 200, ...upstream }, seen);
   const called = await Promise.all(
     Object.entries(clusters).map(async ([name, answer]) => {
@@ -81,9 +82,8 @@ async function throughEnvoy(filterCase: FilterCase, module: BuiltModule): Promis
   await sleep(advance);
   const { path = "/", ...exchange } = request;
   const response = await httpRequest({ url: `http://127.0.0.1:${envoy.gateway}/case${path}`, ...exchange });
-  const [first] = seen;
-  const headers = Object.fromEntries(Object.entries(first ?? {}).map(([name, value]) => [name, String(value)]));
-  return { response, ...(first && { request: { headers } }), logs: await envoy.moduleLogs(offset) };
+  const [headers] = seen;
+  return { response, ...(headers && { request: { headers } }), logs: await envoy.moduleLogs(offset) };
 }
 
 /** Each case in a VM of its own, as in the host: its filter has a name of its own. */
@@ -120,12 +120,13 @@ async function apply(
 /** A server that answers everything in one way, and notes the headers of what it was asked. @returns its port */
 async function serve(
   answer: { status?: number; headers?: Record<string, string>; body?: string },
-  seen: IncomingHttpHeaders[] = [],
+  seen: Record<string, string>[] = [],
 ): Promise<number> {
-  const server = createServer((request, response) => {
-    seen.push(request.headers);
+  const server = createServer(headerLimit, (request, response) => {
+    seen.push(headerRecord(request.rawHeaders));
     request.resume();
-    response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
+    response.writeHead(answer.status ?? 200, inHeaderBytes(answer.headers ?? {}));
+    response.end(answer.body && Buffer.from(answer.body));
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
