@@ -1,20 +1,12 @@
 /** Finds the Pulumi engine: the `pulumi` command. What it takes to get one that is not there stands in engine-get.ts. */
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { CacheError } from "../../lib/cache.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { cacheDir, stateDir } from "../../lib/paths.ts";
+import { isExecutable } from "../../lib/which.ts";
 
 /** The version that is fetched or built where no suitable one is there. */
 export const engineVersion = "3.259.0";
@@ -133,15 +125,6 @@ function homeFolders(home: string): string[] {
 
 function executables(folders: string[]): string[] {
   return [...new Set(folders)].map((folder) => join(folder, "pulumi")).filter(isExecutable);
-}
-
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 function describe(path: string, version: string, { env }: EngineWorld): Engine {
