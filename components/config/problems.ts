@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { keyPath } from "../../lib/stack-file.ts";
 
 /**
  * What a schema found wrong, one line for each problem: its key, what it is, and what would be right.
@@ -14,12 +15,4 @@ function describe(issue: z.core.$ZodIssue, prefix: string): string[] {
   const message = issue.message.replace(/^Invalid (input|option): /, "").replace(/, received undefined$/, "");
   const missing = issue.code !== "custom" && issue.input === undefined;
   return [`${prefix}${keyPath(issue.path)}: ${missing ? "is missing; " : ""}${message}`];
-}
-
-/** `["filters", 0, "target"]` → `filters[0].target` */
-function keyPath(path: PropertyKey[]): string {
-  return path.reduce<string>(
-    (text, key) => text + (typeof key === "number" ? `[${key}]` : (text && `.${String(key)}`) || String(key)),
-    "",
-  );
 }

@@ -89,7 +89,9 @@ beforeAll(async () => {
     },
   };
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: await createFilters(config.filters), cluster });
-  filters = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
+  filters = await new Promise((resolve) =>
+    pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof filters)),
+  );
 });
 
 /** By name: the order in which resources are made is Pulumi's own. */
