@@ -88,7 +88,7 @@ function keyOf(root, entries) {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Every source but the filters', which are AssemblyScript. */
+/** Every source that can be part of a build: in TypeScript but for the filters', which are AssemblyScript, and JavaScript. */
 export function sourcesOf(root) {
   const others = new Set(["filter", "filters"]);
   const files = [];

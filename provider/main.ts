@@ -1,8 +1,11 @@
 /** The project's own Pulumi provider. The engine starts it through `pulumi-resource-meshup` and speaks gRPC with it. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { closeSync, writeSync } from "node:fs";
 import type { CheckResult, CreateResult, DiffResult, Provider, ReadResult } from "@pulumi/pulumi/provider/provider.js";
 import { main } from "@pulumi/pulumi/provider/server.js"; // a quarter of the load time of the whole SDK
 import { UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
+import { EngineLog } from "./engine-log.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
 import { changedNames, hasSecret, hasUnknown, type Properties, sealed, unwrap } from "./values.ts";
 
@@ -22,10 +25,12 @@ const types: Record<string, () => Promise<AnyResourceType>> = {
 };
 
 const cancelled = new AbortController();
+const engineLog = new EngineLog(process.argv.slice(2));
 
-function contextOf(inputs: Properties): Context {
+function contextOf(urn: string, inputs: Properties): Context {
   const secretInputs = new Set(Object.keys(inputs).filter((name) => hasSecret(inputs[name])));
-  return { signal: cancelled.signal, env: process.env, secretInputs };
+  const say = (message: string) => engineLog.info(urn, message);
+  return { signal: cancelled.signal, env: process.env, secretInputs, say };
 }
 
 /** What goes back to the engine: inputs as they came, as its diffs know outputs only, and outputs. */
@@ -61,7 +66,7 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
         changed.length > 0 ||
         isToBeSealed ||
         hasUnknown(news) ||
-        ((await type.hasDrifted?.(olds, news, contextOf(newInputs))) ?? false);
+        ((await type.hasDrifted?.(olds, news, contextOf(urn, newInputs))) ?? false);
       // Names, ports and files are taken until the old resource has gone.
       return { changes, replaces, deleteBeforeReplace: true };
     }),
@@ -70,14 +75,14 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
     answer(async () => {
       const type = await typeOf(urn);
       const plain = unwrap(inputs);
-      const outputs = await type.create(plain, contextOf(inputs));
+      const outputs = await type.create(plain, contextOf(urn, inputs));
       return { id: type.id(plain), outs: stateOf(type, inputs, outputs) };
     }),
 
   update: (_id, urn, olds, news) =>
     answer(async () => {
       const type = await typeOf(urn);
-      return { outs: stateOf(type, news, await type.update(unwrap(olds), unwrap(news), contextOf(news))) };
+      return { outs: stateOf(type, news, await type.update(unwrap(olds), unwrap(news), contextOf(urn, news))) };
     }),
 
   read: (id, urn, state): Promise<ReadResult> =>
@@ -86,11 +91,11 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
       if (Object.keys(state).length === 0) {
         throw new UserError("`pulumi import` is not for resources of meshup: `pulumi up` makes them");
       }
-      const outputs = type.read ? await type.read(unwrap(state) as Properties, contextOf(state)) : {};
+      const outputs = type.read ? await type.read(unwrap(state) as Properties, contextOf(urn, state)) : {};
       return outputs ? { id, props: { ...state, ...stateOf(type, state, outputs) } } : { id: "", props: {} };
     }),
 
-  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), contextOf(state))),
+  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), contextOf(urn, state))),
 
   cancel: async () => cancelled.abort(new UserError("cancelled")),
 };
@@ -134,5 +139,22 @@ function endWithEngine(): void {
 // Pulumi's server prints errors of check, diff, read and delete with their stacks, beside returning them to the engine.
 console.error = () => {};
 
+/**
+ * Pulumi's server prints the port that it listens on. The engine reads it from `fd` (see `pulumi-resource-meshup`), and
+ * whoever else prints something, prints it to standard output.
+ */
+function tellPortOn(fd: number, serve: () => Promise<void>): Promise<void> {
+  const serving = new AsyncLocalStorage<true>();
+  const { log } = console;
+  console.log = (...words: unknown[]) => {
+    if (!serving.getStore()) return log(...words);
+    console.log = log;
+    serving.disable();
+    writeSync(fd, `${words[0]}\n`);
+    closeSync(fd); // nothing that is started may hold on to it
+  };
+  return serving.run(true, serve);
+}
+
 endWithEngine();
-await main({ version: "0.1.0", ...provider }, process.argv.slice(2));
+await tellPortOn(3, () => main({ version: "0.1.0", ...provider }, process.argv.slice(2)));

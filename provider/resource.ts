@@ -13,6 +13,8 @@ export interface Context {
   env: NodeJS.ProcessEnv;
   /** Names of the inputs that are secrets, or have one in them: their values are not to be told in errors. */
   secretInputs?: ReadonlySet<string>;
+  /** Tells the person something while the work goes on. */
+  say?: (message: string) => void;
 }
 
 /**

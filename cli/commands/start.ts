@@ -22,7 +22,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
   const { known, shown } = result.outputs;
   const proofs = await proveAll(filterOutputs(known, shown));
-  const ok = printProofs(terminal, shown, proofs);
+  const ok = await printProofs(terminal, shown, proofs);
   terminal.document({ ok, stack: name, changes: result.changes, outputs: shown, proofs });
   terminal.print(`\nNext: ${next(name).join("\n      ")}`);
   return ok ? 0 : 1;
