@@ -2,7 +2,9 @@ import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments/arguments.ts";
 import { stackAndName } from "../arguments/positionals.ts";
 import { openCluster } from "../inspect/cluster.ts";
-import { type Logs, type LogTail, logsOf } from "../inspect/logs.ts";
+import { FileLogs } from "../inspect/log-files.ts";
+import type { Logs, LogTail } from "../inspect/logs.ts";
+import { PodLogs } from "../inspect/pod-logs.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
 import { outputsOf, readDeployment } from "../stack/stack.ts";
@@ -15,7 +17,8 @@ export const run: Run = async ({ positionals, options }, terminal) => {
     throw new UserError("--follow has no end and --json is one document: choose one of them.");
   const deployment = await readDeployment(name, terminal);
   const files = (outputsOf(deployment).logs ?? {}) as Record<string, string>;
-  const logs = logsOf(await openCluster(deployment), files);
+  const cluster = await openCluster(deployment);
+  const logs = cluster ? new PodLogs(cluster.api, cluster.parts) : new FileLogs(files);
   if (logs.names.length === 0) throw new UserError(`Stack ${name} has no logs; is it up?`);
   if (rest !== undefined && !logs.names.includes(rest))
     throw new UserError(`Stack ${name} has no log "${rest}"; there are ${logs.names.join(", ")}.`);

@@ -6,7 +6,8 @@ import { makeCacheFolder } from "../../lib/cache.ts";
 import { UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { duration } from "../output/terminal.ts";
-import { builtPath, compareVersions, type EngineWorld, engineVersion, isExecutable, pulumiHome } from "./engine.ts";
+import { compareVersions } from "./version.ts";
+import { builtPath, type EngineWorld, engineVersion, isExecutable, pulumiHome } from "./world.ts";
 
 /** What pulumi's go.mod asks for. */
 const oldestGo = "1.25.11";
