@@ -21,7 +21,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   });
   terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
   const proofs = await proveAll(filterOutputs(result.outputs));
-  const ok = printProofs(terminal, result.outputs, proofs);
+  const ok = await printProofs(terminal, result.outputs, proofs);
   terminal.document({ ok, stack: name, changes: result.changes, outputs: result.outputs, proofs });
   terminal.print(`\nNext: ${next(name).join("\n      ")}`);
   return ok ? 0 : 1;

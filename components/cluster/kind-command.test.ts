@@ -39,12 +39,12 @@ function machine({ ready = true } = {}) {
     ...{ name: "c", gatewayPort: 30000, owner, generation: "g1", kubeconfig: join(owner.directory, "kubeconfig") },
     registries: { "registry.localhost:5000": "http://c-registry:5000" },
   };
-  const addNode = (destination: string, running = true) =>
+  const addNode = (destination: string, running = true, paused = false) =>
     writeFileSync(
       node,
       JSON.stringify([
         {
-          ...{ Id: "1", Name: "/c-control-plane", State: { Running: running }, Config: { Labels: {} } },
+          ...{ Id: "1", Name: "/c-control-plane", State: { Running: running, Paused: paused }, Config: { Labels: {} } },
           ...{ Mounts: [{ Destination: destination, Source: "/x" }], NetworkSettings: { Ports: {}, Networks: {} } },
         },
       ]),
@@ -52,7 +52,8 @@ function machine({ ready = true } = {}) {
   return {
     spec,
     addNode,
-    addOwn: (running?: boolean, generation = "g1") => addNode(`/etc/meshup/${ownerId(owner)}/${generation}`, running),
+    addOwn: (running?: boolean, generation = "g1", paused?: boolean) =>
+      addNode(`/etc/meshup/${ownerId(owner)}/${generation}`, running, paused),
     finish: () => writeFileSync(join(bin, "finished"), ""),
     asked: (what: RegExp) => existsSync(log) && what.test(readFileSync(log, "utf8")),
     file: (name: string) => readFileSync(join(bin, name), "utf8"),
@@ -94,6 +95,28 @@ it("makes its own anew for another generation", async () => {
   m.finish();
   await createCluster(m.spec);
   expect(m.asked(/kind delete cluster --name c [\s\S]*kind create cluster --name c /)).toBe(true);
+});
+
+it("deletes nothing for a generation whose place another one has taken", async () => {
+  const m = machine();
+  await createCluster({ ...m.spec, generation: "g2" });
+  m.addOwn(true, "g2");
+  await deleteCluster({ ...m.spec, name: "renamed", generation: "g1" });
+  await deleteCluster({ ...m.spec, generation: "g1" });
+  expect(m.asked(/kind delete/)).toBe(false);
+  expect(existsSync(m.spec.kubeconfig)).toBe(true);
+  await deleteCluster({ ...m.spec, generation: "g2" });
+  expect(m.asked(/kind delete cluster --name c /)).toBe(true);
+  expect(existsSync(m.spec.kubeconfig)).toBe(false);
+});
+
+it("goes on with one that was paused", async () => {
+  const m = machine();
+  m.addOwn(true, "g1", true);
+  m.finish();
+  await createCluster(m.spec);
+  expect(m.asked(/docker unpause c-control-plane/)).toBe(true);
+  expect(m.asked(/kind (create|delete)/)).toBe(false);
 });
 
 it.each(["/data", "/etc/meshup/dev-000000000000/g1"])("neither takes over nor deletes one with %s", async (mount) => {

@@ -2,7 +2,7 @@
  * What @pulumi/command runs to make and to delete a kind cluster: `kind-command.ts create|delete`, the `KindSpec` as JSON
  * on its input. `create` prints the kubeconfig. Both touch a cluster only if the stack has made it.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { json } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { messageOf, UserError } from "../../lib/errors.ts";
@@ -30,6 +30,7 @@ async function takeOverOrMake(spec: KindSpec): Promise<string> {
   }
   const kubeconfig = await kind(["get", "kubeconfig", "--name", spec.name]);
   writeFileSync(spec.kubeconfig, kubeconfig, { mode: 0o600 });
+  writeFileSync(currentFile(spec), spec.generation);
   return kubeconfig;
 }
 
@@ -45,7 +46,7 @@ async function takeOver(node: Container, spec: KindSpec): Promise<boolean> {
   if (ownership(node)?.generation !== spec.generation) return false;
   const finished = await isFinished(node, spec);
   if (!node.running && !finished) return false;
-  if (!node.running) await docker(["start", node.name]);
+  if (!node.running) await docker([node.paused ? "unpause" : "start", node.name]);
   if (await isReady(node, finished ? 120 : 5)) {
     await configureRegistries(node.name, spec);
     return true;
@@ -96,8 +97,17 @@ async function configureRegistries(node: string, { registries }: KindSpec): Prom
   }
 }
 
-/** Deletes the cluster if the stack has made it; anybody else's is left alone. */
+/** Names the generation that is in use. */
+const currentFile = ({ owner }: KindSpec) => `${owner.directory}/kind/current`;
+
+/** Another generation is in use by now: this one has gone, and what is there is that one's. */
+function hasSuccessor(spec: KindSpec): boolean {
+  return existsSync(currentFile(spec)) && readFileSync(currentFile(spec), "utf8") !== spec.generation;
+}
+
+/** Deletes the cluster if the stack has made it; anybody else's is left alone, and the one that came in its place. */
 export async function deleteCluster(spec: KindSpec): Promise<void> {
+  if (hasSuccessor(spec)) return;
   const [node] = await findContainers([nodeName(spec.name)]);
   if (node && ownership(node)?.owner === ownerId(spec.owner))
     await kind(["delete", "cluster", "--name", spec.name, "--kubeconfig", spec.kubeconfig]);

@@ -13,7 +13,7 @@ const spec: KindSpec = {
 };
 
 const container = (parts: Partial<Container>): Container => ({
-  ...{ id: "1", name: "x", running: true, labels: {}, mounts: {}, ports: [], aliases: {} },
+  ...{ id: "1", name: "x", running: true, paused: false, labels: {}, mounts: {}, ports: [], aliases: {} },
   ...parts,
 });
 

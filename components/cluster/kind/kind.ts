@@ -83,7 +83,9 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
         {
           parent,
           replaceOnChanges: ["triggers"],
-          deleteBeforeReplace: true,
+          // `create` removes what is left of the one before. Its deletion comes at the end of the `up`, with that of all
+          // that was in it: only so does the engine drop those resources (`deletedWith`) and not ask a cluster that has gone.
+          deleteBeforeReplace: false,
           additionalSecretOutputs: ["stdout"], // the kubeconfig
           customTimeouts: { create: "20m" },
         },
@@ -117,6 +119,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
         "registry",
         {
           name: registryName,
+          network: machine.network,
           host: registryHost,
           port: args.registryPort,
           image: args.registryImage,
