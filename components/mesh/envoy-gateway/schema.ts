@@ -1,0 +1,16 @@
+import type { Capabilities, Schema, TargetKind } from "../kind.ts";
+
+export const name = "envoy-gateway";
+
+const onGateway: TargetKind[] = ["route", "workload", "gateway"];
+
+export const capabilities: Capabilities = {
+  cluster: true,
+  deliveries: { image: onGateway, http: onGateway, lua: onGateway },
+  failures: ["open", "close"],
+  clusters: ["/^(http|grpc|tcp|tls|udp)route\\//"],
+  jsonOnly: true,
+};
+
+/** It has no words of its own. */
+export const schema: Schema = { stack: {}, filter: {} };

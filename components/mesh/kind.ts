@@ -1,0 +1,101 @@
+import type { Delivery, Failure, FilterDeclaration } from "../filter/declared.ts";
+import type { Mesh, MeshArgs } from "./mesh.ts";
+
+/** One of these is each folder here; index.ts lists them. */
+export interface MeshKind {
+  /** As `meshup:mesh` names it. */
+  name: string;
+  capabilities: Capabilities;
+  schema: Schema;
+  /** Loads what it takes, and makes the mesh's first step. */
+  create(args: MeshArgs): Promise<Mesh>;
+}
+
+/** What a mesh can do. */
+export interface Capabilities {
+  /** It runs in a cluster. */
+  cluster: boolean;
+  /** By delivery, which targets it reaches; the first delivery is the mesh's default. */
+  deliveries: Partial<Record<Delivery, TargetKind[]>>;
+  failures: Failure[];
+  /** What its proxies know besides the backends, by names of its own, for filters' calls: exact names or `/regex/`. */
+  clusters?: string[];
+  /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
+  jsonOnly?: boolean;
+}
+
+export type TargetKind = "route" | "workload" | "gateway" | "selector";
+
+/** Keys of the configuration that only this mesh knows: for the stack, and for a filter's declaration. */
+export interface Schema {
+  stack: object;
+  filter: object;
+  /** What of a declared filter it cannot do, beyond what its capabilities say. */
+  problems?(filter: Declared, config: object): Problem[];
+}
+
+/** A filter as it is declared, and how its code comes to the proxy. */
+export interface Declared {
+  declaration: FilterDeclaration;
+  delivery: Delivery;
+}
+
+/** The key, and what is wrong there. */
+export interface Problem {
+  key: string;
+  message: string;
+}
+
+/** How a filter's code comes to the proxy: as declared, else the mesh's own way. */
+export function deliveryOf(
+  filter: Pick<FilterDeclaration, "delivery" | "script">,
+  { deliveries }: Pick<Capabilities, "deliveries">,
+): Delivery {
+  if (filter.delivery !== undefined) return filter.delivery;
+  return filter.script === undefined ? (Object.keys(deliveries)[0] as Delivery) : "lua";
+}
+
+/** What a filter can call: exact names of clusters, or `/regex/`. */
+export function callable({ clusters = [] }: Capabilities, backends: { name: string }[]): string[] {
+  return [...backends.map(({ name }) => name), ...clusters];
+}
+
+/** What of a declared filter the mesh cannot do: the key, and what it can do. */
+export function inabilities(declaration: FilterDeclaration, { name, capabilities, schema }: MeshKind, config: object) {
+  const problems: Problem[] = [];
+  const problem = (key: string, message: string) => problems.push({ key, message });
+  const { deliveries, failures, jsonOnly } = capabilities;
+  const can = Object.keys(deliveries);
+  const delivery = deliveryOf(declaration, capabilities);
+  const targets = deliveries[delivery];
+  const [target] = Object.keys(declaration.target) as [TargetKind];
+
+  if (!targets) problem("delivery", `${name} cannot deliver by ${delivery}; it can by ${can.join(", ")}`);
+  else if (declaration.script !== undefined && delivery !== "lua") problem("delivery", "a script is delivered by lua");
+  else if (declaration.script === undefined && delivery === "lua")
+    problem("delivery", "lua delivers a script, not a module");
+  else if (!targets.includes(target)) {
+    const others = can.filter((how) => how !== "lua" && deliveries[how as Delivery]?.includes(target));
+    const instead = others.length > 0 ? `; ${target}s are reached by ${others.join(", ")}` : "";
+    problem(
+      "target",
+      `${name} cannot deliver by ${delivery} to a ${target}, only to a ${targets.join(", ")}${instead}`,
+    );
+  }
+  if (!failures.includes(declaration.failure))
+    problem("failure", `${name} cannot ${declaration.failure}; it can ${failures.join(", ")}`);
+  else if (declaration.script !== undefined && declaration.failure !== "open")
+    problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
+  if (jsonOnly && typeof declaration.config === "string" && !isJson(declaration.config))
+    problem("config", `${name} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
+  return [...problems, ...(schema.problems?.({ declaration, delivery }, config) ?? [])];
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,10 @@
+import type { Capabilities, Schema } from "../kind.ts";
+
+export const capabilities: Capabilities = {
+  cluster: false,
+  deliveries: { file: ["route", "workload", "gateway"] },
+  failures: ["open", "close", "reload"],
+};
+
+/** It has no words of its own. */
+export const schema: Schema = { stack: {}, filter: {} };
