@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { compileWasi } from "./fixtures/compile.ts";
-import { bare, wasm as handMade, sleb, type WasmFunction } from "./fixtures/wasm.ts";
-import { Plugin } from "./plugin.ts";
+import { compileWasi } from "../fixtures/compile.ts";
+import { bare, wasm as handMade, sleb, type WasmFunction } from "../fixtures/wasm.ts";
+import { Plugin } from "../plugin/plugin.ts";
 
 let wasm: Uint8Array;
 beforeAll(async () => {
