@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
+import { meshNames } from "../components/mesh/index.ts";
 import { root } from "../lib/paths.ts";
 
 /** Each room, and the rooms whose files its own may import. What a person runs is above what it is made of. */
@@ -52,7 +53,14 @@ const yetToGo = [
   "kube/diagnose/istio.ts imports provider/filter-ready.ts",
   "kube/diagnose/steps.ts imports provider/proof.ts",
   "kube/diagnose/steps.ts imports provider/types.ts",
-  "components/config/abilities.ts components/config/config.ts",
+  'cli/commands/destroy.ts: "standalone"',
+  'cli/commands/push.ts: "standalone"',
+  'cli/inspect/cluster.ts: "envoy-gateway"',
+  'cli/inspect/cluster.ts: "istio"',
+  'kube/controller.ts: "envoy-gateway"',
+  'kube/diagnose/diagnose.ts: "envoy-gateway"',
+  'kube/diagnose/envoy-gateway.ts: "envoy-gateway"',
+  'kube/mesh-proxies.ts: "envoy-gateway"',
 ];
 
 test("no arrow runs back up", () => {
@@ -61,6 +69,44 @@ test("no arrow runs back up", () => {
     if (isTest(file) || forDevelopers.includes(room)) return [];
     const allowed = [room, ...(mayImport[room] ?? [])];
     return imported.filter((other) => !allowed.includes(roomOf(other))).map((other) => `${file} imports ${other}`);
+  });
+  expect(wrong.filter((one) => !yetToGo.includes(one))).toEqual([]);
+});
+
+/** Sets whose members are folders, each with a registry beside them. */
+const sets = ["components/mesh"];
+
+test("only the registry of a set imports its folders", () => {
+  const memberOf = (set: string, file: string) =>
+    file.startsWith(`${set}/`) ? (/^([^/]+)\//.exec(file.slice(set.length + 1))?.[1] ?? "") : "";
+  const wrong = sets.flatMap((set) =>
+    [...imports].flatMap(([file, imported]) => {
+      if (isTest(file) || file === `${set}/index.ts` || forDevelopers.includes(roomOf(file))) return [];
+      const others = imported.filter((other) => {
+        const member = memberOf(set, other);
+        return member !== "" && member !== memberOf(set, file);
+      });
+      return others.map((other) => `${file} imports ${other}`);
+    }),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("no mesh's name stands outside of its folder", () => {
+  const wrong = [...imports.keys()].flatMap((file) => {
+    if (isTest(file) || forDevelopers.includes(roomOf(file))) return [];
+    const text = readFileSync(join(root, file), "utf8");
+    if (!meshNames.some((name) => text.includes(name))) return [];
+    const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
+    const found: string[] = [];
+    const visit = (node: ts.Node) => {
+      const text = ts.isStringLiteralLike(node) || ts.isTemplateHead(node) ? node.text : undefined;
+      const name = meshNames.find((mesh) => mesh === text);
+      if (name !== undefined && !file.startsWith(`components/mesh/${name}/`)) found.push(`${file}: "${name}"`);
+      node.forEachChild(visit);
+    };
+    visit(source);
+    return [...new Set(found)];
   });
   expect(wrong.filter((one) => !yetToGo.includes(one))).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { messageOf, UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
 import { Module, Preflight } from "../../provider/resources.ts";
 import { resolveModule } from "../../toolchain/source.ts";
-import { type Capabilities, callable, deliveryOf } from "../mesh/kind.ts";
+import { type Capabilities, callable, deliveryOf } from "../mesh/capabilities.ts";
 import type { Delivery, FilterDeclaration } from "./declared.ts";
 
 export interface FilterArgs {

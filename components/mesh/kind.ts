@@ -1,4 +1,5 @@
-import type { Delivery, Failure, FilterDeclaration } from "../filter/declared.ts";
+import type { Delivery, FilterDeclaration } from "../filter/declared.ts";
+import { type Capabilities, deliveryOf, type TargetKind } from "./capabilities.ts";
 import type { Mesh, MeshArgs } from "./mesh.ts";
 
 /** One of these is each folder here; index.ts lists them. */
@@ -10,21 +11,6 @@ export interface MeshKind {
   /** Loads what it takes, and makes the mesh's first step. */
   create(args: MeshArgs): Promise<Mesh>;
 }
-
-/** What a mesh can do. */
-export interface Capabilities {
-  /** It runs in a cluster. */
-  cluster: boolean;
-  /** By delivery, which targets it reaches; the first delivery is the mesh's default. */
-  deliveries: Partial<Record<Delivery, TargetKind[]>>;
-  failures: Failure[];
-  /** What its proxies know besides the backends, by names of its own, for filters' calls: exact names or `/regex/`. */
-  clusters?: string[];
-  /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
-  jsonOnly?: boolean;
-}
-
-export type TargetKind = "route" | "workload" | "gateway" | "selector";
 
 /** Keys of the configuration that only this mesh knows: for the stack, and for a filter's declaration. */
 export interface Schema {
@@ -44,20 +30,6 @@ export interface Declared {
 export interface Problem {
   key: string;
   message: string;
-}
-
-/** How a filter's code comes to the proxy: as declared, else the mesh's own way. */
-export function deliveryOf(
-  filter: Pick<FilterDeclaration, "delivery" | "script">,
-  { deliveries }: Pick<Capabilities, "deliveries">,
-): Delivery {
-  if (filter.delivery !== undefined) return filter.delivery;
-  return filter.script === undefined ? (Object.keys(deliveries)[0] as Delivery) : "lua";
-}
-
-/** What a filter can call: exact names of clusters, or `/regex/`. */
-export function callable({ clusters = [] }: Capabilities, backends: { name: string }[]): string[] {
-  return [...backends.map(({ name }) => name), ...clusters];
 }
 
 /** What of a declared filter the mesh cannot do: the key, and what it can do. */

@@ -1,4 +1,5 @@
-import type { Capabilities, Schema, TargetKind } from "../kind.ts";
+import type { Capabilities, TargetKind } from "../capabilities.ts";
+import type { Schema } from "../kind.ts";
 
 export const name = "envoy-gateway";
 

@@ -6,9 +6,9 @@ import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { backendsOf } from "../../workloads/backends.ts";
-import { capabilities, withSettings } from "./schema.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
 import type { AttachedFilter, Sidecars } from "../mesh.ts";
+import { capabilities, withSettings } from "./schema.ts";
 
 interface Made {
   type: string;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { FilterDeclaration } from "../../filter/declared.ts";
-import type { Capabilities, Declared, Problem, Schema, TargetKind } from "../kind.ts";
+import type { Capabilities, TargetKind } from "../capabilities.ts";
+import type { Declared, Problem, Schema } from "../kind.ts";
 import type { MeshSettings } from "../mesh.ts";
 
 export const name = "istio";

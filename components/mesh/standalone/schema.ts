@@ -1,4 +1,5 @@
-import type { Capabilities, Schema } from "../kind.ts";
+import type { Capabilities } from "../capabilities.ts";
+import type { Schema } from "../kind.ts";
 
 export const capabilities: Capabilities = {
   cluster: false,
