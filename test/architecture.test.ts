@@ -10,7 +10,7 @@ import { root } from "../lib/paths.ts";
 /** Each room, and the rooms whose files its own may import. What a person runs is above what it is made of. */
 const mayImport: Record<string, string[]> = {
   lib: [],
-  envoy: ["lib"],
+  envoy: ["lib", "process"],
   process: ["lib"],
   kube: ["lib"],
   services: ["lib"],

@@ -3,8 +3,8 @@ import { UserError } from "../../lib/errors.ts";
 import { filterSchema } from "../filter/declared.ts";
 import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
 import { inabilities } from "../mesh/kind.ts";
-import { hasDemo, unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
-import { demoNames } from "../workloads/demo.ts";
+import { workloadProblems } from "../workloads/checks.ts";
+import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
 import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
 import { problemLine, problemsOf } from "./problems.ts";
@@ -153,7 +153,7 @@ const stackConfig = z
       for (const { key, message } of inabilities(f, meshKind(config.mesh), config)) problem(at(key), message);
     });
 
-    const { cluster } = meshKind(config.mesh).capabilities;
+    const { cluster, logs } = meshKind(config.mesh).capabilities;
     if (cluster !== (config.cluster !== "local"))
       problem(
         ["mesh"],
@@ -178,18 +178,8 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
-    if (cluster)
-      for (const name of Object.keys(config.workloads ?? {}))
-        problem(["workloads", name], `a cluster's workloads are ${demoNames.join(", ")} so far`);
-
-    const users = new Map<number, string>();
-    const unused: readonly string[] = hasDemo(config) ? [] : demoNames;
-    for (const [user, number] of Object.entries(config.ports)) {
-      if (unused.includes(user)) continue;
-      const other = users.get(number);
-      if (other) problem(["ports", user], `${number} is the port of ${other} already`);
-      users.set(number, user);
-    }
+    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", logs))
+      problem(path, message);
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });

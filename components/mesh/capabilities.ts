@@ -9,6 +9,8 @@ export interface Capabilities {
   failures: Failure[];
   /** What its proxies know besides the backends, by names of its own, for filters' calls: exact names or `/regex/`. */
   clusters?: string[];
+  /** Names that its own parts have logs by. */
+  logs: string[];
   /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
   jsonOnly?: boolean;
 }

@@ -9,6 +9,7 @@ export const capabilities: Capabilities = {
   cluster: true,
   deliveries: { image: onGateway, http: onGateway, lua: onGateway },
   failures: ["open", "close"],
+  logs: ["gateway", name],
   clusters: ["/^(http|grpc|tcp|tls|udp)route\\//"],
   jsonOnly: true,
 };

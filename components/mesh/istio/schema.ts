@@ -19,6 +19,7 @@ export const capabilities: Capabilities = {
     lua: everywhere,
   },
   failures: ["open", "close", "reload"],
+  logs: ["gateway", "istiod"],
   clusters: ["/^(in|out)bound(_\\.\\d+_\\._)?\\|/", "PassthroughCluster"],
 };
 

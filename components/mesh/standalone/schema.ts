@@ -5,6 +5,7 @@ export const capabilities: Capabilities = {
   cluster: false,
   deliveries: { file: ["route", "workload", "gateway"] },
   failures: ["open", "close", "reload"],
+  logs: ["envoy"],
 };
 
 /** It has no words of its own. */
