@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What is started by itself: a command, Pulumi's provider, the thread that tries modules. */
-export const entries = ["cli/main.ts", "provider/main.ts", "host/preflight/worker.ts"];
+export const entries = ["cli/main.ts", "bench/commands.ts", "provider/main.ts", "host/preflight/worker.ts"];
 
 /** Bundled with what uses it; other packages are loaded from node_modules. */
 const bundled = "@kubernetes/client-node";
@@ -20,13 +20,17 @@ const bundled = "@kubernetes/client-node";
 /** What was started by an earlier build may still load parts of it: builds go a day after they were used last. */
 const keptMs = 24 * 3600 * 1000;
 
+/** @type {Promise<string> | undefined} */
+let built;
+
 /**
  * Loads one of the entries, built.
  * @param {string} entry `cli/main.ts`
  * @returns its module
  */
 export async function load(entry) {
-  const folder = await build(clone, entries);
+  built ??= build(clone, entries);
+  const folder = await built;
   return import(String(pathToFileURL(join(folder, entry.replace(/\.ts$/, ".mjs")))));
 }
 
@@ -81,14 +85,14 @@ export const isMendable = (error) => Array.isArray(error.errors) || ["EACCES", "
 /** Another one for each state of the sources, by sizes and times, of what was installed, and for each place of the clone. */
 function keyOf(root, entries) {
   const hash = createHash("sha256").update(JSON.stringify([process.version, root, entries]));
-  for (const file of ["package-lock.json", "tsconfig.json", "lib/built.mjs", ...sourcesOf(root)]) {
+  for (const file of ["package-lock.json", "tsconfig.json", ...sourcesOf(root)]) {
     const { mtimeMs, size } = statSync(join(root, file));
     hash.update(`\0${file} ${mtimeMs} ${size}`);
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Every source in TypeScript but the filters', which are AssemblyScript. */
+/** Every source that can be part of a build: in TypeScript but for the filters', which are AssemblyScript, and JavaScript. */
 export function sourcesOf(root) {
   const others = new Set(["filter", "filters"]);
   const files = [];
@@ -97,7 +101,7 @@ export function sourcesOf(root) {
       const path = folder ? `${folder}/${entry.name}` : entry.name;
       if (entry.isDirectory()) {
         if (!/^\.|^node_modules$|^assembly$/.test(entry.name) && !others.has(path)) visit(path);
-      } else if (entry.name.endsWith(".ts") && !entry.name.endsWith(".test.ts")) files.push(path);
+      } else if (/\.(ts|mjs)$/.test(entry.name) && !entry.name.endsWith(".test.ts")) files.push(path);
     }
   };
   visit("");

@@ -43,6 +43,8 @@ export interface PythonPackagesInputs {
   hash: string;
   /** Folder to install into; it is replaced whole. */
   directory: string;
+  /** Modules that must be there to import afterwards. */
+  imports?: string[];
 }
 
 export interface PythonPackagesOutputs {
@@ -137,7 +139,7 @@ export interface PreflightInputs {
   configuration?: string;
   /** What the proxy is to do when the filter fails. */
   failure?: "open" | "close" | "reload";
-  /** Clusters that the proxy knows, for the filter's calls. */
+  /** Clusters that the proxy knows, for the filter's calls: exact names or `/regex/`. Default: any. */
   clusters?: string[];
 }
 

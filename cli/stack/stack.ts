@@ -74,7 +74,7 @@ export class Stack {
       // Otherwise the engine asks for the differences of one resource after another; some take a look at every proxy.
       PULUMI_PARALLEL_DIFF: process.env.PULUMI_PARALLEL_DIFF ?? "true",
       PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true", // a salt that only the state has
-      PATH: [dirname(engine.path), process.env.PATH].join(delimiter),
+      PATH: [process.env.PATH, dirname(engine.path)].filter(Boolean).join(delimiter), // the person's Node comes first
     };
     return new Stack({ name, project, engine, backend, folder, env }, terminal);
   }
@@ -98,6 +98,20 @@ export class Stack {
     if (code === 0) return JSON.parse(stdout).deployment ?? {};
     if (/no stack named/.test(stderr)) return undefined;
     throw this.#failure("stack export", stderr);
+  }
+
+  /** The stack's outputs with its secrets in plain text. */
+  async openOutputs(): Promise<Record<string, unknown>> {
+    const { code, stdout, stderr } = await this.run([
+      "stack",
+      "output",
+      "--stack",
+      this.name,
+      "--json",
+      "--show-secrets",
+    ]);
+    if (code !== 0) throw this.#failure("stack output", stderr);
+    return JSON.parse(stdout);
   }
 
   /** Takes the stack, which has no resources any more, out of its backend. Its file in the clone stays. */
@@ -248,9 +262,4 @@ export async function readDeployment(name: string, terminal: Terminal): Promise<
   if (!deployment)
     throw new UserError(`The state of stack ${name} cannot be read: ${file}. npm run destroy cleans up.`);
   return deployment;
-}
-
-/** The stack's outputs; empty before the first `up`. */
-export function outputsOf(deployment: Deployment | undefined): Record<string, unknown> {
-  return deployment?.resources?.find((r) => r.type === "pulumi:pulumi:Stack")?.outputs ?? {};
 }

@@ -29,5 +29,7 @@ it("reads a container with nothing in it", () => {
     NetworkSettings: { Ports: { "80/tcp": null }, Networks: { none: { Aliases: null } } },
   };
   const none = { labels: {}, mounts: {}, ports: [], aliases: { none: [] } };
-  expect(parseContainers(JSON.stringify([bare]))).toEqual([{ id: "1", name: "x", running: false, ...none }]);
+  expect(parseContainers(JSON.stringify([bare]))).toEqual([
+    { id: "1", name: "x", running: false, paused: false, ...none },
+  ]);
 });

@@ -5,7 +5,9 @@ import { exec } from "../../lib/exec.ts";
 export interface Container {
   id: string;
   name: string;
+  /** A paused one answers nobody, and does not count as running. */
   running: boolean;
+  paused: boolean;
   labels: Record<string, string>;
   /** Bind mounts and volumes: path in the container → where it comes from. */
   mounts: Record<string, string>;
@@ -78,7 +80,8 @@ export function parseContainers(json: string): Container[] {
   return (JSON.parse(json || "[]") as Inspected[]).map((c) => ({
     id: c.Id,
     name: c.Name.replace(/^\//, ""),
-    running: c.State.Running,
+    running: c.State.Running && !c.State.Paused,
+    paused: c.State.Paused ?? false,
     labels: c.Config.Labels ?? {},
     mounts: Object.fromEntries(c.Mounts.map((m) => [m.Destination, m.Source])),
     ports: Object.values(c.NetworkSettings.Ports ?? {})
@@ -93,7 +96,7 @@ export function parseContainers(json: string): Container[] {
 interface Inspected {
   Id: string;
   Name: string;
-  State: { Running: boolean };
+  State: { Running: boolean; Paused?: boolean };
   Config: { Labels: Record<string, string> | null };
   Mounts: { Source: string; Destination: string }[];
   NetworkSettings: {

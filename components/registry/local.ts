@@ -3,14 +3,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import * as engine from "../cluster/docker.ts";
 import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind/config.ts";
-import { kindNetwork } from "../cluster/kind/machine.ts";
 import { imageType, pushImage } from "./push.ts";
 import type { ImageArgs, PushedImage, Registry } from "./registry.ts";
 
 export interface LocalRegistryArgs {
   /** Name of the container. */
   name: string;
-  /** The name that it answers to on kind's network: one that ends in `.localhost`, where plain HTTP is spoken. */
+  /** The docker network of the cluster's nodes. */
+  network: string;
+  /** The name that it answers to on that network: one that ends in `.localhost`, where plain HTTP is spoken. */
   host: string;
   /** This machine's port, on loopback, that images are pushed to. */
   port: number;
@@ -21,10 +22,10 @@ export interface LocalRegistryArgs {
   generation: string;
 }
 
-/** In the container, and so at `host` on kind's network. */
+/** In the container, and so at `host` on the nodes' network. */
 const port = 5000;
 
-/** A registry in a container on kind's network. It speaks plain HTTP, and on this machine on loopback only. */
+/** A registry in a container on the nodes' network. It speaks plain HTTP, and on this machine on loopback only. */
 export class LocalRegistry extends pulumi.ComponentResource implements Registry {
   /** `registry.localhost:5000` */
   readonly address: string;
@@ -59,7 +60,7 @@ export class LocalRegistry extends pulumi.ComponentResource implements Registry 
           name: args.name,
           image: image.imageId,
           labels: Object.entries(labels).map(([label, value]) => ({ label, value })),
-          networksAdvanced: [{ name: kindNetwork, aliases: [args.host] }],
+          networksAdvanced: [{ name: args.network, aliases: [args.host] }],
           ports: [{ internal: port, external: args.port, ip: "127.0.0.1" }],
           volumes: [{ containerPath: "/var/lib/registry" }], // goes with the container
           envs: Object.entries(environment).map(([k, v]) => `${k}=${v}`),

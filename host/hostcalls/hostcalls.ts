@@ -54,7 +54,7 @@ function general(vm: Vm, abi: AbiVersion, { clock, logLevel }: HostState): Recor
     ...(abi === "0.2.1" && {
       proxy_get_log_level: ["i>i", (at: number) => stored(vm.memory.writeU32(at, logLevels.indexOf(logLevel)))],
     }),
-    proxy_get_current_time_nanoseconds: ["i>i", (at: number) => stored(vm.memory.writeU64(at, clock.nowNanoseconds))],
+    proxy_get_current_time_nanoseconds: ["i>i", (at: number) => stored(vm.memory.writeU64(at, clock.readRealtime()))],
     proxy_set_tick_period_milliseconds: [
       "i>i",
       (milliseconds: number) => {

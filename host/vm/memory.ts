@@ -41,6 +41,10 @@ export class Memory {
     return this.view(pointer, 4)?.readUInt32LE(0);
   }
 
+  writeU16(pointer: number, value: number): boolean {
+    return this.view(pointer, 2)?.writeUInt16LE(value, 0) !== undefined;
+  }
+
   writeU32(pointer: number, value: number): boolean {
     return this.view(pointer, 4)?.writeUInt32LE(value >>> 0, 0) !== undefined;
   }

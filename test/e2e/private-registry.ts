@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { docker } from "../../components/cluster/docker.ts";
-import { kindNetwork } from "../../components/cluster/kind/machine.ts";
 import { imageReference, withOverrides } from "../../components/config/overrides.ts";
 import { exec } from "../../lib/exec.ts";
 import { httpRequest } from "../../lib/http.ts";
@@ -62,7 +61,7 @@ export async function startPrivateRegistry(): Promise<PrivateRegistry> {
   try {
     const place = ["--publish", `127.0.0.1::${pushPort}`, "--volume", "/var/lib/registry"];
     const forPush = await create(place, pushPort);
-    await docker(["network", "connect", "--alias", host, kindNetwork, forPush]);
+    await docker(["network", "connect", "--alias", host, "kind", forPush]);
     await docker(["start", forPush]);
     const forPull = await create(["--network", `container:${forPush}`, "--volumes-from", forPush], pullPort);
     await docker(["start", forPull]);

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { cluster, listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { cluster, listener } from "../../components/mesh/standalone/envoy.ts";
+import { wasmFilter } from "../../components/mesh/wasm-filter.ts";
+import { type Backend, onThisMachine } from "../../components/workloads/backend.ts";
 import { configurationText, type FilterCase, loadCases, type Observed, runCase } from "../../host/cases/cases.ts";
 import { hostSend } from "../../host/cases/host-cases.ts";
 import { UserError } from "../../lib/errors.ts";
@@ -69,11 +71,11 @@ async function throughEnvoy(filterCase: FilterCase, module: BuiltModule): Promis
   const called = await Promise.all(
     Object.entries(clusters).map(async ([name, answer]) => {
       const port = "down" in answer ? ((await freePorts(1)) as [number])[0] : await serve({ status: 200, ...answer });
-      return cluster(name, port);
+      return cluster(onThisMachine(name, port));
     }),
   );
   try {
-    await apply(filterCase, module, [cluster("httpbin", upstreamPort), ...called]);
+    await apply(filterCase, module, onThisMachine("upstream", upstreamPort), called);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { refused: error.message, logs: await envoy.moduleLogs(offset) };
@@ -87,7 +89,12 @@ async function throughEnvoy(filterCase: FilterCase, module: BuiltModule): Promis
 
 /** Each case in a VM of its own, as in the host: its filter has a name of its own. */
 let count = 0;
-async function apply(filterCase: FilterCase, { path, sha256 }: BuiltModule, clusters: ReturnType<typeof cluster>[]) {
+async function apply(
+  filterCase: FilterCase,
+  { path, sha256 }: BuiltModule,
+  upstream: Backend,
+  called: ReturnType<typeof cluster>[],
+) {
   const name = `case-${count++}`;
   const { directory, gateway: port } = envoy;
   const filter = { name, rootId: filterCase.root ?? "", digest: sha256, file: path, failure: "close" as const };
@@ -96,12 +103,12 @@ async function apply(filterCase: FilterCase, { path, sha256 }: BuiltModule, clus
     admin: `http://127.0.0.1:${envoy.admin}`,
     log: envoy.log,
     process: String(envoy.pid),
-    clusters,
+    clusters: [cluster(upstream), ...called],
     listeners: [
       listener({
         directory,
         port,
-        routes: [{ name: "case", path: "/case", workload: "httpbin", rewrite: true }],
+        routes: [{ name: "case", path: "/case", backend: upstream, rewrite: true }],
         filters: [{ name, target: { gateway: true } }],
       }),
     ],

@@ -53,6 +53,7 @@ beforeEach(async () => {
 const owner = { stack: "dev", directory: "/clone/.meshup/stacks/dev" };
 const machine: Machine = {
   dockerHost: "unix:///d.sock",
+  network: "kind",
   cluster: { generation: "g1-abcdef", isNew: true, running: false },
   registry: { generation: "r1", isNew: true, running: false },
 };
@@ -134,6 +135,13 @@ test("the registry listens on loopback alone, may write to its volume alone, and
   ]);
   expect(one("docker:index/remoteImage:RemoteImage").inputs.keepLocally).toBe(true);
   expect(one("pulumi:providers:docker").inputs.host).toBe("unix:///d.sock");
+});
+
+test("the registry is where the node is", async () => {
+  const { inputs } = (await create({ machine: { ...machine, network: "other" } })).one(
+    "docker:index/container:Container",
+  );
+  expect(inputs.networksAdvanced).toEqual([{ name: "other", aliases: ["registry.localhost"] }]);
 });
 
 test("an image is pushed to this machine's port and pulled by the one name; a new registry is given it again", async () => {

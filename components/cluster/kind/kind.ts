@@ -11,7 +11,7 @@ import { imageReference } from "../../config/overrides.ts";
 import { LocalRegistry } from "../../registry/local.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Cluster, Exposure } from "../cluster.ts";
-import type { KindSpec, Owner } from "./config.ts";
+import { documentIn, type KindSpec, type Owner } from "./config.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
 
 export interface KindClusterArgs {
@@ -83,7 +83,9 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
         {
           parent,
           replaceOnChanges: ["triggers"],
-          deleteBeforeReplace: true,
+          // `create` removes what is left of the one before. Its deletion comes at the end of the `up`, with that of all
+          // that was in it: only so does the engine drop those resources (`deletedWith`) and not ask a cluster that has gone.
+          deleteBeforeReplace: false,
           additionalSecretOutputs: ["stdout"], // the kubeconfig
           customTimeouts: { create: "20m" },
         },
@@ -99,7 +101,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
         "kind",
         {
           // The text, not the path: the file of a cluster made anew must never lead to the one that has gone.
-          kubeconfig: pulumi.secret(cluster.stdout),
+          kubeconfig: pulumi.secret(cluster.stdout.apply(documentIn)),
           // Known at once, and not by way of the Command: the engine would delete what is in a cluster that has gone, and
           // fails at that ("the client connection is closing"). So it is made anew first, and what has gone is dropped.
           clusterIdentifier: `${args.name}/${machine.cluster.generation}`,
@@ -117,6 +119,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
         "registry",
         {
           name: registryName,
+          network: machine.network,
           host: registryHost,
           port: args.registryPort,
           image: args.registryImage,

@@ -17,7 +17,7 @@ const args: MachineArgs = {
   registryHost: "registry.localhost",
 };
 const container = (parts: Partial<Container>): Container => ({
-  ...{ id: "1", name: "x", running: true, labels: {}, mounts: {}, ports: [], aliases: {} },
+  ...{ id: "1", name: "x", running: true, paused: false, labels: {}, mounts: {}, ports: [], aliases: {} },
   ...parts,
 });
 /** A node's generation ends with the settings that it was made from. */
@@ -33,12 +33,12 @@ describe("what other containers have that the stack needs", () => {
       container({ name: nodeName("meshup-dev"), mounts: { [mountPath(30000)]: "/x" }, ports: [30000] }),
       container({ name: args.registry, labels: ownLabels, ports: [5001], aliases: { kind: ["registry.localhost"] } }),
     ];
-    expect(conflicts(args, own)).toEqual([]);
+    expect(conflicts({ ...args, network: "kind" }, own)).toEqual([]);
   });
 
   it("names all at once, with what to do", () => {
     const other = { [ownerLabel]: "dev-istio-0123456789ab", [directoryLabel]: "/theirs/.meshup/stacks/dev-istio" };
-    const found = conflicts(args, [
+    const found = conflicts({ ...args, network: "kind" }, [
       container({ name: "meshup-dev-control-plane" }),
       container({ name: "meshup-dev-registry", running: false }),
       container({
@@ -78,12 +78,17 @@ it.each([
 });
 
 /** A machine whose docker and kind are scripts. */
-async function machine(docker: string[], kind = ["echo 0.33.0"], ports: Partial<MachineArgs> = {}) {
+async function machine(
+  docker: string[],
+  kind = ["echo 0.33.0"],
+  ports: Partial<MachineArgs> = {},
+  { host = "", context = "unix:///d.sock" } = {},
+) {
   const bin = scratch();
-  script(join(bin, "docker"), 'case "$*" in "context inspect"*) echo unix:///d.sock; exit;; esac', ...docker);
+  script(join(bin, "docker"), `case "$*" in "context inspect"*) echo ${context}; exit;; esac`, ...docker);
   script(join(bin, "kind"), ...kind);
   vi.stubEnv("PATH", `${bin}:/usr/bin:/bin`);
-  vi.stubEnv("DOCKER_HOST", "");
+  vi.stubEnv("DOCKER_HOST", host);
   onTestFinished(() => void vi.unstubAllEnvs());
   return inspectMachine({ ...args, gatewayPort: await freePort(), registryPort: await freePort(), ...ports });
 }
@@ -93,7 +98,20 @@ const inspected = (parts: object) => ({
   ...{ NetworkSettings: { Ports: {}, Networks: {} } },
   ...parts,
 });
-const publishing = (port: number) => ({ NetworkSettings: { Ports: { p: [{ HostPort: `${port}` }] }, Networks: {} } });
+const publishing = (port: number, network = "kind", aliases = [args.registryHost]) => ({
+  NetworkSettings: { Ports: { p: [{ HostPort: `${port}` }] }, Networks: { [network]: { Aliases: aliases } } },
+});
+/** The stack's two containers, as `docker container inspect` has them. */
+const stack = (gatewayPort: number, registryPort: number, node: object = {}, registry: object = {}) =>
+  JSON.stringify([
+    inspected({
+      Name: `/${nodeName(args.cluster)}`,
+      Mounts: mountsOf(gatewayPort),
+      ...publishing(gatewayPort),
+      ...node,
+    }),
+    inspected({ Name: `/${args.registry}`, Config: { Labels: ownLabels }, ...publishing(registryPort), ...registry }),
+  ]);
 
 describe("this machine", () => {
   it("with nothing on it: both parts are new", async () => {
@@ -107,11 +125,9 @@ describe("this machine", () => {
     const [gatewayPort, registryPort] = [await freePort(), await freePort()];
     const holders = [gatewayPort, registryPort].map((port) => createServer().listen(port, "127.0.0.1"));
     onTestFinished(() => holders.forEach((holder) => void holder.close()));
-    const json = JSON.stringify([
-      inspected({ Name: `/${nodeName(args.cluster)}`, Mounts: mountsOf(gatewayPort), ...publishing(gatewayPort) }),
-      inspected({ Name: `/${args.registry}`, Config: { Labels: ownLabels }, ...publishing(registryPort) }),
-    ]);
-    expect(await machine([`echo '${json}'`], undefined, { gatewayPort, registryPort })).toMatchObject({
+    expect(
+      await machine([`echo '${stack(gatewayPort, registryPort)}'`], undefined, { gatewayPort, registryPort }),
+    ).toMatchObject({
       cluster: { generation: generation(gatewayPort), isNew: false, running: true },
       registry: { generation: "g2", isNew: false, running: true },
     });
@@ -145,6 +161,67 @@ describe("this machine", () => {
       /another meshup:kind.name/,
     );
   });
+
+  it.each([
+    ["paused", { State: { Running: true, Paused: true } }],
+    ["taken off the node's network", { NetworkSettings: { Ports: {}, Networks: { bridge: { Aliases: [] } } } }],
+    ["without its name there", { NetworkSettings: { Ports: {}, Networks: { kind: { Aliases: [] } } } }],
+  ])("with a registry that was %s: it is made anew", async (_what, registry) => {
+    const [gatewayPort, registryPort] = [await freePort(), await freePort()];
+    const json = stack(gatewayPort, registryPort, {}, registry);
+    const docker = [`case "$1" in ps) echo 1;; *) echo '${json}';; esac`];
+    const found = await machine(docker, undefined, { gatewayPort, registryPort });
+    expect(found.cluster.isNew).toBe(false);
+    expect(found.registry.isNew).toBe(true);
+  });
+
+  describe("with KIND_EXPERIMENTAL_DOCKER_NETWORK", () => {
+    it("puts what is new on that network", async () => {
+      vi.stubEnv("KIND_EXPERIMENTAL_DOCKER_NETWORK", "other");
+      expect(await machine([nothing])).toMatchObject({ network: "other" });
+    });
+
+    it("leaves a cluster where it is, and its registry with it", async () => {
+      const [gatewayPort, registryPort] = [await freePort(), await freePort()];
+      const docker = [`echo '${stack(gatewayPort, registryPort)}'`];
+      vi.stubEnv("KIND_EXPERIMENTAL_DOCKER_NETWORK", "other");
+      const found = await machine(docker, undefined, { gatewayPort, registryPort });
+      expect(found).toMatchObject({ network: "kind", registry: { generation: "g2" } });
+    });
+
+    it.each(["bridge", "host", "none"])("%s is refused by name", async (network) => {
+      vi.stubEnv("KIND_EXPERIMENTAL_DOCKER_NETWORK", network);
+      await expect(machine([nothing])).rejects.toThrow(`KIND_EXPERIMENTAL_DOCKER_NETWORK=${network}: `);
+    });
+  });
+
+  it.each(["podman", "nerdctl", "finch"])("with KIND_EXPERIMENTAL_PROVIDER=%s: refused by name", async (provider) => {
+    vi.stubEnv("KIND_EXPERIMENTAL_PROVIDER", provider);
+    await expect(machine([nothing])).rejects.toThrow(`KIND_EXPERIMENTAL_PROVIDER=${provider}: `);
+  });
+
+  it("with KIND_EXPERIMENTAL_PROVIDER=docker, as it is without", async () => {
+    vi.stubEnv("KIND_EXPERIMENTAL_PROVIDER", "docker");
+    expect(await machine([nothing])).toMatchObject({ network: "kind" });
+  });
+
+  it.each(["ssh://me@server", "tcp://10.0.0.7:2375", "tcp://docker:2375"])(
+    "with an engine on another machine (%s): refused by name",
+    async (host) => {
+      const there = () => machine([nothing], undefined, {}, { context: host });
+      await expect(there()).rejects.toThrow(`the Docker engine at ${host} is on another machine (the context that`);
+      vi.stubEnv("DOCKER_CONTEXT", "far");
+      await expect(there()).rejects.toThrow(/is on another machine \(DOCKER_CONTEXT=far leads/);
+      await expect(machine([nothing], undefined, {}, { host })).rejects.toThrow(
+        /is on another machine \(DOCKER_HOST leads/,
+      );
+    },
+  );
+
+  it.each(["unix:///run/user/1000/docker.sock", "tcp://127.0.0.1:2375", "tcp://localhost:2375", "tcp://[::1]:2375"])(
+    "with an engine of this machine's (%s)",
+    async (host) => expect((await machine([nothing], undefined, {}, { host })).dockerHost).toBe(host),
+  );
 
   it("without Docker running and with an old kind: both at once, and Docker once", async () => {
     const refused = [

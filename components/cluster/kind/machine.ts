@@ -11,8 +11,8 @@ const oldestKind = [0, 27, 0];
 /** kind's own label on its nodes. */
 const clusterLabel = "io.x-k8s.kind.cluster";
 
-/** The docker network that kind puts its nodes on. */
-export const kindNetwork = "kind";
+/** Docker's own networks, on which containers have no names. */
+const unnamed = ["bridge", "host", "none"];
 
 export interface MachineArgs {
   owner: Owner;
@@ -32,6 +32,8 @@ export interface MachineArgs {
 export interface Machine {
   /** Address of the Docker engine that `docker` and `kind` use. */
   dockerHost: string;
+  /** The docker network that the node is on, or will be: the registry has to be there, too. */
+  network: string;
   cluster: Found;
   registry: Found;
 }
@@ -51,7 +53,7 @@ export interface Found {
  */
 export async function inspectMachine(args: MachineArgs): Promise<Machine> {
   const node = nodeName(args.cluster);
-  const problems: string[] = [];
+  const problems = environmentProblems(process.env);
   const gather = async <T>(work: Promise<T>): Promise<T | undefined> =>
     work.catch((error) => {
       if (!(error instanceof UserError)) throw error;
@@ -60,17 +62,18 @@ export async function inspectMachine(args: MachineArgs): Promise<Machine> {
     });
 
   const [host, containers] = await Promise.all([
-    gather(dockerHost()),
+    gather(localDockerHost()),
     gather(findContainers([node, args.registry])),
     gather(checkKind()),
   ]);
   const found = (name: string) => containers?.find((container) => container.name === name);
   const [cluster, registry] = [found(node), found(args.registry)];
+  const network = networkOf(cluster, process.env);
   const upToDate = cluster && ownership(cluster)?.generation.endsWith(`-${settingsOf(args)}`);
   const holdsPorts = servesPort(cluster, args, args.gatewayPort) && servesPort(registry, args, args.registryPort);
   if (containers && !(upToDate && holdsPorts)) {
     const all = (await gather(allContainers())) ?? [];
-    problems.push(...conflicts(args, all));
+    problems.push(...conflicts({ ...args, network }, all));
     const ports = [
       { port: args.gatewayPort, key: "gatewayPort" },
       { port: args.registryPort, key: "registryPort" },
@@ -84,7 +87,49 @@ export async function inspectMachine(args: MachineArgs): Promise<Machine> {
     );
   }
   if (problems.length > 0 || host === undefined) throw new UserError(problems.join("\n"));
-  return { dockerHost: host, cluster: clusterState(args, cluster), registry: registryState(registry) };
+  return {
+    dockerHost: host,
+    network,
+    cluster: clusterState(args, cluster),
+    registry: registryState({ ...args, network }, registry),
+  };
+}
+
+/** What in the environment leads `kind` to where `docker` does not go, or to where no name leads. */
+export function environmentProblems(env: NodeJS.ProcessEnv): string[] {
+  const { KIND_EXPERIMENTAL_PROVIDER: provider, KIND_EXPERIMENTAL_DOCKER_NETWORK: network } = env;
+  const problems: string[] = [];
+  if (provider && provider !== "docker")
+    problems.push(
+      `KIND_EXPERIMENTAL_PROVIDER=${provider}: this stack's cluster and registry run in Docker, and kind would look for them in ${provider}: unset it, or set it to docker`,
+    );
+  if (network && unnamed.includes(network))
+    problems.push(
+      `KIND_EXPERIMENTAL_DOCKER_NETWORK=${network}: containers have no names on that network, and the cluster finds its registry by name: unset it, or set it to another network`,
+    );
+  return problems;
+}
+
+/** A cluster stays on the network that it was made on, whatever the environment says by now. */
+function networkOf(node: Container | undefined, { KIND_EXPERIMENTAL_DOCKER_NETWORK: asked }: NodeJS.ProcessEnv) {
+  const own = Object.keys(node?.aliases ?? {});
+  const wanted = asked || "kind";
+  return own.includes(wanted) ? wanted : (own[0] ?? wanted);
+}
+
+/** @throws UserError when the engine is on another machine: what it publishes on loopback would not be on this one's */
+async function localDockerHost(): Promise<string> {
+  const host = await dockerHost();
+  if (/^(unix|npipe|fd):/.test(host) || /^(tcp|https?):\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/.test(host))
+    return host;
+  const from = process.env.DOCKER_HOST
+    ? "DOCKER_HOST"
+    : process.env.DOCKER_CONTEXT
+      ? `DOCKER_CONTEXT=${process.env.DOCKER_CONTEXT}`
+      : "the context that `docker context use` has chosen";
+  throw new UserError(
+    `the Docker engine at ${host} is on another machine (${from} leads there), and this stack's gateway and registry would listen on that machine's loopback: choose this machine's engine`,
+  );
 }
 
 const servesPort = (container: Container | undefined, { owner }: MachineArgs, port: number) =>
@@ -103,9 +148,10 @@ function settingsOf({ nodeImage = "", gatewayPort }: MachineArgs): string {
   return createHash("sha256").update(`${nodeImage} ${gatewayPort}`).digest("hex").slice(0, 6);
 }
 
-/** A stopped registry is made anew, and what it held is pushed again. */
-function registryState(container: Container | undefined): Found {
-  const generation = container?.running && ownership(container)?.generation;
+/** One that has stopped, or that its name does not lead to, is made anew, and what it held is pushed again. */
+function registryState({ network, registryHost }: MachineArgs & OnNetwork, container: Container | undefined): Found {
+  const answers = container?.running && container.aliases[network]?.includes(registryHost);
+  const generation = answers && ownership(container)?.generation;
   return generation ? { generation, isNew: false, running: true } : anew();
 }
 
@@ -115,8 +161,13 @@ const anew = (suffix = ""): Found => ({
   running: false,
 });
 
+interface OnNetwork {
+  /** The node's docker network. */
+  network: string;
+}
+
 /** What is in the way: other people's containers with the stack's names and ports, a cluster of its own from before. */
-export function conflicts(args: MachineArgs, containers: Container[]): string[] {
+export function conflicts(args: MachineArgs & OnNetwork, containers: Container[]): string[] {
   const problems: string[] = [];
   for (const container of containers.filter((c) => isOwn(c, args.owner))) {
     const cluster = container.labels[clusterLabel];
@@ -133,9 +184,9 @@ export function conflicts(args: MachineArgs, containers: Container[]): string[] 
       problems.push(portTaken(args.gatewayPort, "gatewayPort", container));
     if (container.ports.includes(args.registryPort))
       problems.push(portTaken(args.registryPort, "registryPort", container));
-    if (container.running && container.aliases[kindNetwork]?.includes(args.registryHost))
+    if (container.running && container.aliases[args.network]?.includes(args.registryHost))
       problems.push(
-        `${who} answers to ${args.registryHost} on the docker network ${kindNetwork}, as this stack's registry has to: ${remedy(container)}, or choose another name with meshup:kind.registryHost`,
+        `${who} answers to ${args.registryHost} on the docker network ${args.network}, as this stack's registry has to: ${remedy(container)}, or choose another name with meshup:kind.registryHost`,
       );
   }
   return problems;

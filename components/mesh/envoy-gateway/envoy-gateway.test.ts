@@ -3,6 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
+import { withBackends } from "../../workloads/backend.ts";
+import { backendsOf } from "../../workloads/backends.ts";
+import { capabilities } from "./schema.ts";
 
 interface Made {
   type: string;
@@ -88,8 +91,13 @@ beforeAll(async () => {
       },
     },
   };
-  const mesh = new EnvoyGatewayMesh("mesh", { config, filters: await createFilters(config.filters), cluster });
-  filters = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
+  const backends = backendsOf(config);
+  const routes = withBackends(config.routes, backends);
+  const declared = await createFilters(config.filters, capabilities, backends);
+  const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });
+  filters = await new Promise((resolve) =>
+    pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof filters)),
+  );
 });
 
 /** By name: the order in which resources are made is Pulumi's own. */

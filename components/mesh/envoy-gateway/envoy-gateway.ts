@@ -1,24 +1,16 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { PolicyReady, Proof } from "../../../provider/resources.ts";
-import { delivery } from "../../config/abilities.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Filter } from "../../filter/filter.ts";
-import {
-  controllerNamespace,
-  envoyProxy,
-  gateway,
-  gatewayClass,
-  gatewayName,
-  httpRoute,
-  httpRouteKind,
-  policyKind,
-} from "../gateway-api.ts";
+import { httpRoute, httpRouteKind } from "../http-route.ts";
 import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
-import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
+import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
+import { controllerNamespace, envoyProxy, gateway, gatewayClass, gatewayName, policyKind } from "./manifests.ts";
+import { name as kind } from "./schema.ts";
 import { helmValues } from "./values.ts";
 
 const version = "v1.9.1";
@@ -35,16 +27,16 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
   readonly serve: (workloads: pulumi.Resource[]) => Served;
 
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { config, filters, cluster } = args;
+    const { config, filters, cluster, backends, routes: served } = args;
     if (!cluster) throw new Error("envoy-gateway is installed into a cluster");
     super("meshup:mesh:EnvoyGateway", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
     const { exposure } = cluster;
     const { registry = cluster.registry } = args;
-    const url = fixedAddress(config.mesh, exposure).url;
-    const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: config.mesh };
+    const url = fixedAddress(kind, exposure).url;
+    const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: kind };
     const plans = planPolicies(
-      config.routes,
+      served,
       filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
     );
 
@@ -58,8 +50,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       const gatewayUrl = entry.id.apply(() => url);
       return {
         gatewayUrl,
-        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
-        filters: pulumi.all(filters.map((filter) => prove(filter, workloads))),
+        routes: gatewayUrl.apply(() => routeUrls(url, served)),
+        filters: filters.map((filter) => prove(filter, workloads)),
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -84,13 +76,13 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function createGateway(): kubernetes.apiextensions.CustomResource {
       const image = imageReference(config, envoyImage);
       const overridden = image === envoyImage ? undefined : image;
-      const proxy = createOf(envoyProxy({ image: overridden, exposure, config }), [release]);
+      const proxy = createOf(envoyProxy({ image: overridden, exposure, backends, config }), [release]);
       const kind = createOf(gatewayClass(), [proxy]);
       return createOf(gateway(), [kind], { annotations: { "pulumi.com/waitFor": "condition=Programmed" } });
     }
 
     function createRoutes() {
-      return config.routes.map((route) => createOf(httpRoute(route), [entry]));
+      return served.map((route) => createOf(httpRoute(route, { name: gatewayName }), [entry]));
     }
 
     /** Where the proxies can get each filter's code. */
@@ -107,8 +99,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       // A filter that lets nothing pass without it shows most of its module.
       const strict = (f: Filter) => Number(f.declaration.failure === "open");
       const modules = filters.filter((f) => f.declaration.script === undefined).sort((a, b) => strict(a) - strict(b));
-      return oncePerModule(modules, (f) => delivery(f.declaration, config.mesh)).map((filter) => {
-        const how = delivery(filter.declaration, config.mesh);
+      return oncePerModule(modules, (f) => f.delivery).map((filter) => {
+        const how = filter.delivery;
         const image = imageName(filter.declaration.module as string);
         const module = `${how}-${image}`;
         const made = pulumi
@@ -171,10 +163,10 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter, workloads: pulumi.Resource[]): pulumi.Output<AttachedFilter> {
+    function prove(filter: Filter, workloads: pulumi.Resource[]): AttachedFilterFields {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
-      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
+      const { url: address, headers } = requestFor(target, url, served) as Request;
       const on = policies.filter(({ plan }) => plan.filters.some((one) => one.filter === filter));
       const generations = on.map(({ ready }) => pulumi.interpolate`${ready.uid}@${ready.acceptedGeneration}`);
       const proof = new Proof(
@@ -191,17 +183,17 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         },
         { parent, dependsOn: [...on.map(({ ready }) => ready), ...workloads] },
       );
-      return pulumi.output({
+      return {
         name,
         digest: filter.digest,
-        delivery: delivery(filter.declaration, config.mesh),
+        delivery: filter.delivery,
         image: (published.get(filter) as Published).code.apply((code) =>
           code.type === "image" ? code.reference : undefined,
         ),
         url: proof.url,
         headers,
         expect: filter.expect,
-      });
+      };
     }
 
     function createOf(manifest: NamedManifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {

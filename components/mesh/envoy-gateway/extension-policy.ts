@@ -1,9 +1,11 @@
 import { UserError } from "../../../lib/errors.ts";
-import type { FilterDeclaration, FilterTarget, Route } from "../../config/config.ts";
-import { gatewayName, httpRouteKind, policyKind } from "../gateway-api.ts";
+import type { Failure, FilterTarget } from "../../filter/declared.ts";
+import type { BackendRoute } from "../../workloads/backend.ts";
+import { httpRouteKind } from "../http-route.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
 import type { Code } from "../publish.ts";
 import { targets } from "../targets.ts";
+import { gatewayName, policyKind } from "./manifests.ts";
 
 /** A filter, as a policy has it. */
 export interface PolicyFilter {
@@ -11,7 +13,7 @@ export interface PolicyFilter {
   rootId: string;
   /** The plugin configuration as the module reads it. */
   configuration?: string;
-  failure: FilterDeclaration["failure"];
+  failure: Failure;
   code: Code;
 }
 
@@ -32,7 +34,7 @@ const mostFilters = 16;
  * Gateway's (`mergeType` replaces the lists in it as a whole), so that it repeats the filters that work everywhere.
  */
 export function planPolicies<F extends { name: string; target: FilterTarget }>(
-  routes: Pick<Route, "name" | "workload">[],
+  routes: Pick<BackendRoute, "name" | "backend">[],
   filters: F[],
 ): PolicyPlan<F>[] {
   const everywhere = filters.filter((f) => "gateway" in f.target);

@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
-import { httpRoute } from "../gateway-api.ts";
+import { httpRoute } from "../http-route.ts";
 import { type Manifest, namespace } from "../manifest.ts";
 import type { Gateway, GatewayArgs } from "./gateway.ts";
 import { apiGatewayName, gatewayNamespace } from "./names.ts";
@@ -17,7 +17,7 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:istio:ApiGateway", name, {}, opts);
     const parent = this;
-    const { config, controlPlane } = args;
+    const { config, routes, controlPlane } = args;
 
     const definitions = defineKinds();
     const options = createOptions();
@@ -58,9 +58,7 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
     function createRoutes(): kubernetes.apiextensions.CustomResource[] {
       const opts = { parent, dependsOn: [gateway] };
       const of = { name: apiGatewayName, namespace: gatewayNamespace };
-      return config.routes.map(
-        (route) => new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route, of), opts),
-      );
+      return routes.map((route) => new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route, of), opts));
     }
   }
 }

@@ -1,8 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../config/config.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
+import type { Backend } from "../../workloads/backend.ts";
 import { namespace } from "../manifest.ts";
+import type { MeshSettings } from "../mesh.ts";
 import { callouts } from "./envoy-filter.ts";
 import { gatewayNamespace, rootNamespace } from "./names.ts";
 import { proxySettings } from "./proxy-settings.ts";
@@ -12,7 +13,9 @@ export const version = "1.31.1";
 const repository = "https://istio-release.storage.googleapis.com/charts";
 
 export interface ControlPlaneArgs {
-  config: StackConfig;
+  config: MeshSettings;
+  /** What filters can call. */
+  backends: Backend[];
 }
 
 /** istiod, injecting sidecars into the workloads' namespace, and the clusters that every proxy knows. */
@@ -28,7 +31,7 @@ export class ControlPlane extends pulumi.ComponentResource {
   /** A resource whose change makes istiod tell proxies everything about their filters anew. */
   readonly callouts: kubernetes.apiextensions.CustomResource;
 
-  constructor(name: string, { config }: ControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, { config, backends }: ControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:istio:ControlPlane", name, {}, opts);
     const parent = this;
 
@@ -69,13 +72,16 @@ export class ControlPlane extends pulumi.ComponentResource {
     }
 
     function createCallouts(): kubernetes.apiextensions.CustomResource {
-      return new kubernetes.apiextensions.CustomResource("callouts", callouts(), { parent, dependsOn: [istiod] });
+      return new kubernetes.apiextensions.CustomResource("callouts", callouts(backends), {
+        parent,
+        dependsOn: [istiod],
+      });
     }
   }
 }
 
 export interface ChartArgs {
-  config: Pick<StackConfig, "charts">;
+  config: Pick<MeshSettings, "charts">;
   /** In Istio's repository. */
   chart: string;
   namespace: string;
@@ -94,7 +100,7 @@ export function installChart(
 }
 
 /** The image that the configuration has in an image's place; undefined leaves the chart its own. */
-function overridden(config: Pick<StackConfig, "images">, image: string): string | undefined {
+function overridden(config: Pick<MeshSettings, "images">, image: string): string | undefined {
   const reference = imageReference(config, image);
   return reference === image ? undefined : reference;
 }

@@ -1,14 +1,14 @@
 import { discoveryResponse, type Json, type Resource } from "../../../envoy/discovery.ts";
-import type { FilterTarget, Route } from "../../config/config.ts";
+import type { FilterTarget } from "../../filter/declared.ts";
+import type { Backend, BackendRoute } from "../../workloads/backend.ts";
+import { envoyCluster } from "../envoy-cluster.ts";
 import { targets } from "../targets.ts";
+import { type, wasmType } from "../wasm-filter.ts";
 
 /**
  * Envoy's configuration as plain functions: what a standalone Envoy is given, resource by resource.
  * Field names and types are those of Envoy's v3 API (https://www.envoyproxy.io/docs/envoy/latest/api-v3/api).
  */
-
-const type = (name: string) => `type.googleapis.com/envoy.${name}`;
-export const wasmType = type("extensions.filters.http.wasm.v3.Wasm");
 
 /** A file that Envoy watches. The folder is watched, since a rename into it is the only write that is seen whole. */
 function watchedFile(directory: string, file: string): Json {
@@ -42,18 +42,9 @@ export function startFiles(args: { directory: string; adminPort: number }): Reco
   };
 }
 
-/** A workload on this machine, under the name that routes and filters' HTTP calls use. */
-export function cluster(name: string, port: number): Resource {
-  return {
-    "@type": type("config.cluster.v3.Cluster"),
-    name,
-    type: "STATIC",
-    connect_timeout: "1s",
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(port) } }] }],
-    },
-  };
+/** A backend under the name that routes and filters' HTTP calls use. */
+export function cluster(backend: Backend): Resource {
+  return { "@type": type("config.cluster.v3.Cluster"), ...envoyCluster(backend) };
 }
 
 /** A filter as the listener needs to know it. */
@@ -69,7 +60,7 @@ export interface AttachedFilter {
 export function listener(args: {
   directory: string;
   port: number;
-  routes: Route[];
+  routes: BackendRoute[];
   filters: AttachedFilter[];
 }): Resource {
   const { directory, port, routes, filters } = args;
@@ -110,7 +101,7 @@ export function listener(args: {
 }
 
 /** As the Gateway API has it: a host of its own sees its own routes only. */
-function virtualHosts(routes: Route[], filters: AttachedFilter[]): Json {
+function virtualHosts(routes: BackendRoute[], filters: AttachedFilter[]): Json {
   const hosts = [...new Set(routes.map((r) => r.host ?? "*"))];
   return hosts.map((host) => ({
     name: host,
@@ -119,13 +110,13 @@ function virtualHosts(routes: Route[], filters: AttachedFilter[]): Json {
   }));
 }
 
-function routeEntry(route: Route, filters: AttachedFilter[]): Json {
+function routeEntry(route: BackendRoute, filters: AttachedFilter[]): Json {
   const on = filters.filter((f) => targets(f.target, route));
   return {
     name: route.name,
     match: { path_separated_prefix: route.path },
     route: {
-      cluster: route.workload,
+      cluster: route.backend.name,
       // A prefix rewrite to "/" would make "//get" of "/one/get".
       ...(route.rewrite && {
         regex_rewrite: { pattern: { regex: `^${route.path.replace(/[.~]/g, "\\$&")}/?` }, substitution: "/" },
@@ -138,51 +129,8 @@ function routeEntry(route: Route, filters: AttachedFilter[]): Json {
 }
 
 /** Envoy takes the first route that matches, so "/one/deep" goes before "/one". */
-function byLongestPath(routes: Route[]): Route[] {
+function byLongestPath(routes: BackendRoute[]): BackendRoute[] {
   return [...routes].sort((a, b) => b.path.length - a.path.length);
-}
-
-export interface WasmFilterArgs {
-  name: string;
-  rootId: string;
-  /** The module's sha256, hex. */
-  digest: string;
-  /** The module's absolute path. */
-  file: string;
-  /** The plugin configuration, as the module reads it. */
-  configuration?: string;
-  failure: "open" | "close" | "reload";
-}
-
-/** `failure_policy: FAIL_OPEN` lets only the requests after the one that traps pass; the older field that one, too. */
-const failurePolicy = {
-  open: { fail_open: true },
-  close: { failure_policy: "FAIL_CLOSED" },
-  reload: { failure_policy: "FAIL_RELOAD" },
-} as const;
-
-/** The filter itself. Its VM is named by its content: a changed module is a new VM, and two filters never share one. */
-export function wasmFilter(args: WasmFilterArgs): Resource {
-  return {
-    "@type": type("config.core.v3.TypedExtensionConfig"),
-    name: args.name,
-    typed_config: {
-      "@type": wasmType,
-      config: {
-        name: args.name,
-        root_id: args.rootId,
-        ...failurePolicy[args.failure],
-        vm_config: {
-          vm_id: `${args.name}@sha256:${args.digest}`,
-          runtime: "envoy.wasm.runtime.v8",
-          code: { local: { filename: args.file } },
-        },
-        ...(args.configuration !== undefined && {
-          configuration: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: args.configuration },
-        }),
-      },
-    },
-  };
 }
 
 function loopback(port: number): Json {

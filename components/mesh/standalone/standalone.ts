@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+
 import { stackDir } from "../../../lib/paths.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
-import { workloadNames } from "../../config/config.ts";
 import type { Filter } from "../../filter/filter.ts";
-import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
+import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
-import { cluster, listener, startFiles, wasmFilter } from "./envoy.ts";
+import { wasmFilter } from "../wasm-filter.ts";
+import { cluster, listener, startFiles } from "./envoy.ts";
 
 const envoyVersion = "1.40.0";
 
@@ -17,7 +18,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:Standalone", name, {}, opts);
     const parent = this;
-    const { config, filters } = args;
+    const { config, filters, routes, backends } = args;
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
@@ -28,8 +29,8 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
       const gatewayUrl = configuration.id.apply(() => url);
       return {
         gatewayUrl,
-        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
-        filters: pulumi.all(filters.map((filter) => prove(filter, configuration))),
+        routes: gatewayUrl.apply(() => routeUrls(url, routes)),
+        filters: filters.map((filter) => prove(filter, configuration)),
         logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
       };
     };
@@ -70,25 +71,25 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           admin: `http://127.0.0.1:${config.ports.admin}`,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-          clusters: workloadNames.map((name) => cluster(name, config.ports[name])),
+          clusters: backends.map(cluster),
           listeners: [
             listener({
               directory: xds,
               port: config.ports.gateway,
-              routes: config.routes,
+              routes,
               filters: filters.map((f) => ({ name: f.declaration.name, target: f.declaration.target })),
             }),
           ],
-          filters: pulumi.all(filters.map(xdsFilter)).apply(Object.fromEntries),
+          filters: Object.fromEntries(filters.map((filter) => [filter.declaration.name, xdsFilter(filter)])),
         },
         { parent, dependsOn: workloads },
       );
     }
 
-    function prove(filter: Filter, configuration: EnvoyConfiguration): pulumi.Output<AttachedFilter> {
+    function prove(filter: Filter, configuration: EnvoyConfiguration): AttachedFilterFields {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
-      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
+      const { url: address, headers } = requestFor(target, url, routes) as Request;
       const proof = new Proof(
         name,
         {
@@ -101,14 +102,14 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
         },
         { parent, dependsOn: [configuration] },
       );
-      return pulumi.output({
+      return {
         name,
         digest: filter.digest,
         delivery: "file" as const,
         url: proof.url,
         headers,
         expect: filter.expect,
-      });
+      };
     }
   }
 }
@@ -117,10 +118,8 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
 function xdsFilter(filter: Filter) {
   const { name, root: rootId, failure } = filter.declaration;
   const { configuration } = filter;
-  return pulumi
+  const resource = pulumi
     .all([filter.digest, filter.file])
-    .apply(
-      ([digest, file]) =>
-        [name, { digest, resource: wasmFilter({ name, rootId, digest, file, configuration, failure }) }] as const,
-    );
+    .apply(([digest, file]) => wasmFilter({ name, rootId, digest, file, configuration, failure }));
+  return { digest: filter.digest, resource };
 }

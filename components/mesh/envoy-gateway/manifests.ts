@@ -1,15 +1,14 @@
 import { stringify } from "yaml";
-import type { Exposure } from "../cluster/cluster.ts";
-import { type Route, type StackConfig, workloadNames } from "../config/config.ts";
-import { servicePort } from "../workloads/kubernetes/pod.ts";
-import { calloutCluster } from "./callouts.ts";
-import { type NamedManifest, namespace } from "./manifest.ts";
+import type { Exposure } from "../../cluster/cluster.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { envoyCluster } from "../envoy-cluster.ts";
+import { type NamedManifest, namespace } from "../manifest.ts";
+import type { MeshSettings } from "../mesh.ts";
 
 /**
- * The Gateway API's resources and Envoy Gateway's own, as plain functions. Field names and types are those of
+ * Envoy Gateway's own resources, and the Gateway that it is given, as plain functions. Field names and types are those of
  * https://gateway-api.sigs.k8s.io/reference/spec/ and https://gateway.envoyproxy.io/docs/api/extension_types/
  */
-export const httpRouteKind = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
 export const policyKind = { apiVersion: "gateway.envoyproxy.io/v1alpha1", kind: "EnvoyExtensionPolicy" };
 
 /** Where Envoy Gateway runs, and the proxies that it starts. */
@@ -37,11 +36,13 @@ export interface EnvoyProxyArgs {
   /** The proxy's image; Envoy Gateway's own choice where none is given. */
   image?: string;
   exposure: Exposure;
-  config: Pick<StackConfig, "logLevels" | "concurrency">;
+  /** What filters can call. */
+  backends: Backend[];
+  config: Pick<MeshSettings, "logLevels" | "concurrency">;
 }
 
 /** How Envoy Gateway runs its proxies. It replaces the chart's `envoyProxy` settings as a whole. */
-export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): NamedManifest {
+export function envoyProxy({ image, exposure, backends, config }: EnvoyProxyArgs): NamedManifest {
   return {
     apiVersion: "gateway.envoyproxy.io/v1alpha1",
     kind: "EnvoyProxy",
@@ -49,7 +50,7 @@ export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): NamedMa
     spec: {
       concurrency: config.concurrency,
       logging: { level: { default: "warn", ...logLevels(config.logLevels) } },
-      bootstrap: { type: "Merge", value: stringify(calloutBootstrap()) },
+      bootstrap: { type: "Merge", value: stringify(calloutBootstrap(backends)) },
       provider: {
         type: "Kubernetes",
         kubernetes: {
@@ -68,7 +69,7 @@ export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): NamedMa
 }
 
 /** Envoy says `warning`, Envoy Gateway `warn`. */
-function logLevels(levels: StackConfig["logLevels"]): Record<string, string> {
+function logLevels(levels: MeshSettings["logLevels"]): Record<string, string> {
   return Object.fromEntries(
     Object.entries(levels).map(([component, level]) => [component, level === "warning" ? "warn" : level]),
   );
@@ -76,10 +77,10 @@ function logLevels(levels: StackConfig["logLevels"]): Record<string, string> {
 
 /**
  * A filter calls out only through a cluster that its proxy knows by name, and Envoy Gateway names its own after routes:
- * so every workload is one in the bootstrap, under the name that it has on this machine's Envoy too.
+ * so every backend is one in the bootstrap, under the name that it has on this machine's Envoy too.
  */
-function calloutBootstrap() {
-  return { static_resources: { clusters: workloadNames.map(calloutCluster) } };
+function calloutBootstrap(backends: Backend[]) {
+  return { static_resources: { clusters: backends.map(envoyCluster) } };
 }
 
 function service(exposure: Exposure) {
@@ -102,35 +103,6 @@ export function gateway(): NamedManifest {
     spec: {
       gatewayClassName: gatewayClass().metadata.name,
       listeners: [{ name: "http", protocol: "HTTP", port: 80, allowedRoutes: { namespaces: { from: "Same" } } }],
-    },
-  };
-}
-
-/**
- * The path's prefix is rewritten to `/`: `/one/get` is `/get` for the workload.
- * @param gateway the Gateway that it belongs to; without a namespace, the route's own
- */
-export function httpRoute(
-  route: Route,
-  gateway: { name: string; namespace?: string } = { name: gatewayName },
-): NamedManifest {
-  const rewrite = {
-    type: "URLRewrite",
-    urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } },
-  };
-  return {
-    ...httpRouteKind,
-    metadata: { name: route.name, namespace },
-    spec: {
-      parentRefs: [gateway],
-      ...(route.host !== undefined && { hostnames: [route.host] }),
-      rules: [
-        {
-          matches: [{ path: { type: "PathPrefix", value: route.path } }],
-          ...(route.rewrite && { filters: [rewrite] }),
-          backendRefs: [{ name: route.workload, port: servicePort }],
-        },
-      ],
     },
   };
 }
