@@ -16,8 +16,10 @@ export interface ProcessRecord extends ProcessIdentity {
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
-export function commandHash({ command, env, files, ports, ready, triggers = [] }: ProcessInputs): string {
-  const parts = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+export function commandHash(inputs: ProcessInputs): string {
+  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = inputs;
+  const parts: unknown[] = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+  if (maxFileBytes !== undefined) parts.push(maxFileBytes);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { startFiles } from "../../components/mesh/standalone/envoy.ts";
+import { logArguments } from "../../envoy/log.ts";
 import { type HttpResponse, httpRequest } from "../../lib/http.ts";
 import { findEnvoy } from "../../provider/envoy-binary.ts";
 import { freePorts } from "../ports.ts";
@@ -55,7 +56,9 @@ export class RealEnvoy {
     for (const [file, text] of Object.entries(files)) await writeFile(file, text);
     const log = openSync(this.log, "a");
     const args = ["-c", join(this.directory, "bootstrap.json"), "--concurrency", "2", "--disable-hot-restart"];
-    this.#process = spawn(path, [...args, "--component-log-level", "wasm:info"], { stdio: ["ignore", log, log] });
+    this.#process = spawn(path, [...args, "--component-log-level", "wasm:info", ...logArguments], {
+      stdio: ["ignore", log, log],
+    });
     const isReady = async () =>
       expect((await httpRequest({ url: `http://127.0.0.1:${this.admin}/ready` })).status).toBe(200);
     await vi.waitFor(isReady, { timeout: 20_000 });
