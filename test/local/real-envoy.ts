@@ -82,6 +82,13 @@ export class RealEnvoy {
     return httpRequest({ url: `http://127.0.0.1:${this.gateway}${path}`, agent });
   }
 
+  /** A counter or gauge; undefined where Envoy has none of that name. */
+  async stat(name: string): Promise<number | undefined> {
+    const { body } = await httpRequest({ url: `http://127.0.0.1:${this.admin}/stats?filter=${name}` });
+    const line = body.split("\n").find((line) => line.startsWith(`${name}: `));
+    return line === undefined ? undefined : Number(line.slice(name.length + 2));
+  }
+
   /** What modules have logged since `offset` bytes of the log, without Envoy's own part of the lines. */
   async moduleLogs(offset: number): Promise<string[]> {
     const text = (await readFile(this.log)).subarray(offset).toString("utf8");
