@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { messageOf, UserError } from "../../lib/errors.ts";
-import { hasDemo, unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
-import { demoNames } from "../workloads/demo.ts";
+import { workloadProblems } from "../workloads/checks.ts";
+import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
 import { deliveries, inabilities, meshes, meshNames } from "./abilities.ts";
 import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
@@ -257,18 +257,7 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
-    if (cluster)
-      for (const name of Object.keys(config.workloads ?? {}))
-        problem(["workloads", name], `a cluster's workloads are ${demoNames.join(", ")} so far`);
-
-    const users = new Map<number, string>();
-    const unused: readonly string[] = hasDemo(config) ? [] : demoNames;
-    for (const [user, number] of Object.entries(config.ports)) {
-      if (unused.includes(user)) continue;
-      const other = users.get(number);
-      if (other) problem(["ports", user], `${number} is the port of ${other} already`);
-      users.set(number, user);
-    }
+    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine")) problem(path, message);
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });

@@ -11,7 +11,8 @@ export function problemsOf(error: z.ZodError, prefix = ""): string[] {
 function describe(issue: z.core.$ZodIssue, prefix: string): string[] {
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((key) => `${prefix}${keyPath([...issue.path, key])}: there is no such key`);
-  const message = issue.message.replace(/^Invalid (input|option): /, "").replace(/, received undefined$/, "");
+  const own = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  const message = own.replace(/^Invalid (input|option): /, "").replace(/, received undefined$/, "");
   const missing = issue.code !== "custom" && issue.input === undefined;
   return [problemLine(issue.path, `${missing ? "is missing; " : ""}${message}`, prefix)];
 }
