@@ -66,7 +66,7 @@ export function putAside(path: string): void {
     copyEnd(path, beside);
     renameSync(beside, `${path}.1`);
   } catch {
-    rmSync(beside, { force: true });
+    rmSync(beside, { recursive: true, force: true });
   }
   truncateSync(path, 0);
 }
