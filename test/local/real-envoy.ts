@@ -47,7 +47,7 @@ export class RealEnvoy {
   }
 
   get runs(): boolean {
-    return this.#process?.exitCode === null;
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
   }
 
   async launch(): Promise<void> {
@@ -66,7 +66,7 @@ export class RealEnvoy {
 
   async kill(): Promise<void> {
     const child = this.#process;
-    if (!child || child.exitCode !== null) return;
+    if (!child || !this.runs) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill();
     await ended;
