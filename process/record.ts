@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { ProcessInputs } from "../provider/types.ts";
 import type { ProcessIdentity } from "./table.ts";
 
 /**
@@ -15,9 +14,20 @@ export interface ProcessRecord extends ProcessIdentity {
   stopTimeoutMs: number;
 }
 
+/** What a process is started with, as far as it tells two processes apart. */
+export interface StartedWith {
+  command: string[];
+  env?: Record<string, string>;
+  files?: Record<string, string>;
+  ports: number[];
+  ready: { url: string };
+  triggers?: string[];
+  maxFileBytes?: number;
+}
+
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
-export function commandHash(inputs: ProcessInputs): string {
-  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = inputs;
+export function commandHash(started: StartedWith): string {
+  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = started;
   const parts: unknown[] = [command, sorted(env), sorted(files), ports, ready.url, triggers];
   if (maxFileBytes !== undefined) parts.push(maxFileBytes);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");

@@ -1,6 +1,7 @@
 import { rename, stat, truncate } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { cluster, listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { cluster, listener } from "../../components/mesh/standalone/envoy.ts";
+import { wasmFilter } from "../../components/mesh/wasm-filter.ts";
 import { onThisMachine } from "../../components/workloads/backend.ts";
 import { UserError } from "../../lib/errors.ts";
 import { applyConfiguration, isApplied } from "../../provider/envoy-configuration.ts";

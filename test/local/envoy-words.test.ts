@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cluster, listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { cluster, listener } from "../../components/mesh/standalone/envoy.ts";
+import { wasmFilter } from "../../components/mesh/wasm-filter.ts";
 import { onThisMachine } from "../../components/workloads/backend.ts";
 import { applyConfiguration } from "../../provider/envoy-configuration.ts";
 import { type Behaviour, broken, compileModule } from "../modules.ts";
