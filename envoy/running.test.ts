@@ -48,12 +48,21 @@ test("one that answers, and does not do it, has only so long", async () => {
 
 test("what is waited for is said, once", async () => {
   const said: string[] = [];
+  let isSaid = () => {};
+  const saying = new Promise<void>((resolve) => {
+    isSaid = resolve;
+  });
   const { envoy, child } = await running(
     async (_, response) => {
-      await sleep(3500);
+      await saying;
       response.end(stats(1));
     },
-    { say: (message) => said.push(message) },
+    {
+      say: (message) => {
+        said.push(message);
+        isSaid();
+      },
+    },
   );
   await envoy.admin.stats(/a/);
   expect(said).toEqual([
