@@ -1,5 +1,7 @@
 import http from "node:http";
+import https from "node:https";
 import type { LookupFunction } from "node:net";
+import type { Duplex } from "node:stream";
 import { UserError } from "./errors.ts";
 import { headerRecord, inHeaderBytes } from "./header-text.ts";
 
@@ -10,7 +12,7 @@ import { headerRecord, inHeaderBytes } from "./header-text.ts";
 export const headerLimit = { maxHeaderSize: 8192 * 1024 };
 
 export interface HttpRequest {
-  /** Absolute `http:` address. */
+  /** Absolute `http:` or `https:` address. */
   url: string;
   /** Default: GET. */
   method?: string;
@@ -23,6 +25,10 @@ export interface HttpRequest {
   agent?: http.Agent;
   /** Calls it off: the exchange fails with the signal's reason. */
   signal?: AbortSignal;
+  /** A connection that is there already, in place of one to the address. */
+  connection?: Duplex;
+  /** Of an `https:` address: the name to ask for, and the certificate authorities, in PEM; default: the system's. */
+  tls?: { serverName?: string; authorities?: string };
 }
 
 export interface HttpResponse {
@@ -34,14 +40,17 @@ export interface HttpResponse {
 
 /** One HTTP exchange. `fetch` cannot send a Host header of the caller's choice, so this is node:http. */
 export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
-  const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false } = request;
+  const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false, connection, tls = {} } = request;
   return new Promise((resolve, reject) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout;
-    const { hostname } = new URL(url);
+    const { hostname, protocol } = new URL(url);
     const lookup = isLocalhost(hostname) ? toLoopback : undefined;
     const options = { method, headers: inHeaderBytes(headers), agent, signal, lookup, ...headerLimit };
-    const req = http.request(url, options, (res) => {
+    const own = connection && { createConnection: () => connection };
+    const secure = { servername: tls.serverName, ca: tls.authorities };
+    const module = protocol === "https:" ? https : http;
+    const req = module.request(url, { ...options, ...own, ...secure }, (res) => {
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
       res.on("error", reject);

@@ -130,7 +130,9 @@ function showing({ name, wanted, value, holds }: Item, isSecret: boolean): strin
   if (!holds || name === "status") return [];
   if (value === undefined) return [`no ${name}`];
   if (name !== "body") return [`${name}: ${isSecret ? hidden : value}`];
-  return [isSecret ? "the body is as expected" : `the body ${patternOf(name, String(wanted)) ? "matches" : "is"} ${wanted}`];
+  return [
+    isSecret ? "the body is as expected" : `the body ${patternOf(name, String(wanted)) ? "matches" : "is"} ${wanted}`,
+  ];
 }
 
 function problemOf({ name, wanted, value }: Item, isSecret: boolean): string {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { FilterTrap, type LogLine, PluginRefused, UnsupportedModule } from "../abi/errors.ts";
 import type { ClusterAnswer } from "../hostcalls/clusters.ts";
 import type { Property } from "../hostcalls/properties.ts";
-import type { SeenRequest, SeenResponse, StreamRequest } from "../plugin/message.ts";
+import type { SeenRequest, StreamRequest } from "../plugin/message.ts";
 import { Plugin } from "../plugin/plugin.ts";
 import type { StreamResult } from "../plugin/stream.ts";
 
