@@ -18,7 +18,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const kind = meshKind(config.mesh);
   const backends = backendsOf(config);
   const routes = withBackends(config.routes, backends);
-  const filters = await createFilters(config.filters, kind.capabilities, backends);
+  const filters = await createFilters(config.filters, kind.capabilities, backends, routes);
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });

@@ -1,7 +1,8 @@
 import http from "node:http";
 import https from "node:https";
-import type { LookupFunction } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";
+import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import { UserError } from "./errors.ts";
 import { headerRecord, inHeaderBytes } from "./header-text.ts";
 
@@ -47,10 +48,9 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
     const { hostname, protocol } = new URL(url);
     const lookup = isLocalhost(hostname) ? toLoopback : undefined;
     const options = { method, headers: inHeaderBytes(headers), agent, signal, lookup, ...headerLimit };
-    const own = connection && { createConnection: () => connection };
-    const secure = { servername: tls.serverName, ca: tls.authorities };
+    const own = connection && { createConnection: () => connection, agent: undefined };
     const module = protocol === "https:" ? https : http;
-    const req = module.request(url, { ...options, ...own, ...secure }, (res) => {
+    const req = module.request(url, { ...options, ...own, ...tlsOptions(tls) }, (res) => {
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
       res.on("error", reject);
@@ -74,6 +74,16 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
     // As bytes: Node would send a text and the headers before it in one encoding.
     req.end(body ? Buffer.from(body) : undefined);
   });
+}
+
+/** As Node's TLS wants it: an address is never asked for, and the certificate has to have it all the same. */
+export function tlsOptions({ serverName, authorities }: NonNullable<HttpRequest["tls"]>): ConnectionOptions {
+  if (serverName === undefined) return { ca: authorities };
+  return {
+    ca: authorities,
+    servername: isIP(serverName) ? "" : serverName,
+    checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
+  };
 }
 
 /** As RFC 6761 has it: the names below it, too. */

@@ -1,14 +1,14 @@
 import { connect } from "node:http2";
 import { UserError } from "./errors.ts";
 import { headerRecord, inHeaderBytes } from "./header-text.ts";
-import type { HttpRequest, HttpResponse } from "./http.ts";
+import { type HttpRequest, type HttpResponse, tlsOptions } from "./http.ts";
 
 /** One exchange in HTTP/2, as `httpRequest` has it: for servers that speak nothing else. */
 export function http2Request(request: Omit<HttpRequest, "agent" | "signal" | "connection">): Promise<HttpResponse> {
   const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, tls = {} } = request;
   const { origin, pathname, search } = new URL(url);
   const { host, ...others } = headers;
-  const session = connect(origin, { servername: tls.serverName, ca: tls.authorities });
+  const session = connect(origin, tlsOptions(tls));
   return new Promise<HttpResponse>((resolve, reject) => {
     const late = () => reject(new UserError(`${method} ${url}: no answer within ${timeoutMs} ms`));
     const timer = setTimeout(late, timeoutMs);

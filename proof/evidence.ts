@@ -51,7 +51,8 @@ export function evidence(args: EvidenceArgs): Evidence {
   const { request, found, straight } = args;
   if (request === false) return { expect: {} };
   const expect = args.expect ?? (found ? expectationOf(found) : {});
-  if (args.expect === undefined && found && expectsNothing(expect)) return { expect, problem: nothingFound(args, found) };
+  if (args.expect === undefined && found && expectsNothing(expect))
+    return { expect, problem: nothingFound(args, found) };
   if (straight && isMetWithout(expect, straight)) return { expect, problem: metWithout(args, expect, straight) };
   return { expect };
 }
@@ -82,7 +83,11 @@ function nothingFound({ filter, request, address }: EvidenceArgs, { notes = [] }
   ].join("\n");
 }
 
-function metWithout({ filter, request, address, isSecret, expect: declared }: EvidenceArgs, expect: Expectation, straight: Response): string {
+function metWithout(
+  { filter, request, address, isSecret, expect: declared }: EvidenceArgs,
+  expect: Expectation,
+  straight: Response,
+): string {
   const sent = request ? `${request.method} ${address ?? request.path}` : "";
   const there = isSecret ? namesOf(expect) : alreadyThere(expect, straight);
   return [

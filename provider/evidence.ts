@@ -29,13 +29,18 @@ export const evidenceType: ResourceType<EvidenceInputs, EvidenceOutputs> = {
   },
   reveals: ["expected", "attached", "problem", "baseline"],
   id: ({ filter }) => filter,
-  create: (inputs, context) => examine(inputs, null, context),
-  update: (olds, news, context) => examine(news, olds.attached ?? null, context),
+  create: (inputs, context) => examine(inputs, undefined, context),
+  update: (olds, news, context) => examine(news, olds, context),
   // A workload that did not answer is asked again.
   hasDrifted: async ({ baseline }, { straight }) => straight !== undefined && baseline === undefined,
 };
 
-async function examine(inputs: EvidenceInputs, before: unknown, { signal, secretInputs }: Context) {
+/** @param before what there was: where nothing would show the filter, that goes on */
+async function examine(
+  inputs: EvidenceInputs,
+  before: EvidenceOutputs | undefined,
+  { signal, secretInputs }: Context,
+): Promise<EvidenceOutputs> {
   const { filter, request, expect, found, straight, subject, otherwise } = inputs;
   const response = request && straight ? await ask(request, straight, signal) : undefined;
   const secret = ["expect", "found", "request"].some((name) => secretInputs?.has(name));
@@ -44,12 +49,9 @@ async function examine(inputs: EvidenceInputs, before: unknown, { signal, secret
   const { expect: expected, problem } = evidence(args);
   if (problem !== undefined && otherwise === "fail") throw new UserError(problem);
   const baseline: Baseline | undefined = response && { ...response, body: response.body.slice(0, keptBody) };
-  return {
-    expected,
-    attached: problem === undefined ? subject : before,
-    ...(problem !== undefined && { problem }),
-    ...(baseline && { baseline }),
-  };
+  const kept = baseline && { baseline };
+  if (problem === undefined) return { expected, attached: subject, ...kept };
+  return { expected: before?.expected ?? expected, attached: before?.attached ?? null, problem, ...kept };
 }
 
 /** @returns undefined where nobody answers: what is wrong there the proof will tell */
@@ -81,4 +83,3 @@ async function send({ method, headers, body }: ProofRequest, straight: Straight)
   const { http2Request } = await import("../lib/http2.ts");
   return http2Request(all);
 }
-

@@ -145,7 +145,12 @@ export class Preflight extends pulumi.CustomResource {
   declare readonly checked: pulumi.Output<boolean>;
 
   constructor(name: string, args: PreflightArgs, opts?: pulumi.CustomResourceOptions) {
-    super("meshup:index:Preflight", name, { ...args, ...unknown("adds", "varies", "answers", "notes", "warnings", "checked") }, opts);
+    super(
+      "meshup:index:Preflight",
+      name,
+      { ...args, ...unknown("adds", "varies", "answers", "notes", "warnings", "checked") },
+      opts,
+    );
   }
 }
 

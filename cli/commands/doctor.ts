@@ -1,9 +1,9 @@
 import type { DiagnosedFilter, Step } from "../../kube/diagnose/steps.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
-import { prove } from "../../provider/proof.ts";
+import { isAskable, proveInWords } from "../../proof/output.ts";
 import { type ClusterPlace, clusterOf, kindOf } from "../inspect/cluster.ts";
 import { processesOf } from "../inspect/processes.ts";
-import { type FilterOutput, filterOutputs, hasAddress, otherAtGateway } from "../inspect/proof.ts";
+import { type FilterOutput, filterOutputs, otherAtGateway } from "../inspect/proof.ts";
 import { filterReadyInputs, servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
 import { openOutputs } from "../stack/outputs.ts";
@@ -99,28 +99,18 @@ async function examineMachine(
         detail: typeof modules === "string" ? modules : "Envoy has another module",
         mend: "npm start",
       });
-    if (hasAddress(filter)) steps.push(await request(filter));
+    if (filter.url !== undefined) steps.push(await request(filter));
   }
   return steps;
 }
 
-async function request(filter: FilterOutput & { url: string }): Promise<Step> {
-  const { name, url, headers, expect, digest, secret } = filter;
-  const step = `request for ${name}`;
+async function request(filter: FilterOutput): Promise<Step> {
+  const name = `request for ${filter.name}`;
   try {
-    const { status, seen } = await prove(
-      { filter: name, url, headers, expect, digest, timeoutMs: 3_000 },
-      undefined,
-      new Set(secret),
-    );
-    const what = Object.entries(seen).map(([header, value]) => `${header}: ${value}`);
-    return { name: step, ok: true, detail: [`GET ${url} → ${status}`, ...what].join("  ") };
+    const detail = await proveInWords(filter, 3_000);
+    return { name, detail, ...(isAskable(filter) && { ok: true }) };
   } catch (error) {
-    return {
-      name: step,
-      ok: false,
-      detail: messageOf(error),
-      mend: "npm run logs -- local envoy has the filter's own lines",
-    };
+    const mend = "npm run logs -- local envoy has the filter's own lines";
+    return { name, ok: false, detail: messageOf(error), mend };
   }
 }

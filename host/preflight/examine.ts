@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { ofConnection } from "../../lib/header-text.ts";
 import { FilterTrap, type LogLine, PluginRefused, UnsupportedModule } from "../abi/errors.ts";
 import type { ClusterAnswer } from "../hostcalls/clusters.ts";
 import type { Property } from "../hostcalls/properties.ts";
@@ -153,9 +154,6 @@ function brokenFraming(seen: Exchange, { method }: ExaminedRequest): string | un
   return check("response", seen.response?.headers, seen.bytes.response);
 }
 
-/** They tell where a message ends, or belong to one connection. */
-const framing = ["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"];
-
 function effects(sent: ExaminedRequest, first: Exchange, others: Exchange[]): Effects {
   const [adds, ...more] = [first, ...others].map(added) as [Record<string, string>, ...Record<string, string>[]];
   // What is there only now and then shows nothing when it is not.
@@ -175,7 +173,7 @@ function effects(sent: ExaminedRequest, first: Exchange, others: Exchange[]): Ef
 /** The response headers that the upstream did not send, or not so. */
 function added({ response }: Exchange): Record<string, string> {
   const sent: Record<string, string> = upstream.headers;
-  const changed = ([name, value]: [string, string]) => sent[name] !== value && !framing.includes(name);
+  const changed = ([name, value]: [string, string]) => sent[name] !== value && !ofConnection.has(name);
   return Object.fromEntries(Object.entries(response?.headers ?? {}).filter(changed));
 }
 

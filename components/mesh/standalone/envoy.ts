@@ -77,6 +77,7 @@ export function listener(args: {
               "@type": type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
               stat_prefix: "gateway",
               strip_any_host_port: true,
+              server_header_transformation: "PASS_THROUGH", // else no filter could set it
               route_config: { name: "gateway", virtual_hosts: virtualHosts(routes, filters) },
               http_filters: [
                 ...filters.map((f) => ({
