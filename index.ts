@@ -1,16 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
+import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
 import { readConfig } from "./components/config/config.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { createMesh } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
-/** The program: configuration in, filters checked, a mesh that serves with them attached, outputs out. */
-export default async function main(): Promise<Record<string, pulumi.Input<unknown>>> {
+/**
+ * The program: configuration in, filters checked, a mesh that serves with them attached, outputs out.
+ * @param repair what `npm start` has found broken in the cluster
+ */
+export default async function main(repair?: Repair): Promise<Record<string, pulumi.Input<unknown>>> {
   const stack = pulumi.getStack();
   const config = readConfig(pulumi.runtime.allConfig(), stack);
 
+  upgradeReleases(repair);
   const filters = await createFilters(config.filters);
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);

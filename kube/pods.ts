@@ -4,7 +4,7 @@ import type { KubeApi, KubeObject } from "./api.ts";
 export interface Pod extends KubeObject {
   metadata: KubeObject["metadata"] & { namespace: string; labels?: Record<string, string> };
   spec?: { containers?: { name: string }[]; initContainers?: { name: string }[] };
-  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+  status?: { phase?: string; conditions?: { type: string; status: string; lastTransitionTime?: string }[] };
 }
 
 /** The pods with these labels, but those that are on their way out. */
@@ -17,4 +17,9 @@ export async function podsOf(api: KubeApi, namespace: string, labels: Record<str
 
 export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+/** RFC 3339; undefined for one that is not ready. */
+export function readySince(pod: Pod): string | undefined {
+  return pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status === "True")?.lastTransitionTime;
 }

@@ -16,7 +16,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     throw new UserError(`Stack ${name} has no images to push: its Envoy loads modules from files.`);
   const { result, images } = await withStack(name, "push", terminal, async (stack) => {
     terminal.note(`Pushing the images of stack ${name} with Pulumi ${stack.engine.version}`);
-    const result = await up(stack, terminal, inCluster);
+    const result = await up(stack, terminal, { without: inCluster });
     return { result, images: imagesOf(await stack.export()) };
   });
   if (images.length === 0) terminal.print(`No filter of stack ${name} comes by an image.`);

@@ -1,0 +1,192 @@
+/** `npm start` looks into the stack's cluster before the engine goes by the state, and mends what is no longer as it was made. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { findContainers } from "../../components/cluster/docker.ts";
+import { nodeName, ownership } from "../../components/cluster/kind/config.ts";
+import type { Repair } from "../../components/cluster/repair.ts";
+import type { KubeApi } from "../../kube/api.ts";
+import type { Drift, RecordedObject } from "../../kube/drift.ts";
+import type { ObjectLists } from "../../kube/objects.ts";
+import type { RecordedRelease } from "../../kube/release.ts";
+import { messageOf, UserError } from "../../lib/errors.ts";
+import { httpRequest } from "../../lib/http.ts";
+import { clusterOf, kindOf } from "../inspect/cluster.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { forget, strandedResources } from "./forget.ts";
+import { cloneStateFiles, type Deployment, readStateFile, type Stack, type StateResource } from "./stack.ts";
+import { refresh } from "./update.ts";
+
+/** What the `up` that follows is to do about it. */
+export interface Mending {
+  /** URNs of resources that are made anew. */
+  replace: string[];
+  repair: Repair;
+  /** What was found, in words. */
+  found: string[];
+}
+
+const nothing: Mending = { replace: [], repair: { releases: [] }, found: [] };
+
+/** How long an API server may take that is coming up, and an object that is on its way out. */
+const patienceMs = 180_000;
+
+/** Mends what can be mended here, brings the state in line, and leaves the rest to the `up`. */
+export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
+  const deployment = await deploymentOf(stack);
+  const stranded = deployment ? strandedResources(deployment) : [];
+  if (!deployment || stranded.length > 0)
+    return deployment ? forgetStranded(stack, terminal, stranded.length) : nothing;
+  const place = clusterOf(deployment);
+  if (!place) return nothing;
+  const api = await answeringApi(place.kubeconfig, deployment, terminal);
+  if (!api) return nothing; // the program makes the cluster run, or makes another one
+
+  const { ObjectLists } = await import("../../kube/objects.ts");
+  const lists = new ObjectLists(api);
+  const [objects, releases, images] = await look(api, lists, deployment);
+  const found = [
+    ...objects.map(({ text }) => text),
+    ...releases.flatMap(({ text }) => text),
+    ...images.map(({ text }) => text),
+  ];
+  if (found.length === 0) return nothing;
+  terminal.note(["In the cluster, but not as this stack has made it:", ...found.map((text) => `  ${text}`)].join("\n"));
+  await putAllBack(api, lists, objects);
+  const gone = releases.filter(({ what }) => what === "gone").map(({ release }) => release.urn);
+  const urns = [...objects.map(({ object }) => object.urn), ...gone];
+  if (urns.length > 0) await refresh(stack, terminal, urns);
+  const broken = releases.filter(({ what }) => what === "broken").map(({ release }) => release);
+  return {
+    replace: images.map(({ urn }) => urn),
+    repair: { releases: broken.map(({ urn }) => urn.split("::").at(-1) as string) },
+    found,
+  };
+}
+
+async function deploymentOf(stack: Stack): Promise<Deployment | undefined> {
+  if (stack.backend.kind === "person") return stack.export();
+  const file = cloneStateFiles().get(stack.name);
+  return file === undefined ? undefined : readStateFile(file);
+}
+
+async function forgetStranded(stack: Stack, terminal: Terminal, count: number): Promise<Mending> {
+  terminal.note(`Forgetting ${count} resources of a cluster that has gone`);
+  await stack.edit((deployment) => {
+    forget(deployment, strandedResources(deployment));
+    return true;
+  });
+  return nothing;
+}
+
+/**
+ * The API server of the stack's cluster. One that is coming up is waited for.
+ * @returns undefined where there is no such cluster, or none that is about to answer
+ */
+async function answeringApi(
+  kubeconfig: string,
+  deployment: Deployment,
+  terminal: Terminal,
+): Promise<KubeApi | undefined> {
+  const { KubeApi } = await import("../../kube/api.ts");
+  const end = Date.now() + patienceMs;
+  for (let told = false; ; told = true) {
+    try {
+      const api = await KubeApi.open(kubeconfig);
+      await api.get("/version");
+      return api;
+    } catch (error) {
+      if (/certificate/i.test(messageOf(error)) || !(await nodeRuns(deployment))) return undefined;
+      if (Date.now() > end) return undefined;
+      if (!told) terminal.note("Waiting for the cluster's API server, which is still coming up");
+      await sleep(1000);
+    }
+  }
+}
+
+/** Whether the very cluster that the state knows has a node that runs. */
+async function nodeRuns(deployment: Deployment): Promise<boolean> {
+  const kind = kindOf(deployment);
+  if (!kind) return false;
+  const [node] = await findContainers([nodeName(kind.name)]).catch(() => []);
+  return node?.running === true && ownership(node)?.generation === kind.generation;
+}
+
+async function look(api: KubeApi, lists: ObjectLists, deployment: Deployment) {
+  const [{ driftOf }, { releaseDrift }] = await Promise.all([
+    import("../../kube/drift.ts"),
+    import("../../kube/release.ts"),
+  ]);
+  return Promise.all([
+    driftOf(api, lists, recordedObjects(deployment)),
+    releaseDrift(api, lists, recordedReleases(deployment)),
+    missingImages(deployment),
+  ]);
+}
+
+const inUse = ({ custom, external, delete: replaced }: StateResource) => custom && !external && !replaced;
+const releaseType = "kubernetes:helm.sh/v3:Release";
+
+/** The objects that the stack has made in its cluster. */
+export function recordedObjects({ resources = [] }: Deployment): RecordedObject[] {
+  return resources.flatMap((resource) => {
+    const { urn, type, inputs = {}, outputs } = resource;
+    if (!inUse(resource) || !type.startsWith("kubernetes:") || type === releaseType) return [];
+    const object = outputs as unknown as RecordedObject["object"] | undefined;
+    const { apiVersion, kind } = outputs as { apiVersion?: string; kind?: string };
+    if (!object?.metadata?.name || !apiVersion || !kind) return [];
+    const { namespace, name } = object.metadata;
+    const isPatch = type.endsWith("Patch") && !kind.endsWith("Patch");
+    return [{ urn, apiVersion, kind, namespace, name, inputs, object, isPatch }];
+  });
+}
+
+/** Helm's releases that the stack has made. */
+export function recordedReleases({ resources = [] }: Deployment): RecordedRelease[] {
+  return resources
+    .filter((r) => inUse(r) && r.type === releaseType)
+    .map(({ urn, outputs = {} }) => {
+      const { name, namespace, resourceNames = {} } = outputs as unknown as RecordedRelease;
+      return { urn, name, namespace, resourceNames };
+    });
+}
+
+/** Images that the stack has pushed to its own registry, which has not got them any more. */
+async function missingImages({ resources = [] }: Deployment): Promise<{ urn: string; text: string }[]> {
+  const container = resources.find((r) => inUse(r) && r.type === "docker:index/container:Container");
+  const port = (container?.inputs?.ports as { external: number }[] | undefined)?.[0]?.external;
+  const images = resources.filter((r) => inUse(r) && r.type === "docker:index/image:Image");
+  const looked = images.map(async ({ urn, outputs }) => {
+    const reference = String(outputs?.repoDigest);
+    const [, repository, digest] = new RegExp(`^localhost:${port}/(.+)@(sha256:[0-9a-f]+)$`).exec(reference) ?? [];
+    if (repository === undefined) return [];
+    const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+    const url = `http://127.0.0.1:${port}/v2/${repository}/manifests/${digest}`;
+    // A registry that does not answer at all is the program's to make anew.
+    const answer = await httpRequest({ url, method: "HEAD", headers: { accept }, timeoutMs: 5000 }).catch(
+      () => undefined,
+    );
+    return answer?.status === 404 ? [{ urn, text: `The registry has lost ${repository}@${digest}` }] : [];
+  });
+  return (await Promise.all(looked)).flat();
+}
+
+async function putAllBack(api: KubeApi, lists: ObjectLists, drifted: Drift[]): Promise<void> {
+  const { putBack } = await import("../../kube/drift.ts");
+  for (const { object, what } of drifted) if (what === "changed") await putBack(api, lists, object);
+  await Promise.all(drifted.map(({ object }) => awaitDeletion(api, lists, object)));
+}
+
+/** In the place of an object that is on its way out, none can be made. */
+async function awaitDeletion(api: KubeApi, lists: ObjectLists, object: RecordedObject): Promise<void> {
+  const path = await lists.pathOf(object);
+  if (path === undefined) return;
+  const end = Date.now() + patienceMs;
+  for (;;) {
+    const live = await api.get<RecordedObject["object"]>(path);
+    if (live?.metadata.deletionTimestamp === undefined) return;
+    if (Date.now() > end)
+      throw new UserError(
+        `${object.kind} ${object.name} is being deleted, and stays: it waits for ${live.metadata.finalizers?.join(", ") || "something in it"}`,
+      );
+    await sleep(500);
+  }
+}
