@@ -1,10 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
 import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
+import { callable } from "./components/config/abilities.ts";
 import { readConfig } from "./components/config/config.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { createMesh } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
+import { withBackends } from "./components/workloads/backend.ts";
+import { backendsOf } from "./components/workloads/backends.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
 /**
@@ -17,9 +20,12 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
 
   upgradeReleases(repair);
   const filters = await createFilters(config.filters);
+  const backends = backendsOf(config);
+  const routes = withBackends(config.routes, backends);
+  const filters = await createFilters(config.filters, callable(config.mesh, backends));
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);
-  const mesh = await createMesh({ config, filters, cluster, registry });
+  const mesh = await createMesh({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads(config, cluster, mesh.sidecars);
   const served = mesh.serve(workloads.resources);
 

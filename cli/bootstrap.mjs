@@ -18,6 +18,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isMendable, load } from "../lib/built.mjs"; // needs what is installed only once it builds
+import { keepLoopbackDirect, quietChildren } from "../lib/environment.mjs";
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 const oldestNode = [20, 20];
@@ -212,7 +213,10 @@ async function run() {
   const problem = nodeProblem(process.versions.node);
   if (problem) throw new Mendable(problem);
   process.chdir(clone);
-  await ensureDependencies(clone);
+  keepLoopbackDirect(process.env);
+  await ensureDependencies(clone); // npm goes out, as the person has set Node up for it
+  if (!process.argv[2]?.startsWith("test")) quietChildren(process.env); // tests are the person's own, with debugger and coverage
+  process.env.MESHUP_NODE = process.execPath; // for the provider: PATH may lead to another one
   // What is started keeps this and that in the folder for temporary files; nothing is to be left outside the clone.
   process.env.TMPDIR = join(clone, ".meshup", "tmp");
   mkdirSync(process.env.TMPDIR, { recursive: true });

@@ -50,7 +50,7 @@ const known: Record<string, (inputs: Record<string, unknown>) => object> = {
   "command:local:Command": () => ({ stdout: "the-kubeconfig", stderr: "" }),
   "docker:index/remoteImage:RemoteImage": () => ({ imageId: "sha256:image" }),
   "docker:index/container:Container": () => ({}),
-  "docker:index/image:Image": () => ({ repoDigest: `localhost:5001/meshup/filter@${manifest}` }),
+  "docker:index/image:Image": () => ({ repoDigest: `127.0.0.1:5001/meshup/filter@${manifest}` }),
   "kubernetes:helm.sh/v3:Release": () => ({}),
   "kubernetes:core/v1:ConfigMap": () => ({}),
   "kubernetes:core/v1:Service": () => ({}),

@@ -6,6 +6,7 @@ import { Duplex, PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { headerLimit } from "../lib/http.ts";
 
 const timeoutMs = 10_000;
 
@@ -174,7 +175,7 @@ export class KubeApi {
     failed.catch(() => {}); // nobody waits for it once the answer is there
     try {
       const headers = { host: "localhost", connection: "close" };
-      const request = http.request({ path, headers, createConnection: () => connection });
+      const request = http.request({ path, headers, createConnection: () => connection, ...headerLimit });
       return await Promise.race([answerOf(request), failed]);
     } finally {
       socket.close();
@@ -205,7 +206,12 @@ export class KubeApi {
 
   /** A request with the kubeconfig's credentials, not yet sent. */
   async #open(method: string, path: string, headers = {}, signal?: AbortSignal): Promise<http.ClientRequest> {
-    const options: https.RequestOptions = { method, headers: { accept: "application/json, */*", ...headers }, signal };
+    const options: https.RequestOptions = {
+      method,
+      headers: { accept: "application/json, */*", ...headers },
+      signal,
+      ...headerLimit,
+    };
     try {
       await this.#config.applyToHTTPSOptions(options);
     } catch (error) {

@@ -81,14 +81,14 @@ export const isMendable = (error) => Array.isArray(error.errors) || ["EACCES", "
 /** Another one for each state of the sources, by sizes and times, of what was installed, and for each place of the clone. */
 function keyOf(root, entries) {
   const hash = createHash("sha256").update(JSON.stringify([process.version, root, entries]));
-  for (const file of ["package-lock.json", "tsconfig.json", "lib/built.mjs", ...sourcesOf(root)]) {
+  for (const file of ["package-lock.json", "tsconfig.json", ...sourcesOf(root)]) {
     const { mtimeMs, size } = statSync(join(root, file));
     hash.update(`\0${file} ${mtimeMs} ${size}`);
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Every source in TypeScript but the filters', which are AssemblyScript. */
+/** Every source that can be part of a build: in TypeScript but for the filters', which are AssemblyScript, and JavaScript. */
 export function sourcesOf(root) {
   const others = new Set(["filter", "filters"]);
   const files = [];
@@ -97,7 +97,7 @@ export function sourcesOf(root) {
       const path = folder ? `${folder}/${entry.name}` : entry.name;
       if (entry.isDirectory()) {
         if (!/^\.|^node_modules$|^assembly$/.test(entry.name) && !others.has(path)) visit(path);
-      } else if (entry.name.endsWith(".ts") && !entry.name.endsWith(".test.ts")) files.push(path);
+      } else if (/\.(ts|mjs)$/.test(entry.name) && !entry.name.endsWith(".test.ts")) files.push(path);
     }
   };
   visit("");

@@ -1,12 +1,20 @@
 import http from "node:http";
+import type { LookupFunction } from "node:net";
 import { UserError } from "./errors.ts";
+import { headerRecord, inHeaderBytes } from "./header-text.ts";
+
+/**
+ * For clients and servers: what a proxy lets through, they take. It is the most that Envoy can be set to take itself
+ * (`max_request_headers_kb`, `max_response_headers_kb`); what it is set to is 60 KiB, and a filter may add to that.
+ */
+export const headerLimit = { maxHeaderSize: 8192 * 1024 };
 
 export interface HttpRequest {
   /** Absolute `http:` address. */
   url: string;
   /** Default: GET. */
   method?: string;
-  /** Sent as they are; `host` replaces the address's own. */
+  /** What is not ASCII goes out as UTF-8; `host` replaces the address's own. */
   headers?: Record<string, string>;
   body?: string;
   /** Milliseconds until the whole exchange fails; default 10 000. */
@@ -17,24 +25,27 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   status: number;
-  /** Lower-case names; several values of one name are joined by `, `. */
+  /** Lower-case names; several values of one name are joined by `, `. Bytes are read as UTF-8, else as Latin-1. */
   headers: Record<string, string>;
   body: string;
 }
 
 /** One HTTP exchange. `fetch` cannot send a Host header of the caller's choice, so this is node:http. */
 export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
-  const { url, method = "GET", headers, body, timeoutMs = 10_000, agent = false } = request;
+  const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false } = request;
   return new Promise((resolve, reject) => {
-    const req = http.request(url, { method, headers, agent, signal: AbortSignal.timeout(timeoutMs) }, (res) => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const { hostname } = new URL(url);
+    const lookup = isLocalhost(hostname) ? toLoopback : undefined;
+    const options = { method, headers: inHeaderBytes(headers), agent, signal, lookup, ...headerLimit };
+    const req = http.request(url, options, (res) => {
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
       res.on("error", reject);
       res.on("end", () => {
-        const joined = Object.entries(res.headers).map(([name, value]) => [name, [value].flat().join(", ")]);
         resolve({
           status: res.statusCode ?? 0,
-          headers: Object.fromEntries(joined),
+          headers: headerRecord(res.rawHeaders),
           body: Buffer.concat(chunks).toString("utf8"),
         });
       });
@@ -46,6 +57,19 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
           : error,
       ),
     );
-    req.end(body);
+    req.maxHeadersCount = 0; // those beyond would be dropped without a word
+    // As bytes: Node would send a text and the headers before it in one encoding.
+    req.end(body ? Buffer.from(body) : undefined);
   });
 }
+
+/** As RFC 6761 has it: the names below it, too. */
+function isLocalhost(hostname: string): boolean {
+  return /(^|\.)localhost\.?$/i.test(hostname);
+}
+
+/** Ours listen on 127.0.0.1: what this machine's resolver makes of `localhost` may be ::1 alone, or nothing. */
+const toLoopback: LookupFunction = (_hostname, { all }, done) => {
+  if (all) done(null, [{ address: "127.0.0.1", family: 4 }]);
+  else done(null, "127.0.0.1", 4);
+};

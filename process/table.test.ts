@@ -3,7 +3,17 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { groupMembers, groupOf, identify, isAlive, listeningInodes, parsePs, parseStat, portHolder } from "./table.ts";
+import {
+  groupMembers,
+  groupOf,
+  identify,
+  isAlive,
+  listeningInodes,
+  parsePs,
+  parseStat,
+  portHolder,
+  reachedAt6,
+} from "./table.ts";
 
 function sleeper() {
   const child = spawn("sleep", ["60"], { detached: true, stdio: "ignore" });
@@ -86,4 +96,13 @@ test("listening sockets of /proc/net/tcp: right port, listening", () => {
   expect(listeningInodes(table, 10000)).toEqual(["111"]);
   expect(listeningInodes(table, 80)).toEqual(["333"]);
   expect(listeningInodes(table, 8)).toEqual([]);
+});
+
+test("of /proc/net/tcp6: those that ::1 leads to", () => {
+  const line = (address: string, inode: number) =>
+    `   0: ${address}:2710 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000  0        0 ${inode} 1 0`;
+  const addresses = [...reachedAt6, "000080FE00000000FF57A6705DC771FE"];
+  const table = addresses.map(line).join("\n");
+  expect(listeningInodes(table, 10000, reachedAt6)).toEqual(["0", "1"]);
+  expect(listeningInodes(table, 10000)).toEqual(["0", "1", "2"]);
 });

@@ -45,9 +45,12 @@ export function groupMembers(group: number): number[] {
     .map((entry) => entry.pid);
 }
 
-/** Who listens on a port of this machine; undefined when nobody does, or it may not be seen (another user's process). */
-export function portHolder(port: number): { pid: number; name: string } | undefined {
-  return linux ? portHolderFromProc(port) : portHolderFromLsof(port);
+/**
+ * Who listens on a port of this machine; undefined when nobody does, or it may not be seen (another user's process).
+ * @param host `::1`: who is reached there. Default: on any address.
+ */
+export function portHolder(port: number, host?: "::1"): { pid: number; name: string } | undefined {
+  return linux ? portHolderFromProc(port, host) : portHolderFromLsof(port, host);
 }
 
 function isLiving(entry: Entry): boolean {
@@ -105,11 +108,12 @@ export function parsePs(line: string): Entry | undefined {
   return { pid: Number(pid), state, group: Number(group), startTime };
 }
 
-function portHolderFromProc(port: number): { pid: number; name: string } | undefined {
+function portHolderFromProc(port: number, host?: "::1"): { pid: number; name: string } | undefined {
   const sockets = new Set<string>();
-  for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+  for (const table of host ? ["/proc/net/tcp6"] : ["/proc/net/tcp", "/proc/net/tcp6"]) {
     try {
-      for (const inode of listeningInodes(readFileSync(table, "utf8"), port)) sockets.add(`socket:[${inode}]`);
+      for (const inode of listeningInodes(readFileSync(table, "utf8"), port, host && reachedAt6))
+        sockets.add(`socket:[${inode}]`);
     } catch {
       // a kernel without IPv6 has no tcp6
     }
@@ -129,18 +133,23 @@ function portHolderFromProc(port: number): { pid: number; name: string } | undef
   return undefined;
 }
 
-/** Inodes of the sockets that listen on a port, from the text of /proc/net/tcp. */
-export function listeningInodes(table: string, port: number): string[] {
+/** `::1` and `::`, as /proc/net/tcp6 has them. */
+export const reachedAt6 = ["00000000000000000000000001000000", "00000000000000000000000000000000"];
+
+/** Inodes of the sockets that listen on a port, from the text of /proc/net/tcp. Default: on any address. */
+export function listeningInodes(table: string, port: number, addresses?: string[]): string[] {
   const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
   return table.split("\n").flatMap((line) => {
     const fields = line.trim().split(/\s+/);
-    const listens = fields[3] === "0A" && fields[1]?.endsWith(`:${hexPort}`);
+    const [address = "", at] = fields[1]?.split(":") ?? [];
+    const listens = fields[3] === "0A" && at === hexPort && (addresses?.includes(address) ?? true);
     return listens && fields[9] ? [fields[9]] : [];
   });
 }
 
-function portHolderFromLsof(port: number): { pid: number; name: string } | undefined {
-  const { stdout } = spawnSync("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-Fpc"], { encoding: "utf8" });
+function portHolderFromLsof(port: number, host?: "::1"): { pid: number; name: string } | undefined {
+  const family = host ? "6" : "";
+  const { stdout } = spawnSync("lsof", ["-nP", `-i${family}TCP:${port}`, "-sTCP:LISTEN", "-Fpc"], { encoding: "utf8" });
   const field = (letter: string) => stdout?.match(new RegExp(`^${letter}(.+)$`, "m"))?.[1];
   const [pid, name] = [field("p"), field("c")];
   return pid && name ? { pid: Number(pid), name } : undefined;

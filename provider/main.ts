@@ -1,4 +1,6 @@
 /** The project's own Pulumi provider. The engine starts it through `pulumi-resource-meshup` and speaks gRPC with it. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { closeSync, writeSync } from "node:fs";
 import type { CheckResult, CreateResult, DiffResult, Provider, ReadResult } from "@pulumi/pulumi/provider/provider.js";
 import { main } from "@pulumi/pulumi/provider/server.js"; // a quarter of the load time of the whole SDK
 import { UserError } from "../lib/errors.ts";
@@ -115,5 +117,22 @@ function endWithEngine(): void {
 // Pulumi's server prints errors of check, diff, read and delete with their stacks, beside returning them to the engine.
 console.error = () => {};
 
+/**
+ * Pulumi's server prints the port that it listens on. The engine reads it from `fd` (see `pulumi-resource-meshup`), and
+ * whoever else prints something, prints it to standard output.
+ */
+function tellPortOn(fd: number, serve: () => Promise<void>): Promise<void> {
+  const serving = new AsyncLocalStorage<true>();
+  const { log } = console;
+  console.log = (...words: unknown[]) => {
+    if (!serving.getStore()) return log(...words);
+    console.log = log;
+    serving.disable();
+    writeSync(fd, `${words[0]}\n`);
+    closeSync(fd); // nothing that is started may hold on to it
+  };
+  return serving.run(true, serve);
+}
+
 endWithEngine();
-await main({ version: "0.1.0", ...provider }, process.argv.slice(2));
+await tellPortOn(3, () => main({ version: "0.1.0", ...provider }, process.argv.slice(2)));

@@ -137,7 +137,7 @@ export interface PreflightInputs {
   configuration?: string;
   /** What the proxy is to do when the filter fails. */
   failure?: "open" | "close" | "reload";
-  /** Clusters that the proxy knows, for the filter's calls. */
+  /** Clusters that the proxy knows, for the filter's calls: exact names or `/regex/`. Default: any. */
   clusters?: string[];
 }
 

@@ -1,6 +1,8 @@
 import http from "node:http";
 import net, { type AddressInfo, type Socket } from "node:net";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { inHeaderBytes } from "../lib/header-text.ts";
+import { headerLimit } from "../lib/http.ts";
 import type { Log } from "./log.ts";
 
 /**
@@ -24,7 +26,7 @@ export interface Request {
 
 export interface Reply {
   status: number;
-  /** Lower-case names. */
+  /** Lower-case names. What is not ASCII goes out as UTF-8. */
   headers?: Record<string, string | string[]>;
   body?: string | Buffer;
 }
@@ -74,7 +76,8 @@ export interface Server {
  */
 export async function listen(options: { routes: Routes; host: string; port: number; log: Log }): Promise<Server> {
   const { routes, host, port, log } = options;
-  const server = http.createServer();
+  const server = http.createServer(headerLimit);
+  server.maxHeadersCount = 0; // those beyond would be dropped without a word
   // Longer than Envoy's default idle timeout (1 h): were we the first to close, a request already under way would be lost.
   server.keepAliveTimeout = 61 * 60 * 1000;
 
@@ -242,8 +245,9 @@ const statusWithoutBody = new Set([204, 205, 304]);
 function send(res: http.ServerResponse, reply: Reply, stopping: boolean): void {
   if (res.destroyed) return;
   const body = statusWithoutBody.has(reply.status) ? "" : (reply.body ?? "");
-  for (const [name, value] of Object.entries(reply.headers ?? {})) res.setHeader(name, value);
+  for (const [name, value] of Object.entries(inHeaderBytes(reply.headers ?? {}))) res.setHeader(name, value);
   if (body.length > 0) res.setHeader("content-length", Buffer.byteLength(body));
   if (stopping) res.setHeader("connection", "close");
-  res.writeHead(reply.status).end(body);
+  // As bytes: Node would send a text and the headers before it in one encoding.
+  res.writeHead(reply.status).end(typeof body === "string" && body ? Buffer.from(body) : body);
 }

@@ -1,5 +1,7 @@
 /** Envoy's configuration for a measurement: a listener for each chain. Pure. */
+
 import { cluster } from "../../components/mesh/standalone/envoy.ts";
+import { onThisMachine } from "../../components/workloads/backend.ts";
 import type { Json, Resource } from "../../envoy/discovery.ts";
 import type { Arm, HttpFilter } from "./arms.ts";
 
@@ -11,7 +13,7 @@ export const slowCluster = "slow";
 /** Spoken to by HTTP/2. */
 export function slowUpstream(port: number): Resource {
   return {
-    ...cluster(slowCluster, port),
+    ...cluster(onThisMachine(slowCluster, port)),
     typed_extension_protocol_options: {
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": type("extensions.upstreams.http.v3.HttpProtocolOptions"),

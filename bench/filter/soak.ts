@@ -3,6 +3,7 @@ import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { duration, type Terminal } from "../../cli/output/terminal.ts";
 import { cluster, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { onThisMachine } from "../../components/workloads/backend.ts";
 import type { Json, Resource } from "../../envoy/discovery.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
@@ -46,7 +47,7 @@ export async function soak(args: {
   const services = await Services.start();
   const envoys: BenchEnvoy[] = [];
   const start = async (listener: Resource) => {
-    const envoy = await BenchEnvoy.start(envoyPath, [cluster(metrics, services.metricsPort)]);
+    const envoy = await BenchEnvoy.start(envoyPath, [cluster(onThisMachine(metrics, services.metricsPort))]);
     envoys.push(envoy);
     await envoy.add(listener);
     return envoy;

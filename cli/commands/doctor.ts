@@ -3,7 +3,7 @@ import { messageOf, UserError } from "../../lib/errors.ts";
 import { prove } from "../../provider/proof.ts";
 import { type ClusterPlace, clusterOf, kindOf } from "../inspect/cluster.ts";
 import { processesOf } from "../inspect/processes.ts";
-import { type FilterOutput, filterOutputs, hasAddress } from "../inspect/proof.ts";
+import { type FilterOutput, filterOutputs, hasAddress, otherAtGateway } from "../inspect/proof.ts";
 import { filterReadyInputs, servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
 import { type Deployment, outputsOf, readDeployment } from "../stack/stack.ts";
@@ -22,6 +22,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const steps = cluster
     ? await examineCluster(cluster, deployment, filters)
     : await examineMachine(deployment, outputs, filters);
+  steps.push(...(await localhostStep(outputs)));
   if (steps.length === 0)
     throw new UserError(`Nothing of stack ${name} has come up that could be looked at: npm start -- ${name} says why.`);
   const width = Math.max(...steps.map((step) => step.name.length));
@@ -38,6 +39,14 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   terminal.document({ ok: broken.length === 0, stack: name, steps });
   return broken.length === 0 ? 0 : 1;
 };
+
+/** What people ask is the gateway, where it is this machine's. */
+async function localhostStep({ gatewayUrl }: Record<string, unknown>): Promise<Step[]> {
+  if (typeof gatewayUrl !== "string" || new URL(gatewayUrl).hostname !== "localhost") return [];
+  const taken = await otherAtGateway(gatewayUrl);
+  if (!taken) return [{ name: "localhost", ok: true, detail: `${gatewayUrl} is this stack's alone` }];
+  return [{ name: "localhost", ok: false, detail: taken.other, mend: `stop that process, or ask ${taken.own}` }];
+}
 
 /** What the stack's state names is what is looked at. */
 async function examineCluster(

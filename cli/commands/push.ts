@@ -26,7 +26,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   return 0;
 };
 
-/** As this machine pushed them: `localhost:5001/meshup/filter@sha256:…`. */
+/** As this machine pushed them: `127.0.0.1:5001/meshup/filter@sha256:…`. */
 function imagesOf(deployment: Deployment | undefined): string[] {
   const images = deployment?.resources?.filter((r) => r.type === "docker:index/image:Image") ?? [];
   return images.map(({ outputs }) => String(outputs?.repoDigest)).sort();

@@ -29,7 +29,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     async () => comingUp(await readDeployment(name, terminal)),
     terminal,
   );
-  const ok = printProofs(terminal, result.outputs, proofs);
+  const ok = await printProofs(terminal, result.outputs, proofs);
   terminal.document({
     ok,
     stack: name,

@@ -15,7 +15,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     );
 
   const proofs = await proveAll(filters);
-  let ok = printProofs(terminal, outputs, proofs);
+  let ok = await printProofs(terminal, outputs, proofs);
   const modules = await servedModules(deployment, outputs, filters);
   if (modules) {
     terminal.print("\nModules, as the proxy itself says what it runs:");

@@ -50,24 +50,24 @@ it("is no proof where nobody answers", async () => {
   expect(proof?.problem).toMatch(/ECONNREFUSED/);
 });
 
-function printed(outputs: Record<string, unknown>, proofs: Parameters<typeof printProofs>[2]) {
+async function printed(outputs: Record<string, unknown>, proofs: Parameters<typeof printProofs>[2]) {
   const lines: string[] = [];
   const stdout = { write: (text: string) => lines.push(text) };
-  const ok = printProofs(createTerminal({ json: false, stdout, stderr: stdout, env: {} }), outputs, proofs);
+  const ok = await printProofs(createTerminal({ json: false, stdout, stderr: stdout, env: {} }), outputs, proofs);
   return { ok, text: lines.join("") };
 }
 
-it("prints URLs and proofs", () => {
+it("prints URLs and proofs", async () => {
   const good = { filter: "a", url: "http://x/one", ok: true, status: 200, seen: { h: "v" } };
-  const { ok, text } = printed({ gatewayUrl: "http://x", routes: { one: "http://x/one" } }, [good]);
+  const { ok, text } = await printed({ gatewayUrl: "http://x", routes: { one: "http://x/one" } }, [good]);
   expect(ok).toBe(true);
   expect(text).toMatch(/^Gateway: http:\/\/x\n {2}http:\/\/x\/one\n/);
   expect(text).toContain("ok      a  GET http://x/one → 200  h: v");
 });
 
-it("prints a failure beside what holds", () => {
+it("prints a failure beside what holds", async () => {
   const bad = { filter: "b", url: "u", ok: false, seen: {}, problem: "why\nwhere" };
-  const { ok, text } = printed({}, [{ filter: "a", url: "u", ok: true, status: 200, seen: {} }, bad]);
+  const { ok, text } = await printed({}, [{ filter: "a", url: "u", ok: true, status: 200, seen: {} }, bad]);
   expect(ok).toBe(false);
   expect(text).toMatch(/ok {6}a[\s\S]*FAILED {2}b {2}why\n {10}where/);
 });

@@ -1,5 +1,6 @@
 /** The proof that filters run: the request that is sent now, and the headers that come back. */
 import { messageOf, UserError } from "../../lib/errors.ts";
+import { otherOnLocalhost } from "../../process/ports.ts";
 import { prove } from "../../provider/proof.ts";
 import type { Terminal } from "../output/terminal.ts";
 
@@ -65,8 +66,14 @@ export function proofLine({ url, status, seen }: Proof): string {
 }
 
 /** URLs and proofs. @returns whether all proofs hold */
-export function printProofs(terminal: Terminal, outputs: Record<string, unknown>, proofs: Proof[]): boolean {
+export async function printProofs(
+  terminal: Terminal,
+  outputs: Record<string, unknown>,
+  proofs: Proof[],
+): Promise<boolean> {
   const { good, bad } = terminal.paint;
+  const taken = await otherAtGateway(outputs.gatewayUrl);
+  if (taken) terminal.note(`warning: ${taken.other}; the stack's gateway is at ${taken.own}`);
   if (typeof outputs.gatewayUrl === "string") terminal.print(`Gateway: ${outputs.gatewayUrl}`);
   for (const url of routeUrls(outputs.routes)) terminal.print(`  ${url}`);
   if (proofs.length > 0) terminal.print("\nFilters, each with the request sent just now and what came back:");
@@ -77,6 +84,17 @@ export function printProofs(terminal: Terminal, outputs: Record<string, unknown>
     else terminal.print(`  ${bad("FAILED")}  ${name}  ${proof.problem?.replaceAll("\n", "\n          ")}`);
   }
   return proofs.every((proof) => proof.ok);
+}
+
+/**
+ * Another program that a person may reach in the gateway's place, since it has come to `localhost` after the gateway.
+ * @returns it, and the address that is the gateway's for sure
+ */
+export async function otherAtGateway(gatewayUrl: unknown): Promise<{ other: string; own: string } | undefined> {
+  const url = typeof gatewayUrl === "string" ? new URL(gatewayUrl) : undefined;
+  if (url?.hostname !== "localhost") return undefined;
+  const other = await otherOnLocalhost(Number(url.port));
+  return other === undefined ? undefined : { other, own: `http://127.0.0.1:${url.port}` };
 }
 
 /** The output `routes` is a list of { name, url } or of addresses, or a mapping of name to address. */

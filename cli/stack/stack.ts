@@ -86,7 +86,7 @@ export class Stack {
       // Otherwise the engine asks for the differences of one resource after another; some take a look at every proxy.
       PULUMI_PARALLEL_DIFF: process.env.PULUMI_PARALLEL_DIFF ?? "true",
       PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true", // a salt that only the state has
-      PATH: [dirname(engine.path), process.env.PATH].join(delimiter),
+      PATH: [process.env.PATH, dirname(engine.path)].filter(Boolean).join(delimiter), // the person's Node comes first
     };
     return new Stack({ name, project, engine, backend, folder, env }, terminal);
   }

@@ -19,6 +19,8 @@ interface Abilities {
   failures: Failure[];
   /** A filter's own place among the proxy's filters can be chosen: `istio` in its declaration. */
   phases: boolean;
+  /** What its proxies know besides the backends, by names of its own, for filters' calls: exact names or `/regex/`. */
+  clusters?: string[];
   /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
   jsonOnly?: boolean;
 }
@@ -39,6 +41,7 @@ export const meshes: Record<MeshName, Abilities> = {
     deliveries: { image: onGateway, http: onGateway, lua: onGateway },
     failures: ["open", "close"],
     phases: false,
+    clusters: ["/^(http|grpc|tcp|tls|udp)route\\//"],
     jsonOnly: true,
   },
   istio: {
@@ -52,6 +55,7 @@ export const meshes: Record<MeshName, Abilities> = {
     },
     failures: ["open", "close", "reload"],
     phases: true,
+    clusters: ["/^(in|out)bound(_\\.\\d+_\\._)?\\|/", "PassthroughCluster"],
   },
 };
 
@@ -59,6 +63,11 @@ export const meshes: Record<MeshName, Abilities> = {
 export function delivery(filter: { delivery?: Delivery; script?: string }, mesh: MeshName): Delivery {
   if (filter.delivery !== undefined) return filter.delivery;
   return filter.script === undefined ? (Object.keys(meshes[mesh].deliveries)[0] as Delivery) : "lua";
+}
+
+/** What a filter can call: exact names of clusters, or `/regex/`. */
+export function callable(mesh: MeshName, backends: { name: string }[]): string[] {
+  return [...backends.map(({ name }) => name), ...(meshes[mesh].clusters ?? [])];
 }
 
 /** What of a declared filter the mesh cannot do: the key, and what it can do. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { root } from "../../lib/paths.ts";
+import { backendsOf } from "../workloads/backends.ts";
 import { parseConfig, readConfig } from "./config.ts";
 
 const route = { name: "one", path: "/one", workload: "httpbin" };
@@ -54,6 +55,21 @@ describe("a stack's configuration", () => {
     expect(read({ ports: { gateway: 12000 } }).ports).toMatchObject({ gateway: 12000, admin: 9901 });
   });
 
+  it("has workloads of one's own in place of the demo's, or beside them", () => {
+    const workloads = { mine: { url: "http://localhost:3000" } };
+    const own = read({ workloads, routes: [{ ...route, workload: "mine" }], ports: { echo: 8100 } });
+    expect(backendsOf(own)).toEqual([
+      { name: "mine", at: { type: "url", scheme: "http", host: "localhost", port: 3000 } },
+    ]);
+    expect(backendsOf(read({ workloads, demo: true })).map(({ name }) => name)).toEqual([
+      "httpbin",
+      "httpbin-two",
+      "echo",
+      "bursting-metrics",
+      "mine",
+    ]);
+  });
+
   it("keeps a filter's configuration as it is, text or object", () => {
     const config = read({
       filters: [
@@ -99,6 +115,26 @@ describe("a wrong configuration", () => {
       "a filter for a workload without a route",
       { filters: [{ ...filter, target: { workload: "echo" } }] },
       "meshup:filters[0].target.workload: no route goes to echo; routes go to httpbin",
+    ],
+    [
+      "a route to a workload that is not there",
+      { routes: [{ ...route, workload: "htpbin" }] },
+      'meshup:routes[0].workload: no workload is named "htpbin"; there are "httpbin", "httpbin-two", "echo", "bursting-metrics"',
+    ],
+    [
+      "a filter for a workload that is not there",
+      { filters: [{ ...filter, target: { workload: "htpbin" } }] },
+      'meshup:filters[0].target.workload: no workload is named "htpbin"; there are "httpbin", "httpbin-two", "echo", "bursting-metrics"',
+    ],
+    [
+      "a workload of the demo's beside one's own",
+      { workloads: { mine: { url: "http://localhost:3000" } } },
+      'meshup:routes[0].workload: no workload is named "httpbin"; there are "mine"',
+    ],
+    [
+      "no workload at all",
+      { demo: false },
+      'meshup:routes[0].workload: no workload is named "httpbin"; there are none',
     ],
     [
       "two filters of one name",

@@ -1,22 +1,18 @@
 import { z } from "zod";
 import { messageOf, UserError } from "../../lib/errors.ts";
+import { hasDemo, unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
+import { demoNames } from "../workloads/demo.ts";
 import { deliveries, inabilities, meshes, meshNames } from "./abilities.ts";
+import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
-import { problemsOf } from "./problems.ts";
+import { problemLine, problemsOf } from "./problems.ts";
 
 /** Where the mesh runs: `local` is this machine without a cluster; the others have a folder in `components/cluster`. */
 export const clusterNames = ["local", "kind"] as const;
 
-/** The workloads that every stack has; routes name them. */
-export const workloadNames = ["httpbin", "httpbin-two", "echo", "bursting-metrics"] as const;
-export type WorkloadName = (typeof workloadNames)[number];
-
 /** Pulumi keeps it encrypted, and it is read where it is needed: in `components/registry`. */
 export const passwordKey = "registryPassword";
 
-const name = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "a name has lower-case letters, digits and dashes (a DNS label)");
 const port = z.number().int().min(1024).max(65535);
 const milliseconds = z.number().int().min(50).max(600_000);
 const level = z.enum(["trace", "debug", "info", "warning", "error", "critical", "off"]);
@@ -43,13 +39,13 @@ const route = z.strictObject({
     .optional(),
   /** False leaves the path as it is. */
   rewrite: z.boolean().default(true),
-  workload: z.enum(workloadNames),
+  workload: z.string(),
 });
 
 const target = z.union(
   [
     z.strictObject({ route: name }),
-    z.strictObject({ workload: z.enum(workloadNames) }),
+    z.strictObject({ workload: z.string() }),
     z.strictObject({ gateway: z.literal(true) }),
     z.strictObject({ selector: z.record(z.string(), z.string()).refine((labels) => Object.keys(labels).length > 0) }),
   ],
@@ -173,6 +169,10 @@ const stackConfig = z
     registryPassword: z.boolean().default(false),
     ...overridesSchema.shape,
     ports: ports.prefault({}),
+    /** A person's own. Default: the demo's. */
+    workloads: workloadsSchema.optional(),
+    /** The demo's workloads beside a person's own. Default: only where there are none of those. */
+    demo: z.boolean().optional(),
     routes: z.array(route).min(1),
     filters: z.array(filter).default([]),
     load: load.prefault({}),
@@ -214,8 +214,9 @@ const stackConfig = z
     });
 
     const served = config.routes.map((r) => r.workload);
+    const declared = workloadNames(config);
     config.filters.forEach((f, i) => {
-      if ("workload" in f.target && !served.includes(f.target.workload))
+      if ("workload" in f.target && declared.includes(f.target.workload) && !served.includes(f.target.workload))
         problem(
           ["filters", i, "target", "workload"],
           `no route goes to ${f.target.workload}; routes go to ${[...new Set(served)].join(", ")}`,
@@ -256,8 +257,14 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
+    if (cluster)
+      for (const name of Object.keys(config.workloads ?? {}))
+        problem(["workloads", name], `a cluster's workloads are ${demoNames.join(", ")} so far`);
+
     const users = new Map<number, string>();
+    const unused: readonly string[] = hasDemo(config) ? [] : demoNames;
     for (const [user, number] of Object.entries(config.ports)) {
+      if (unused.includes(user)) continue;
       const other = users.get(number);
       if (other) problem(["ports", user], `${number} is the port of ${other} already`);
       users.set(number, user);
@@ -303,8 +310,11 @@ function withoutPassword(values: Record<string, string>): Record<string, string>
 export function parseConfig(values: Record<string, string>, stack: string): StackConfig {
   const decoded = Object.fromEntries(Object.entries(values).map(([key, text]) => [key, decode(text)]));
   const result = stackConfig.safeParse(decoded, { reportInput: true });
-  if (result.success) return result.data;
-  const problems = problemsOf(result.error, "meshup:");
+  const problems = [
+    ...(result.success ? [] : problemsOf(result.error, "meshup:")),
+    ...unknownWorkloads(decoded).map(({ path, message }) => problemLine(path, message, "meshup:")),
+  ];
+  if (result.success && problems.length === 0) return result.data;
   throw new UserError(
     [
       `Pulumi.${stack}.yaml has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:`,

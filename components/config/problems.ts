@@ -13,7 +13,12 @@ function describe(issue: z.core.$ZodIssue, prefix: string): string[] {
     return issue.keys.map((key) => `${prefix}${keyPath([...issue.path, key])}: there is no such key`);
   const message = issue.message.replace(/^Invalid (input|option): /, "").replace(/, received undefined$/, "");
   const missing = issue.code !== "custom" && issue.input === undefined;
-  return [`${prefix}${keyPath(issue.path)}: ${missing ? "is missing; " : ""}${message}`];
+  return [problemLine(issue.path, `${missing ? "is missing; " : ""}${message}`, prefix)];
+}
+
+/** `["filters", 0, "target"]` and what is wrong there. */
+export function problemLine(path: PropertyKey[], message: string, prefix = ""): string {
+  return `${prefix}${keyPath(path)}: ${message}`;
 }
 
 /** `["filters", 0, "target"]` → `filters[0].target` */

@@ -13,6 +13,8 @@ export interface FilterArgs {
   declaration: FilterDeclaration;
   /** The built module, shared by the filters that use it; none for a script. */
   module?: Module;
+  /** Names of what it can call. */
+  clusters: string[];
 }
 
 /**
@@ -32,11 +34,11 @@ export class Filter extends pulumi.ComponentResource {
 
   constructor(name: string, args: FilterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:index:Filter", name, {}, opts);
-    const { declaration, module } = args;
+    const { declaration, module, clusters } = args;
 
     this.declaration = declaration;
     this.configuration = configurationText(declaration.config);
-    const checked = module ? preflight(this, name, module) : readScript(declaration.script as string);
+    const checked = module ? preflight(this, name, module, clusters) : readScript(declaration.script as string);
     this.digest = checked.digest;
     this.file = checked.file;
     this.expect = checked.found.apply((found) => expectation(declaration, found));
@@ -59,10 +61,10 @@ interface Checked {
   found: pulumi.Output<Found>;
 }
 
-function preflight(filter: Filter, name: string, module: Module): Checked {
+function preflight(filter: Filter, name: string, module: Module, clusters: string[]): Checked {
   const { root: rootId, failure } = filter.declaration;
   const { sha256, file } = module;
-  const args = { filter: name, sha256, file, rootId, configuration: filter.configuration, failure };
+  const args = { filter: name, sha256, file, rootId, configuration: filter.configuration, failure, clusters };
   const result = new Preflight(name, args, { parent: filter });
   const found = pulumi.all([result.adds, result.checked]).apply(([adds, checked]) => ({ adds, checked }));
   return { digest: result.sha256, file: result.file, found };
@@ -89,9 +91,10 @@ function readText(file: string, path: string): string {
 
 /**
  * All declared filters, each module built once however many filters use it.
+ * @param clusters names of what they can call
  * @throws UserError that names every module and script that is not there, with its key
  */
-export async function createFilters(declarations: FilterDeclaration[]): Promise<Filter[]> {
+export async function createFilters(declarations: FilterDeclaration[], clusters: string[]): Promise<Filter[]> {
   const modules = new Map<string, Module>();
   const problems: string[] = [];
   for (const [i, { module: path }] of declarations.entries()) {
@@ -110,7 +113,7 @@ export async function createFilters(declarations: FilterDeclaration[]): Promise<
   if (problems.length > 0) throw new UserError(problems.join("\n"));
   return declarations.map((declaration) => {
     const module = declaration.module === undefined ? undefined : modules.get(moduleName(declaration.module));
-    return new Filter(declaration.name, { declaration, module });
+    return new Filter(declaration.name, { declaration, module, clusters });
   });
 }
 

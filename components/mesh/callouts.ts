@@ -1,13 +1,13 @@
-import type { WorkloadName } from "../config/config.ts";
-import { servicePort } from "../workloads/kubernetes/pod.ts";
-import { hostOf } from "./manifest.ts";
+import { isIP } from "node:net";
+import { type Backend, endpointOf } from "../workloads/backend.ts";
 
-/** A workload as an Envoy cluster for filters' calls, under the name that it has on this machine's Envoy too. */
-export function calloutCluster(name: WorkloadName) {
-  const address = { address: hostOf(name), port_value: servicePort };
+/** A backend as an Envoy cluster of its own name: for filters' calls, and on this machine for routes, too. */
+export function envoyCluster({ name, at }: Backend) {
+  const { host, port } = endpointOf(at);
+  const address = { address: host, port_value: port };
   return {
     name,
-    type: "STRICT_DNS",
+    type: isIP(host) === 0 ? "STRICT_DNS" : "STATIC",
     connect_timeout: "1s",
     load_assignment: {
       cluster_name: name,

@@ -1,18 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { crdProblems } from "../../test/crds.ts";
-import type { Route } from "../config/config.ts";
+import type { BackendRoute } from "../workloads/backend.ts";
+import { demoInCluster, deployed } from "../workloads/demo.ts";
 import { envoyProxy, gateway, gatewayClass, httpRoute } from "./gateway-api.ts";
 import { fixedAddress } from "./manifest.ts";
 
 const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
 const config = { logLevels: { wasm: "info", upstream: "warning", lua: "off" }, concurrency: 2 } as const;
-const route: Route = { name: "one", path: "/one", workload: "httpbin", rewrite: true };
+const route: BackendRoute = { name: "one", path: "/one", backend: deployed("httpbin", "default"), rewrite: true };
+const backends = demoInCluster("default");
 
 describe("the schemas of Envoy Gateway's chart", () => {
   test.each([
     ["GatewayClass", gatewayClass()],
-    ["EnvoyProxy", envoyProxy({ image: "docker.io/envoyproxy/envoy:v1", exposure, config })],
-    ["EnvoyProxy of a cloud", envoyProxy({ exposure: { type: "loadBalancer" }, config })],
+    ["EnvoyProxy", envoyProxy({ image: "docker.io/envoyproxy/envoy:v1", exposure, backends, config })],
+    ["EnvoyProxy of a cloud", envoyProxy({ exposure: { type: "loadBalancer" }, backends, config })],
     ["Gateway", gateway()],
     ["HTTPRoute", httpRoute(route)],
     ["HTTPRoute with a host", httpRoute({ ...route, host: "www.example.com", rewrite: false })],
@@ -30,7 +32,7 @@ describe("the schemas of Envoy Gateway's chart", () => {
 });
 
 test("a route: its path and all below it, the prefix rewritten; the host and the path as they are where that is said", () => {
-  const rules = (r: Route) => (httpRoute(r).spec.rules as Record<string, unknown>[])[0];
+  const rules = (r: BackendRoute) => (httpRoute(r).spec.rules as Record<string, unknown>[])[0];
   expect(rules(route)).toEqual({
     matches: [{ path: { type: "PathPrefix", value: "/one" } }],
     filters: [{ type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } } }],
@@ -43,7 +45,7 @@ test("a route: its path and all below it, the prefix rewritten; the host and the
 });
 
 test("the proxy: log levels in Envoy Gateway's words, a fixed node port, and every workload as a cluster to call", () => {
-  const { spec } = envoyProxy({ exposure, config });
+  const { spec } = envoyProxy({ exposure, backends, config });
   expect(spec.logging).toEqual({ level: { default: "warn", wasm: "info", upstream: "warn", lua: "off" } });
   const { kubernetes } = spec.provider as { kubernetes: Record<string, Record<string, unknown>> };
   expect(kubernetes.envoyService).toEqual({

@@ -1,8 +1,8 @@
 import { stringify } from "yaml";
 import type { Exposure } from "../cluster/cluster.ts";
-import { type Route, type StackConfig, workloadNames } from "../config/config.ts";
-import { servicePort } from "../workloads/kubernetes/pod.ts";
-import { calloutCluster } from "./callouts.ts";
+import type { StackConfig } from "../config/config.ts";
+import type { Backend, BackendRoute } from "../workloads/backend.ts";
+import { envoyCluster } from "./callouts.ts";
 import { type NamedManifest, namespace } from "./manifest.ts";
 
 /**
@@ -37,11 +37,13 @@ export interface EnvoyProxyArgs {
   /** The proxy's image; Envoy Gateway's own choice where none is given. */
   image?: string;
   exposure: Exposure;
+  /** What filters can call. */
+  backends: Backend[];
   config: Pick<StackConfig, "logLevels" | "concurrency">;
 }
 
 /** How Envoy Gateway runs its proxies. It replaces the chart's `envoyProxy` settings as a whole. */
-export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): NamedManifest {
+export function envoyProxy({ image, exposure, backends, config }: EnvoyProxyArgs): NamedManifest {
   return {
     apiVersion: "gateway.envoyproxy.io/v1alpha1",
     kind: "EnvoyProxy",
@@ -49,7 +51,7 @@ export function envoyProxy({ image, exposure, config }: EnvoyProxyArgs): NamedMa
     spec: {
       concurrency: config.concurrency,
       logging: { level: { default: "warn", ...logLevels(config.logLevels) } },
-      bootstrap: { type: "Merge", value: stringify(calloutBootstrap()) },
+      bootstrap: { type: "Merge", value: stringify(calloutBootstrap(backends)) },
       provider: {
         type: "Kubernetes",
         kubernetes: {
@@ -76,10 +78,10 @@ function logLevels(levels: StackConfig["logLevels"]): Record<string, string> {
 
 /**
  * A filter calls out only through a cluster that its proxy knows by name, and Envoy Gateway names its own after routes:
- * so every workload is one in the bootstrap, under the name that it has on this machine's Envoy too.
+ * so every backend is one in the bootstrap, under the name that it has on this machine's Envoy too.
  */
-function calloutBootstrap() {
-  return { static_resources: { clusters: workloadNames.map(calloutCluster) } };
+function calloutBootstrap(backends: Backend[]) {
+  return { static_resources: { clusters: backends.map(envoyCluster) } };
 }
 
 function service(exposure: Exposure) {
@@ -111,7 +113,7 @@ export function gateway(): NamedManifest {
  * @param gateway the Gateway that it belongs to; without a namespace, the route's own
  */
 export function httpRoute(
-  route: Route,
+  route: BackendRoute,
   gateway: { name: string; namespace?: string } = { name: gatewayName },
 ): NamedManifest {
   const rewrite = {
@@ -128,9 +130,15 @@ export function httpRoute(
         {
           matches: [{ path: { type: "PathPrefix", value: route.path } }],
           ...(route.rewrite && { filters: [rewrite] }),
-          backendRefs: [{ name: route.workload, port: servicePort }],
+          backendRefs: [backendRef(route.backend)],
         },
       ],
     },
   };
+}
+
+function backendRef({ name, at }: Backend) {
+  if (at.type !== "service") throw new Error(`${name} is no Service`);
+  const elsewhere = at.namespace !== namespace && { namespace: at.namespace };
+  return { name: at.service, ...elsewhere, port: at.port };
 }

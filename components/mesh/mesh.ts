@@ -4,12 +4,17 @@ import type { Delivery } from "../config/abilities.ts";
 import type { StackConfig } from "../config/config.ts";
 import type { Filter } from "../filter/filter.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Backend, BackendRoute } from "../workloads/backend.ts";
 import type { DeploymentManifest } from "../workloads/kubernetes/pod.ts";
 
 /** What every mesh is made from: the stack's configuration and the filters that passed their pre-flight check. */
 export interface MeshArgs {
   config: StackConfig;
   filters: Filter[];
+  /** What filters can call. */
+  backends: Backend[];
+  /** Each leads to one of the backends. */
+  routes: BackendRoute[];
   /** What it is installed into; none for a mesh of this machine. */
   cluster?: Cluster;
   /** Where filters' images go. Default: the cluster's own registry. */

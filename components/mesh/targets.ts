@@ -1,11 +1,11 @@
-import type { FilterTarget, Route } from "../config/config.ts";
-import { labels } from "../workloads/kubernetes/pod.ts";
+import type { FilterTarget } from "../config/config.ts";
+import type { BackendRoute } from "../workloads/backend.ts";
 
 /** Whether a filter with this target works on this route. */
-export function targets(target: FilterTarget, route: Pick<Route, "name" | "workload">): boolean {
-  if ("route" in target) return target.route === route.name;
-  if ("workload" in target) return target.workload === route.workload;
-  if ("selector" in target) return matches(target.selector, labels(route.workload));
+export function targets(target: FilterTarget, { name, backend }: Pick<BackendRoute, "name" | "backend">): boolean {
+  if ("route" in target) return target.route === name;
+  if ("workload" in target) return target.workload === backend.name;
+  if ("selector" in target) return matches(target.selector, backend.pods?.labels ?? {});
   return target.gateway;
 }
 
@@ -20,7 +20,7 @@ export interface Request {
 }
 
 /** What shows a filter: a request on the first route that it works on; none where no route leads to it. */
-export function requestFor(target: FilterTarget, gatewayUrl: string, routes: Route[]): Request | undefined {
+export function requestFor(target: FilterTarget, gatewayUrl: string, routes: BackendRoute[]): Request | undefined {
   const route = routes.find((route) => targets(target, route));
   if (!route) return undefined;
   return { url: gatewayUrl + route.path, headers: route.host === undefined ? {} : { host: route.host } };
@@ -33,6 +33,6 @@ export function requestFor(target: FilterTarget, gatewayUrl: string, routes: Rou
 export const proofTimeoutMs = 90_000;
 
 /** Each route's address, by name. */
-export function routeUrls(gatewayUrl: string, routes: Route[]): Record<string, string> {
+export function routeUrls(gatewayUrl: string, routes: Pick<BackendRoute, "name" | "path">[]): Record<string, string> {
   return Object.fromEntries(routes.map(({ name, path }) => [name, gatewayUrl + path]));
 }

@@ -81,7 +81,7 @@ export class LocalRegistry extends pulumi.ComponentResource implements Registry 
     return pushImage(
       name,
       // An empty registry is given everything again.
-      { ...args, address, server: `localhost:${port}`, buildArgs: { MESHUP_REGISTRY: generation } },
+      { ...args, address, server: `127.0.0.1:${port}`, buildArgs: { MESHUP_REGISTRY: generation } },
       { parent: this, provider: this.getProvider(imageType), dependsOn: [this.#container], ...opts },
     );
   }

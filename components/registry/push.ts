@@ -7,7 +7,7 @@ import type { ImageArgs, PushedImage } from "./registry.ts";
 export interface PushArgs extends ImageArgs {
   /** The registry as everything in the cluster names it: `registry.localhost:5000`. */
   address: string;
-  /** The same registry as this machine's Docker reaches it: `localhost:5001`. */
+  /** The same registry as this machine's Docker reaches it: `127.0.0.1:5001`. */
   server: string;
   /** Default: those that Docker has for this server. */
   credentials?: { username: string; password: pulumi.Input<string> };
@@ -71,7 +71,7 @@ function onError(name: string, advice: PushArgs["advice"]): pulumi.ErrorHook {
   });
 }
 
-/** `localhost:5001/meshup/filter@sha256:…` → `sha256:…` */
+/** `127.0.0.1:5001/meshup/filter@sha256:…` → `sha256:…` */
 export function digestOf(reference: string): string {
   const digest = /@(sha256:[0-9a-f]{64})$/.exec(reference)?.[1];
   // A preview may give the name without a digest.

@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
 import { scratch } from "../../provider/testing/scratch.ts";
 import { ClusterWorkloads, type ClusterWorkloadsArgs } from "./cluster.ts";
+import { demoInCluster } from "./demo.ts";
 
 interface Made {
   type: string;
@@ -58,7 +59,7 @@ beforeEach(async () => {
 /** Every resource of the component, once all of them are made. */
 async function create(args: Partial<ClusterWorkloadsArgs> = {}) {
   const provider = new kubernetes.Provider("cluster", {});
-  const workloads = new ClusterWorkloads(
+  new ClusterWorkloads(
     "workloads",
     {
       config: { load: { capacity: 4, minReplicas: 1, maxReplicas: 3, periodMs: 700 } },
@@ -75,11 +76,8 @@ async function create(args: Partial<ClusterWorkloadsArgs> = {}) {
   await pulumi.runtime.disconnect();
   const of = (kind: string) => made.filter(({ type }) => type.endsWith(`:${kind}`));
   const one = (kind: string, name: string) => of(kind).find((resource) => resource.name === name)?.inputs;
-  return { workloads, of, one };
+  return { of, one };
 }
-
-/** An output's value, for outputs that are known. */
-const value = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 
 describe("the workloads in a cluster", () => {
   test("are five deployments, four of them with a service, each with an account", async () => {
@@ -165,18 +163,21 @@ describe("the workloads in a cluster", () => {
   });
 
   test("another namespace holds all of them, and the rights", async () => {
-    const { of, one, workloads } = await create({ namespace: "shop" });
+    const { of, one } = await create({ namespace: "shop" });
     for (const kind of ["Deployment", "Service", "ServiceAccount", "Role", "RoleBinding", "HorizontalPodAutoscaler"])
       for (const { inputs } of of(kind)) expect(inputs.metadata.namespace).toBe("shop");
     expect(one("RoleBinding", "bursting-metrics").subjects[0].namespace).toBe("shop");
-    expect(workloads.backends.echo.namespace).toBe("shop");
   });
 
-  test("backends tell how to reach each workload", async () => {
-    const { workloads } = await create();
-    for (const [name, backend] of Object.entries(workloads.backends)) {
-      expect(await value(backend.name)).toBe(name);
-      expect(backend).toMatchObject({ namespace: "default", port: 8000, selector: { app: name } });
+  test("each backend is a Service that is made, and its pods have the labels that it says", async () => {
+    const { one } = await create();
+    for (const { name, at, pods } of demoInCluster("default")) {
+      if (at.type !== "service") throw new Error(`${name} is no Service`);
+      const made = one("Service", at.service);
+      expect(made.metadata).toMatchObject({ name: at.service, namespace: at.namespace });
+      expect(made.spec.ports.map(({ port }: { port: number }) => port)).toEqual([at.port]);
+      expect(made.spec.selector).toEqual(pods?.selector);
+      expect(one("Deployment", name).spec.template.metadata.labels).toEqual(pods?.labels);
     }
   });
 });

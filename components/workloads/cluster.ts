@@ -1,6 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig, WorkloadName } from "../config/config.ts";
+
+import type { StackConfig } from "../config/config.ts";
 import type { ChartReference } from "../config/overrides.ts";
 import type { Sidecars } from "../mesh/mesh.ts";
 import { burstingMetrics, role, roleBinding } from "./kubernetes/bursting-metrics.ts";
@@ -8,7 +9,7 @@ import { client, clientImage } from "./kubernetes/client.ts";
 import { echo, echoAutoscaler } from "./kubernetes/echo.ts";
 import { httpbin, httpbinImage } from "./kubernetes/httpbin.ts";
 import { metricsServerImage, metricsServerValues } from "./kubernetes/metrics-server.ts";
-import { deployment, type PodArgs, service, serviceAccount, servicePort } from "./kubernetes/pod.ts";
+import { deployment, type PodArgs, service, serviceAccount } from "./kubernetes/pod.ts";
 import { nodeImage, type Program, ServiceCode, type ServiceName } from "./kubernetes/service-code.ts";
 import type { Workloads } from "./workloads.ts";
 
@@ -24,23 +25,10 @@ export interface ClusterWorkloadsArgs {
   image: (name: string) => string;
 }
 
-/** A workload as routes and policies point to it. */
-export interface Backend {
-  /** Of the Kubernetes Service; known once the deployment is ready. */
-  name: pulumi.Output<string>;
-  namespace: string;
-  port: number;
-  /** Labels of its pods. */
-  selector: Record<string, string>;
-  deployment: kubernetes.apps.v1.Deployment;
-}
-
 /** The workloads in a cluster: two httpbins, echo with its autoscaler, bursting-metrics that watches it, and a client. */
 export class ClusterWorkloads extends pulumi.ComponentResource implements Workloads {
   readonly resources: pulumi.Resource[];
   readonly logs = {};
-  /** By name, as routes and filters' calls use it. */
-  readonly backends: Record<WorkloadName, Backend>;
   /** The pod to send requests from, inside the mesh. */
   readonly client: kubernetes.apps.v1.Deployment;
 
@@ -51,15 +39,15 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
     const { load } = config;
 
     if (metricsServer) createMetricsServer(metricsServer);
-    this.backends = {
-      httpbin: createBackend(httpbin("httpbin", namespace, image(httpbinImage))),
-      "httpbin-two": createBackend(httpbin("httpbin-two", namespace, image(httpbinImage))),
-      echo: createBackend(echo(namespace, createProgram("echo"))),
-      "bursting-metrics": createBurstingMetrics(),
-    };
+    const served = [
+      createServed(httpbin("httpbin", namespace, image(httpbinImage))),
+      createServed(httpbin("httpbin-two", namespace, image(httpbinImage))),
+      createServed(echo(namespace, createProgram("echo"))),
+      createBurstingMetrics(),
+    ];
     createAutoscaler();
     this.client = createDeployment(client(namespace, image(clientImage)));
-    this.resources = [...Object.values(this.backends).map(({ deployment }) => deployment), this.client];
+    this.resources = [...served, this.client];
     this.registerOutputs({});
 
     function createMetricsServer(chart: ChartReference) {
@@ -76,16 +64,9 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
       );
     }
 
-    function createBackend(pod: PodArgs, dependsOn: pulumi.Resource[] = []): Backend {
-      const deployment = createDeployment(pod, dependsOn);
-      const created = new kubernetes.core.v1.Service(pod.name, service(pod.name, namespace), { parent });
-      return {
-        name: pulumi.all([created.metadata.name, deployment.id]).apply(([name]) => name),
-        namespace,
-        port: servicePort,
-        selector: { app: pod.name },
-        deployment,
-      };
+    function createServed(pod: PodArgs, dependsOn: pulumi.Resource[] = []): kubernetes.apps.v1.Deployment {
+      new kubernetes.core.v1.Service(pod.name, service(pod.name, namespace), { parent });
+      return createDeployment(pod, dependsOn);
     }
 
     function createDeployment(pod: PodArgs, dependsOn: pulumi.Resource[] = []): kubernetes.apps.v1.Deployment {
@@ -101,12 +82,12 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
       return new ServiceCode(name, { namespace, image: image(nodeImage) }, { parent }).program;
     }
 
-    function createBurstingMetrics(): Backend {
+    function createBurstingMetrics(): kubernetes.apps.v1.Deployment {
       const name = "bursting-metrics";
       const rights = new kubernetes.rbac.v1.Role(name, role(namespace), { parent });
       const binding = new kubernetes.rbac.v1.RoleBinding(name, roleBinding(namespace), { parent, dependsOn: [rights] });
       const pod = burstingMetrics({ namespace, program: createProgram(name), periodMs: load.periodMs });
-      return createBackend(pod, [binding]);
+      return createServed(pod, [binding]);
     }
 
     function createAutoscaler() {

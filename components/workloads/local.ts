@@ -2,7 +2,9 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { stateDir } from "../../lib/paths.ts";
 import { type Process, PythonPackages } from "../../provider/resources.ts";
-import type { StackConfig, WorkloadName } from "../config/config.ts";
+
+import type { StackConfig } from "../config/config.ts";
+import type { DemoName } from "./demo.ts";
 import { LocalHttpbin } from "./httpbin.ts";
 import { LocalService } from "./service.ts";
 import type { Workloads } from "./workloads.ts";
@@ -16,7 +18,7 @@ export interface LocalWorkloadsArgs {
 /** The workloads as processes of this machine: two httpbins, echo, and bursting-metrics, which watches echo. */
 export class LocalWorkloads extends pulumi.ComponentResource implements Workloads {
   readonly resources: Process[];
-  readonly logs: Record<WorkloadName, pulumi.Output<string>>;
+  readonly logs: Record<DemoName, pulumi.Output<string>>;
 
   constructor(name: string, args: LocalWorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:workloads:Local", name, {}, opts);

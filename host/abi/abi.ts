@@ -1,3 +1,5 @@
+import { bytesOf, textOf } from "./text.ts";
+
 /**
  * The proxy-wasm ABI's numbers and wire format, versions 0.1.0, 0.2.0 and 0.2.1.
  * Source: the proxy-wasm specification and proxy-wasm-cpp-host, which Envoy embeds.
@@ -117,7 +119,7 @@ const maxPairs = 1024;
 
 /** Header pairs as the module reads them: count, all lengths (u32, little endian), then each text with a NUL. */
 export function encodePairs(pairs: Pairs): Uint8Array {
-  const texts = pairs.flat().map((text) => Buffer.from(text, "utf8"));
+  const texts = pairs.flat().map(bytesOf);
   const size = texts.reduce((sum, text) => sum + text.length + 1, 4 + 4 * texts.length);
   const out = Buffer.alloc(size);
   let at = out.writeUInt32LE(pairs.length, 0);
@@ -140,7 +142,7 @@ export function decodePairs(bytes: Uint8Array): Pairs {
   for (let i = 0; i < 2 * count; i++) {
     const end = at + data.readUInt32LE(4 + 4 * i);
     if (end >= data.length || data[end] !== 0) return [];
-    texts.push(data.toString("utf8", at, end));
+    texts.push(textOf(data.subarray(at, end)));
     at = end + 1;
   }
   if (at !== data.length) return [];

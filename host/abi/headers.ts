@@ -1,4 +1,5 @@
 import type { Pairs } from "./abi.ts";
+import { bytesOf, readable } from "./text.ts";
 
 /** A header map as Envoy keeps it: lower-case names, in order, a name may be there more than once. */
 export class HeaderMap {
@@ -50,14 +51,15 @@ export class HeaderMap {
 
   /** Bytes of all names and values. */
   get byteSize(): number {
-    return this.#pairs.reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0);
+    return this.#pairs.flat().reduce((sum, text) => sum + bytesOf(text).length, 0);
   }
 
-  /** Without pseudo-headers (`:status`); several values of one name joined by `, `. */
+  /** As a client shows them: without pseudo-headers (`:status`), several values of one name joined by `, `. */
   toRecord(): Record<string, string> {
     // Not an object from the start: a header may be called `constructor`.
     const joined = new Map<string, string>();
-    for (const [name, value] of this.#pairs) {
+    for (const [name, bytes] of this.#pairs) {
+      const value = readable(bytes);
       const before = joined.get(name);
       if (!name.startsWith(":")) joined.set(name, before === undefined ? value : `${before}, ${value}`);
     }

@@ -1,4 +1,5 @@
 import { type AbiVersion, type LogLevel, logLevels, Status } from "../abi/abi.ts";
+import { readable } from "../abi/text.ts";
 import { type Call, type HostFunctions, root, stored, type Vm } from "../vm/vm.ts";
 import { wasiFunctions } from "../vm/wasi.ts";
 import type { Clock } from "./clock.ts";
@@ -46,14 +47,14 @@ function general(vm: Vm, abi: AbiVersion, { clock, logLevel }: HostState): Recor
         if (!name) return Status.BadArgument;
         const message = vm.memory.text(pointer, size);
         if (message === undefined) return Status.InvalidMemoryAccess;
-        vm.log(name, message);
+        vm.log(name, readable(message));
         return Status.Ok;
       },
     ],
     ...(abi === "0.2.1" && {
       proxy_get_log_level: ["i>i", (at: number) => stored(vm.memory.writeU32(at, logLevels.indexOf(logLevel)))],
     }),
-    proxy_get_current_time_nanoseconds: ["i>i", (at: number) => stored(vm.memory.writeU64(at, clock.nowNanoseconds))],
+    proxy_get_current_time_nanoseconds: ["i>i", (at: number) => stored(vm.memory.writeU64(at, clock.readRealtime()))],
     proxy_set_tick_period_milliseconds: [
       "i>i",
       (milliseconds: number) => {

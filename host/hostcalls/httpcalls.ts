@@ -1,5 +1,6 @@
 import { type AbiVersion, BufferType, decodePairs, encodePairs, MapType, Status, StreamType } from "../abi/abi.ts";
 import type { HeaderMap } from "../abi/headers.ts";
+import { bytesOf } from "../abi/text.ts";
 import type { Bytes } from "../plugin/context.ts";
 import { type Call, root, stored, type Vm } from "../vm/vm.ts";
 
@@ -102,7 +103,7 @@ function headers(vm: Vm, abi: AbiVersion): Record<string, [string, Call]> {
         if (!map && !vm.context.logging) return Status.BadArgument;
         const value = map?.get(name) ?? (abi === "0.1.0" ? "" : undefined);
         if (value === undefined) return Status.NotFound;
-        return stored(vm.give(Buffer.from(value), pointerAt, sizeAt));
+        return stored(vm.give(bytesOf(value), pointerAt, sizeAt));
       },
     ],
     proxy_get_header_map_pairs: [

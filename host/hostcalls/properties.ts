@@ -1,5 +1,6 @@
 import { encodePairs, type Pairs } from "../abi/abi.ts";
 import type { HeaderMap } from "../abi/headers.ts";
+import { bytesOf, textOf } from "../abi/text.ts";
 
 /** A property's value, or a tree of them by name: what the caller of the host says there is, e.g. `node.id`. */
 export type Property = string | number | bigint | boolean | Uint8Array | { [name: string]: Property };
@@ -18,7 +19,7 @@ export function lookUp(tree: unknown, path: string[]): unknown {
 /** Bytes as Envoy gives them: text as it is, integers as 64 bits little endian, a map as header pairs. */
 export function serializeProperty(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
-  if (typeof value === "string") return Buffer.from(value, "utf8");
+  if (typeof value === "string") return bytesOf(value);
   if (typeof value === "boolean") return Uint8Array.of(value ? 1 : 0);
   if (typeof value === "bigint" || Number.isInteger(value)) {
     const bytes = Buffer.alloc(8);
@@ -36,7 +37,7 @@ export function serializeProperty(value: unknown): Uint8Array | undefined {
 }
 
 function text(bytes: Uint8Array | undefined): string {
-  return bytes ? Buffer.from(bytes).toString("utf8") : "";
+  return bytes ? textOf(bytes) : "";
 }
 
 /** `request.*`: what is in the headers is there only while the filter holds them, as in Envoy. */

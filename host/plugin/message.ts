@@ -1,5 +1,6 @@
 import type { Pairs } from "../abi/abi.ts";
 import { HeaderMap } from "../abi/headers.ts";
+import { readable } from "../abi/text.ts";
 import type { Arriving, Forwarded } from "./direction.ts";
 
 type Body = string | Uint8Array | (string | Uint8Array)[];
@@ -80,8 +81,8 @@ export function seenRequest({ headers, body, trailers }: Forwarded): SeenRequest
   if (!headers) return undefined;
   return {
     method: headers.get(":method") ?? "",
-    path: headers.get(":path") ?? "",
-    authority: headers.get(":authority") ?? "",
+    path: readable(headers.get(":path") ?? ""),
+    authority: readable(headers.get(":authority") ?? ""),
     headers: headers.toRecord(),
     body: Buffer.from(body).toString("utf8"),
     trailers: trailers?.toRecord() ?? {},

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+
 import { type LogLevel, logLevels } from "../abi/abi.ts";
 import { type FilterTrap, type LogLine, PluginRefused } from "../abi/errors.ts";
 import { Clock } from "../hostcalls/clock.ts";
@@ -8,7 +9,7 @@ import { type Metric, Metrics } from "../hostcalls/metrics.ts";
 import type { Property } from "../hostcalls/properties.ts";
 import { SharedState, type SharedValue } from "../hostcalls/shared.ts";
 import { type Counters, Vm } from "../vm/vm.ts";
-import { type PluginConfig, PluginRoot, VmContext } from "./root.ts";
+import { type PluginConfig, PluginRoot, type UnknownClusters, VmContext } from "./root.ts";
 import { Stream } from "./stream.ts";
 
 /**
@@ -34,7 +35,7 @@ export interface PluginOptions {
   /** Clusters that the module may call, by name. */
   clusters?: Readonly<Record<string, Cluster>>;
   /** Calls to other clusters are refused, as in Envoy; `silent` takes and never answers them. */
-  unknownClusters?: "refuse" | "silent";
+  unknownClusters?: UnknownClusters;
   /** The clock's start, in milliseconds since 1970; default: now. */
   now?: number;
   /** A clock to share with other plugins, in place of `now`. */
@@ -203,7 +204,10 @@ export class Plugin {
   #newVm(): Vm {
     const vm = new Vm(this.#wasm, this.calls, {
       hostFunctions: (vm, abi) => hostFunctions(vm, abi, this.#state),
-      onCall: this.#onCall,
+      onCall: (callback) => {
+        this.clock.beginCall();
+        this.#onCall(callback);
+      },
       log: (level, message) => this.#log(level, message),
     });
     const vmContext = new VmContext(this.#config);

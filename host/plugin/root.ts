@@ -6,6 +6,9 @@ import { lookUp, type Property } from "../hostcalls/properties.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { Bytes, Context, HttpCallRequest, RootContext } from "./context.ts";
 
+/** For clusters that are not named: refuse the call as Envoy does, or leave it unanswered; perhaps by the name. */
+export type UnknownClusters = "refuse" | "silent" | ((name: string) => "refuse" | "silent");
+
 /** What a plugin is configured with, once it is settled. */
 export interface PluginConfig {
   rootId: string;
@@ -15,8 +18,7 @@ export interface PluginConfig {
   vmConfiguration: Uint8Array;
   properties: { [name: string]: Property };
   clusters: Readonly<Record<string, Cluster>>;
-  /** For clusters that are not named: refuse the call as Envoy does, or leave it unanswered. */
-  unknownClusters: "refuse" | "silent";
+  unknownClusters: UnknownClusters;
 }
 
 /** The VM's own context, id 0: it belongs to no plugin. */
@@ -120,7 +122,8 @@ export class PluginRoot implements RootContext {
     if (call.timeoutMs < 0) return Status.BadArgument;
     const { clusters, unknownClusters } = this.config;
     const named = Object.hasOwn(clusters, call.cluster) ? clusters[call.cluster] : undefined;
-    const cluster = named ?? (unknownClusters === "silent" ? "silent" : undefined);
+    const otherwise = () => (typeof unknownClusters === "function" ? unknownClusters(call.cluster) : unknownClusters);
+    const cluster = named ?? (otherwise() === "silent" ? "silent" : undefined);
     if (cluster === undefined || !isCompleteCall(call.headers)) return Status.BadArgument;
     this.#lastToken += 4; // the last two bits tell calls of other kinds apart
     const token = this.#lastToken;

@@ -15,6 +15,8 @@ export interface Subject {
   properties?: { [name: string]: Property };
   /** Undefined: the filter may call any cluster, and never gets an answer. */
   clusters?: Record<string, ClusterAnswer>;
+  /** In place of that: the only clusters that it may call, by exact name or `/regex/`; none ever answers. */
+  callable?: string[];
 }
 
 export type Finding =
@@ -33,11 +35,17 @@ const upstream = { status: 200, headers: { "content-type": "text/plain", "conten
 const ticks = 3;
 
 /** Loads and configures the module as Envoy would, lets its timer run, and sends one plain GET through it. */
-export function examine({ clusters, ...subject }: Subject, { onLog, onCall }: Witness): Finding {
+export function examine({ clusters, callable, ...subject }: Subject, { onLog, onCall }: Witness): Finding {
+  const refused = new Set<string>();
+  const ifCallable = (name: string) => {
+    if (callable === undefined || callable.some((known) => matches(known, name))) return "silent";
+    refused.add(name);
+    return "refuse";
+  };
   try {
     const plugin = Plugin.load({
       ...subject,
-      ...(clusters ? { clusters } : { unknownClusters: "silent" }),
+      ...(clusters ? { clusters } : { unknownClusters: ifCallable }),
       onLog,
       onCall,
     });
@@ -47,6 +55,7 @@ export function examine({ clusters, ...subject }: Subject, { onLog, onCall }: Wi
     const { response, local } = stream.exchange({ headers: { "user-agent": "meshup" } }, upstream);
     stream.close();
     if (plugin.trap) return refusal(plugin.trap);
+    if (refused.size > 0) return { kind: "refused", what: unknownCluster([...refused], callable ?? []), stack: [] };
     return { kind: "sound", warnings: [], adds: local ? {} : added(response) };
   } catch (error) {
     if (error instanceof FilterTrap || error instanceof PluginRefused) return refusal(error);
@@ -68,4 +77,15 @@ function refusal(error: FilterTrap | PluginRefused): Finding {
 function added(response: SeenResponse | undefined): Record<string, string> {
   const sent: Record<string, string> = upstream.headers;
   return Object.fromEntries(Object.entries(response?.headers ?? {}).filter(([name, value]) => sent[name] !== value));
+}
+
+/** @param known the exact name, or `/regex/` */
+function matches(known: string, name: string): boolean {
+  const pattern = /^\/(.+)\/$/.exec(known)?.[1];
+  return pattern === undefined ? known === name : new RegExp(pattern).test(name);
+}
+
+function unknownCluster(names: string[], callable: string[]): string {
+  const called = names.map((name) => `"${name}"`).join(" and ");
+  return `it calls the cluster ${called}, which the proxy does not know; it knows ${callable.join(", ") || "none"}`;
 }

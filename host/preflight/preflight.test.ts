@@ -48,7 +48,8 @@ describe("a sound filter", () => {
     expect(await answers({ other: { body: "figures" } })).toEqual(["call: 0 4", "answer 4: 200 figures 0 "]);
     expect(await answers(["other"])).toEqual(["call: 0 4", "answer 4: 504 upstream request timeout 0 "]);
     expect(await answers(undefined)).toEqual(["call: 0 4", "answer 4: 504 upstream request timeout 0 "]);
-    expect(await answers(["another"])).toEqual(["call: 2 0", "call: 2 0"]);
+    expect(await answers(["one", "/^oth.r$/"])).toEqual(["call: 0 4", "answer 4: 504 upstream request timeout 0 "]);
+    expect(await answers({ another: "silent" })).toEqual(["call: 2 0", "call: 2 0"]);
   });
 
   test("a filter that waits for an answer, or answers itself, adds nothing that is known", async () => {
@@ -95,6 +96,13 @@ describe("what a proxy would refuse or trap on", () => {
       'filter "mine": Failed to configure base Wasm plugin: proxy_on_configure returned false\n' +
         "  it logged:\n    [error] the configuration is no good: line 1",
     );
+  });
+
+  test("a call to a cluster that the proxy does not know: its name, and what there is", async () => {
+    expect(await refusal(check("poll", { clusters: ["another", "/^an$/"] }))).toContain(
+      'filter "mine": it calls the cluster "other", which the proxy does not know; it knows another, /^an$/',
+    );
+    expect(await refusal(check("poll", { clusters: [] }))).toContain("it knows none");
   });
 
   test.each([

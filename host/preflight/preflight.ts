@@ -7,14 +7,15 @@ import type { ClusterAnswer } from "../hostcalls/clusters.ts";
 import type { Finding, Subject } from "./examine.ts";
 import type { Report } from "./worker.ts";
 
-export interface PreflightOptions extends Omit<Subject, "wasm" | "clusters"> {
+export interface PreflightOptions extends Omit<Subject, "wasm" | "clusters" | "callable"> {
   /** The filter's name, for messages; none where the caller says it. */
   name?: string;
   /** The module's bytes, or its file. */
   wasm: string | Uint8Array;
   /**
-   * Clusters that the filter may call. By name: what each answers. A list: they are known, and never answer. Calls to
-   * other clusters are refused as the proxy does. Default: any cluster, no answers.
+   * Clusters that the filter may call. By name: what each answers; calls to others are refused as the proxy does. A list
+   * (exact names or `/regex/`): they never answer, and a filter that calls another does not pass. Default: any cluster,
+   * no answers.
    */
   clusters?: string[] | Record<string, ClusterAnswer>;
   /** Milliseconds that the whole check may take; default 30 000. */
@@ -40,7 +41,7 @@ export async function preflight(options: PreflightOptions): Promise<PreflightRes
   const subject: Subject = {
     ...rest,
     wasm: typeof wasm === "string" ? await moduleFile(wasm) : wasm,
-    ...(clusters && { clusters: Array.isArray(clusters) ? silent(clusters) : clusters }),
+    ...(clusters && (Array.isArray(clusters) ? { callable: clusters } : { clusters })),
   };
   const { finding, logs } = await examineInThread(subject, timeoutMs);
   if (finding.kind === "sound") return { warnings: finding.warnings, logs, adds: finding.adds };
@@ -58,10 +59,6 @@ async function moduleFile(path: string): Promise<Uint8Array> {
   } catch (error) {
     throw new UserError(`cannot read the module: ${messageOf(error)}`);
   }
-}
-
-function silent(names: string[]): Record<string, ClusterAnswer> {
-  return Object.fromEntries(names.map((name) => [name, "silent"]));
 }
 
 function examineInThread(subject: Subject, timeoutMs: number): Promise<{ finding: Finding; logs: LogLine[] }> {

@@ -1,3 +1,5 @@
+import { textOf } from "../abi/text.ts";
+
 /** The module's linear memory as the host sees it. Every access is checked: a bad address is an answer, not a fault. */
 export class Memory {
   #memory: WebAssembly.Memory | undefined;
@@ -25,7 +27,8 @@ export class Memory {
   }
 
   text(pointer: number, size: number): string | undefined {
-    return this.view(pointer, size)?.toString("utf8");
+    const bytes = this.view(pointer, size);
+    return bytes && textOf(bytes);
   }
 
   write(pointer: number, bytes: Uint8Array): boolean {
@@ -36,6 +39,10 @@ export class Memory {
 
   readU32(pointer: number): number | undefined {
     return this.view(pointer, 4)?.readUInt32LE(0);
+  }
+
+  writeU16(pointer: number, value: number): boolean {
+    return this.view(pointer, 2)?.writeUInt16LE(value, 0) !== undefined;
   }
 
   writeU32(pointer: number, value: number): boolean {

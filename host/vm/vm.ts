@@ -34,8 +34,7 @@ const duringAllocation = ["env.proxy_log", "fd_write", "clock_time_get", "poll_o
 const duringStart = (name: string) =>
   name === "env.proxy_log" ||
   name === "env.emscripten_notify_memory_growth" ||
-  (/^wasi_/.test(name) &&
-    !/\.(proc_exit|fd_read|fd_seek|fd_close|path_open|path_filestat_get|sched_yield)$/.test(name));
+  (/^wasi_/.test(name) && !/\.(proc_exit|fd_read|fd_seek|fd_close|path_open|sched_yield)$/.test(name));
 
 export interface VmHooks {
   hostFunctions: (vm: Vm, abi: AbiVersion) => HostFunctions;
@@ -64,6 +63,8 @@ export class Vm {
   #afterCall: (() => void)[] = [];
   #depth = 0;
   #lastWords: string | undefined;
+  /** What the call in progress has written to standard error, where runtimes write their panics, often word by word. */
+  #stderr = "";
   #nextContextId = 1;
 
   /**
@@ -154,8 +155,14 @@ export class Vm {
 
   log(level: LogLevel, message: string): void {
     // The last thing said at error level or above tells why, should a trap follow.
-    if (level === "error" || level === "critical") this.#lastWords = message;
+    if ((level === "error" || level === "critical") && message.trim() !== "") this.#lastWords = message;
     this.#hooks.log(level, message);
+  }
+
+  /** One write to standard output or error is one line of the log, a trailing newline less. */
+  output(stream: "stdout" | "stderr", text: string): void {
+    if (stream === "stderr") this.#stderr += text;
+    this.log(stream === "stdout" ? "info" : "error", text.replace(/\n$/, ""));
   }
 
   #enter(name: string, context: Context | undefined, run: () => unknown, isCallback = true): unknown {
@@ -165,6 +172,7 @@ export class Vm {
     this.#effectiveId = 0;
     if (isCallback) {
       this.#lastWords = undefined;
+      this.#stderr = "";
       this.stopped = false;
       this.#hooks.onCall(name);
     }
@@ -191,7 +199,7 @@ export class Vm {
   #fail(callback: string, error: unknown): void {
     if (!isTrap(error)) throw error;
     const stack = wasmStack(error, this.#exportNames);
-    const said = this.#lastWords;
+    const said = panicIn(this.#stderr) ?? this.#lastWords;
     this.failed = new FilterTrap(callback, said ?? error.message, stack);
     this.#hooks.log("error", `Function: ${callback} failed: Uncaught ${error.name}: ${error.message}`);
   }
@@ -233,6 +241,11 @@ export class Vm {
       return hasResult ? result : undefined;
     };
   }
+}
+
+/** Go's `panic: no such thing`, or its `fatal error: …`. */
+function panicIn(stderr: string): string | undefined {
+  return /^(?:panic|fatal error): .*/m.exec(stderr)?.[0];
 }
 
 /** The root context that a host call belongs to. */

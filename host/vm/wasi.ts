@@ -13,10 +13,9 @@ export function wasiFunctions(vm: Vm, { clock }: HostState): Map<string, HostFun
   const { memory } = vm;
   const ok = (written: boolean) => (written ? Errno.Success : Errno.Fault);
   const onlyOutput = (fd: number) => (isOutput(fd) ? Errno.Success : Errno.Badf);
-  const time = (id: number, at: number, realtime: bigint, monotonic: bigint) => {
-    if (id !== 0 && id !== 1) return Errno.Notsup;
-    return ok(memory.writeU64(at, id === 0 ? realtime : monotonic));
-  };
+  /** Envoy has the real time (0) and the monotonic clock (1), and neither process's nor thread's. */
+  const time = (id: number, at: number, read: () => bigint) =>
+    id === 0 || id === 1 ? ok(memory.writeU64(at, read())) : Errno.Notsup;
   const functions: [name: string, signature: string, call: HostFunction["call"]][] = [
     ["fd_write", "iiii>i", (fd: number, iovs: number, count: number, at: number) => write(vm, fd, iovs, count, at)],
     [
@@ -65,7 +64,8 @@ export function wasiFunctions(vm: Vm, { clock }: HostState): Map<string, HostFun
     [
       "sock_recv",
       "iiiiii>i",
-      (_fd, _data, _len, _flags, at: number) => (memory.writeU32(at, 0) ? Errno.Notsup : Errno.Fault),
+      (_fd, _data, _len, _flags, sizeAt: number, flagsAt: number) =>
+        memory.writeU32(sizeAt, 0) && memory.writeU16(flagsAt, 0) ? Errno.Notsup : Errno.Fault,
     ],
     [
       "sock_send",
@@ -88,9 +88,10 @@ export function wasiFunctions(vm: Vm, { clock }: HostState): Map<string, HostFun
     [
       "clock_time_get",
       "iIi>i",
-      (id: number, _: bigint, at: number) => time(id, at, clock.nowNanoseconds, clock.elapsedNanoseconds),
+      (id: number, _: bigint, at: number) =>
+        time(id, at, () => (id === 0 ? clock.readRealtime() : clock.readMonotonic())),
     ],
-    ["clock_res_get", "ii>i", (id: number, at: number) => time(id, at, 1n, 1n)],
+    ["clock_res_get", "ii>i", (id: number, at: number) => time(id, at, () => 1n)],
     ["random_get", "ii>i", (at: number, size: number) => random(vm, at, size)],
     ["sched_yield", ">i", () => Errno.Success],
     ["poll_oneoff", "iiii>i", (_in, _out, _count, at: number) => ok(memory.writeU32(at, 0))],
@@ -104,18 +105,19 @@ function isOutput(fd: number): boolean {
   return fd === 1 || fd === 2;
 }
 
-/** Standard output is logged at info level, standard error at error level, a trailing newline less. */
 function write(vm: Vm, fd: number, iovs: number, count: number, writtenAt: number): number {
   if (!isOutput(fd)) return Errno.Badf;
   const parts: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < count >>> 0; i++) {
     const [at, size] = [vm.memory.readU32(iovs + 8 * i), vm.memory.readU32(iovs + 8 * i + 4)];
-    const part = at === undefined || size === undefined ? undefined : vm.memory.read(at, size);
+    if (at === undefined || size === undefined) return Errno.Fault;
+    if (size === 0) continue; // wherever it points to
+    const part = vm.memory.read(at, size);
     if (!part) return Errno.Fault;
     parts.push(part);
   }
   const text = Buffer.concat(parts);
-  if (text.length > 0) vm.log(fd === 1 ? "info" : "error", text.toString("utf8").replace(/\n$/, ""));
+  if (text.length > 0) vm.output(fd === 1 ? "stdout" : "stderr", text.toString("utf8"));
   return vm.memory.writeU32(writtenAt, text.length) ? Errno.Success : Errno.Fault;
 }
 
@@ -129,6 +131,7 @@ function fdstat(vm: Vm, fd: number, at: number): number {
 
 function random(vm: Vm, at: number, size: number): number {
   if (size >>> 0 > 64 * 1024) return Errno.Inval;
+  if (size === 0) return Errno.Success; // wherever it points to
   const view = vm.memory.view(at, size);
   if (!view) return Errno.Fault;
   randomFillSync(view);

@@ -36,6 +36,10 @@ describe("what a query asks for", () => {
     const { headers } = parse("headers=X-A:1&headers=set-cookie:a=b&headers=Set-Cookie:c=d&headers=x-url: http://x:1/");
     expect(headers).toEqual({ "x-a": ["1"], "set-cookie": ["a=b", "c=d"], "x-url": ["http://x:1/"] });
   });
+
+  test("headers: a value beyond ASCII", () => {
+    expect(parse(new URLSearchParams({ headers: "a:łódź" }).toString()).headers).toEqual({ a: ["łódź"] });
+  });
 });
 
 describe("what is refused", () => {
@@ -66,7 +70,6 @@ describe("what is refused", () => {
     ["a b:c", "name that HTTP forbids"],
     ["a:b\r\nx-evil: 1", "value that HTTP forbids"],
     ["a:\u0000", "value that HTTP forbids"],
-    ["a:łódź", "value that HTTP forbids"],
     ["Content-Length:3", "belongs to the connection"],
     ["transfer-encoding:chunked", "belongs to the connection"],
     ["Connection:close", "belongs to the connection"],

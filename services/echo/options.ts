@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
+import { headerBytes } from "../../lib/header-text.ts";
 import { HttpError } from "../server.ts";
 import { parseInteger, quote } from "../settings.ts";
 
@@ -66,7 +67,7 @@ function headerProblem(name: string, value: string): string | undefined {
     return "has a name that HTTP forbids";
   }
   try {
-    validateHeaderValue(name, value);
+    validateHeaderValue(name, headerBytes(value));
   } catch {
     return "has a value that HTTP forbids";
   }

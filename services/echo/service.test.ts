@@ -76,6 +76,29 @@ describe("the answer", () => {
     expect(response.headers).toMatchObject({ "x-one": "a b", "content-type": "text/x" });
   });
 
+  test("has headers beyond ASCII as they were sent, and sends them as UTF-8", async () => {
+    const { headers, body } = await call("/?headers=x-back:Gr%C3%BC%C3%9Fe", { headers: { "x-there": "żółw 🐢" } });
+    expect(JSON.parse(body).headers["x-there"]).toBe("żółw 🐢");
+    expect(headers["x-back"]).toBe("Grüße");
+  });
+
+  test("has a header in Latin-1, too, and every value of a name", async () => {
+    const headers = ["x-latin", "Gr\u00fc\u00dfe", "x-more", "1", "x-more", "2", "host", "h"];
+    const body = await new Promise<string>((resolve) => {
+      rawRequest(server.url, { headers }, (response) => response.on("data", (data) => resolve(String(data)))).end();
+    });
+    expect(JSON.parse(body).headers).toMatchObject({ "x-latin": "Grüße", "x-more": ["1", "2"] });
+  });
+
+  test.each([
+    ["a cookie of 20,000 bytes", { cookie: "c=".padEnd(20_000, "v") }],
+    ["2500 headers", Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`x-${i}`, "v"]))],
+  ])("comes for %s", async (_what, headers) => {
+    const response = await call("/", { headers });
+    expect(response.status).toBe(200);
+    expect(JSON.parse(response.body).headers).toMatchObject(headers);
+  });
+
   test("comes after the CPU time asked for", async () => {
     const before = process.cpuUsage();
     expect((await call("/?burn=60")).status).toBe(200);

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { headerLists, headerText } from "../../lib/header-text.ts";
 import type { Service } from "../run.ts";
 import { type Handler, json, type Request, text } from "../server.ts";
 import type { Settings } from "../settings.ts";
@@ -67,13 +68,11 @@ export function describeRequest({ method, path, query, raw }: Request, body: Buf
   const queryNames = [...new Set(query.keys())];
   return {
     method,
-    path,
+    path: headerText(path),
     query: Object.fromEntries(queryNames.map((name) => [name, oneOrMany(query.getAll(name))])),
-    headers: Object.fromEntries(
-      Object.entries(raw.headersDistinct).map(([name, values]) => [name, oneOrMany(values ?? [])]),
-    ),
+    headers: Object.fromEntries(headerLists(raw.rawHeaders).map(([name, values]) => [name, oneOrMany(values)])),
     ...describeBody(body, raw.headers["content-type"]),
-    host: raw.headers.host,
+    host: raw.headers.host && headerText(raw.headers.host),
     httpVersion: raw.httpVersion,
     remoteAddress: raw.socket.remoteAddress,
     hostname: hostname(),

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import https from "node:https";
 import { join } from "node:path";
 import { messageOf } from "../../lib/errors.ts";
+import { headerLimit } from "../../lib/http.ts";
 
 export interface KubernetesApiSettings {
   /** Address of the API server, without a port. */
@@ -87,7 +88,7 @@ async function readText(file: string): Promise<string> {
 
 function exchange(options: https.RequestOptions): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const request = https.request(options, (response) => {
+    const request = https.request({ ...options, ...headerLimit }, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on("data", (chunk: Buffer) => {

@@ -1,15 +1,17 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { cluster, listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { type Backend, onThisMachine } from "../../components/workloads/backend.ts";
 import { configurationText, type FilterCase, loadCases, type Observed, runCase } from "../../host/cases/cases.ts";
 import { hostSend } from "../../host/cases/host-cases.ts";
 import { UserError } from "../../lib/errors.ts";
-import { httpRequest } from "../../lib/http.ts";
+import { headerRecord, inHeaderBytes } from "../../lib/header-text.ts";
+import { headerLimit, httpRequest } from "../../lib/http.ts";
 import { root } from "../../lib/paths.ts";
 import { applyConfiguration } from "../../provider/envoy-configuration.ts";
 import { type BuiltModule, buildModule } from "../../toolchain/build.ts";
@@ -63,16 +65,16 @@ describe.each(suites)("$cases", ({ module, cases }) => {
 async function throughEnvoy(filterCase: FilterCase, module: BuiltModule): Promise<Observed> {
   const { size: offset } = await stat(envoy.log);
   const { upstream = {}, clusters = {}, request = {}, advance = 0 } = filterCase;
-  const seen: IncomingHttpHeaders[] = [];
+  const seen: Record<string, string>[] = [];
   const upstreamPort = await serve({ status: 200, ...upstream }, seen);
   const called = await Promise.all(
     Object.entries(clusters).map(async ([name, answer]) => {
       const port = "down" in answer ? ((await freePorts(1)) as [number])[0] : await serve({ status: 200, ...answer });
-      return cluster(name, port);
+      return cluster(onThisMachine(name, port));
     }),
   );
   try {
-    await apply(filterCase, module, [cluster("httpbin", upstreamPort), ...called]);
+    await apply(filterCase, module, onThisMachine("upstream", upstreamPort), called);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { refused: error.message, logs: await envoy.moduleLogs(offset) };
@@ -80,14 +82,18 @@ async function throughEnvoy(filterCase: FilterCase, module: BuiltModule): Promis
   await sleep(advance);
   const { path = "/", ...exchange } = request;
   const response = await httpRequest({ url: `http://127.0.0.1:${envoy.gateway}/case${path}`, ...exchange });
-  const [first] = seen;
-  const headers = Object.fromEntries(Object.entries(first ?? {}).map(([name, value]) => [name, String(value)]));
-  return { response, ...(first && { request: { headers } }), logs: await envoy.moduleLogs(offset) };
+  const [headers] = seen;
+  return { response, ...(headers && { request: { headers } }), logs: await envoy.moduleLogs(offset) };
 }
 
 /** Each case in a VM of its own, as in the host: its filter has a name of its own. */
 let count = 0;
-async function apply(filterCase: FilterCase, { path, sha256 }: BuiltModule, clusters: ReturnType<typeof cluster>[]) {
+async function apply(
+  filterCase: FilterCase,
+  { path, sha256 }: BuiltModule,
+  upstream: Backend,
+  called: ReturnType<typeof cluster>[],
+) {
   const name = `case-${count++}`;
   const { directory, gateway: port } = envoy;
   const filter = { name, rootId: filterCase.root ?? "", digest: sha256, file: path, failure: "close" as const };
@@ -96,12 +102,12 @@ async function apply(filterCase: FilterCase, { path, sha256 }: BuiltModule, clus
     admin: `http://127.0.0.1:${envoy.admin}`,
     log: envoy.log,
     process: String(envoy.pid),
-    clusters,
+    clusters: [cluster(upstream), ...called],
     listeners: [
       listener({
         directory,
         port,
-        routes: [{ name: "case", path: "/case", workload: "httpbin", rewrite: true }],
+        routes: [{ name: "case", path: "/case", backend: upstream, rewrite: true }],
         filters: [{ name, target: { gateway: true } }],
       }),
     ],
@@ -114,12 +120,13 @@ async function apply(filterCase: FilterCase, { path, sha256 }: BuiltModule, clus
 /** A server that answers everything in one way, and notes the headers of what it was asked. @returns its port */
 async function serve(
   answer: { status?: number; headers?: Record<string, string>; body?: string },
-  seen: IncomingHttpHeaders[] = [],
+  seen: Record<string, string>[] = [],
 ): Promise<number> {
-  const server = createServer((request, response) => {
-    seen.push(request.headers);
+  const server = createServer(headerLimit, (request, response) => {
+    seen.push(headerRecord(request.rawHeaders));
     request.resume();
-    response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
+    response.writeHead(answer.status ?? 200, inHeaderBytes(answer.headers ?? {}));
+    response.end(answer.body && Buffer.from(answer.body));
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

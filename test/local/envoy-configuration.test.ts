@@ -4,6 +4,7 @@ import { Agent, createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cluster, listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { onThisMachine } from "../../components/workloads/backend.ts";
 import type { Resource } from "../../envoy/discovery.ts";
 import { applyConfiguration, isApplied, removeConfiguration } from "../../provider/envoy-configuration.ts";
 import type { EnvoyConfigurationInputs } from "../../provider/types.ts";
@@ -148,7 +149,7 @@ describe("what Envoy refuses", () => {
 
   it("a route to a cluster that is not there is refused in Envoy's words", async () => {
     const inputs = await makeInputs({});
-    inputs.clusters = [cluster("another", upstream)];
+    inputs.clusters = [cluster(onThisMachine("another", upstream))];
     await expect(applyConfiguration(inputs)).rejects.toThrow(/httpbin/);
   });
 
@@ -175,7 +176,7 @@ async function makeInputs(
   const routes = ["one", "two"].map((name) => ({
     name,
     path: `/${name}`,
-    workload: "httpbin" as const,
+    backend: onThisMachine("httpbin", upstream),
     rewrite: true,
   }));
   return {
@@ -183,7 +184,7 @@ async function makeInputs(
     admin: `http://127.0.0.1:${envoy.admin}`,
     log: envoy.log,
     process: String(envoy.pid),
-    clusters: [cluster("httpbin", upstream)],
+    clusters: [cluster(onThisMachine("httpbin", upstream))],
     listeners: [
       listener({
         directory,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { cluster, listener, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { onThisMachine } from "../../components/workloads/backend.ts";
 import { applyConfiguration } from "../../provider/envoy-configuration.ts";
 import { type BuiltModule, buildModule } from "../../toolchain/build.ts";
 import { resolveModule } from "../../toolchain/source.ts";
@@ -44,17 +45,18 @@ async function apply(configurations: Record<string, Record<string, string>>): Pr
     config.vm_config.vm_id = "shared";
     return [name, { digest: module.sha256, resource }] as const;
   });
+  const upstream = onThisMachine("httpbin", nobody);
   await applyConfiguration({
     directory,
     admin: `http://127.0.0.1:${envoy.admin}`,
     log: envoy.log,
     process: String(envoy.pid),
-    clusters: [cluster("httpbin", nobody)],
+    clusters: [cluster(upstream)],
     listeners: [
       listener({
         directory,
         port,
-        routes: names.map((name) => ({ name, path: `/${name}`, workload: "httpbin" as const, rewrite: false })),
+        routes: names.map((name) => ({ name, path: `/${name}`, backend: upstream, rewrite: false })),
         filters: names.map((name) => ({ name, target: { route: name } })),
       }),
     ],

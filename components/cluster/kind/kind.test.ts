@@ -24,7 +24,7 @@ const outputs: Record<string, object> = {
   "pulumi:providers:docker": {},
   "docker:index/remoteImage:RemoteImage": { imageId: "sha256:image" },
   "docker:index/container:Container": {},
-  "docker:index/image:Image": { repoDigest: `localhost:5001/meshup/filter@sha256:${"9".repeat(64)}` },
+  "docker:index/image:Image": { repoDigest: `127.0.0.1:5001/meshup/filter@sha256:${"9".repeat(64)}` },
 };
 
 /** The mocks know no hooks: those of registry and push are seen with the real engine. */
@@ -147,7 +147,7 @@ test("the registry is where the node is", async () => {
 test("an image is pushed to this machine's port and pulled by the one name; a new registry is given it again", async () => {
   const { one, reference } = await create();
   const { inputs, provider } = one("docker:index/image:Image");
-  expect(inputs.imageName).toBe("localhost:5001/meshup/filter:cafe");
+  expect(inputs.imageName).toBe("127.0.0.1:5001/meshup/filter:cafe");
   expect(inputs.build).toMatchObject({ context: "/context", args: { MESHUP_REGISTRY: "r1" } });
   expect(provider).toMatch(/pulumi:providers:docker::docker::/);
   expect(reference).toBe(`registry.localhost:5000/meshup/filter@sha256:${"9".repeat(64)}`);

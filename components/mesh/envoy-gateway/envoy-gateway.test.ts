@@ -2,7 +2,10 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import type { Cluster } from "../../cluster/cluster.ts";
+import { callable } from "../../config/abilities.ts";
 import { parseConfig } from "../../config/config.ts";
+import { withBackends } from "../../workloads/backend.ts";
+import { backendsOf } from "../../workloads/backends.ts";
 
 interface Made {
   type: string;
@@ -88,7 +91,10 @@ beforeAll(async () => {
       },
     },
   };
-  const mesh = new EnvoyGatewayMesh("mesh", { config, filters: await createFilters(config.filters), cluster });
+  const backends = backendsOf(config);
+  const routes = withBackends(config.routes, backends);
+  const declared = await createFilters(config.filters, callable("envoy-gateway", backends));
+  const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });
   filters = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
 });
 

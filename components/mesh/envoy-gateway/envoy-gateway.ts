@@ -35,7 +35,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
   readonly serve: (workloads: pulumi.Resource[]) => Served;
 
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { config, filters, cluster } = args;
+    const { config, filters, cluster, backends, routes: served } = args;
     if (!cluster) throw new Error("envoy-gateway is installed into a cluster");
     super("meshup:mesh:EnvoyGateway", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
@@ -44,7 +44,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     const url = fixedAddress(config.mesh, exposure).url;
     const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: config.mesh };
     const plans = planPolicies(
-      config.routes,
+      served,
       filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
     );
 
@@ -58,7 +58,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       const gatewayUrl = entry.id.apply(() => url);
       return {
         gatewayUrl,
-        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        routes: gatewayUrl.apply(() => routeUrls(url, served)),
         filters: pulumi.all(filters.map((filter) => prove(filter, workloads))),
         logs: pulumi.output<Record<string, string>>({}),
       };
@@ -84,13 +84,13 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function createGateway(): kubernetes.apiextensions.CustomResource {
       const image = imageReference(config, envoyImage);
       const overridden = image === envoyImage ? undefined : image;
-      const proxy = createOf(envoyProxy({ image: overridden, exposure, config }), [release]);
+      const proxy = createOf(envoyProxy({ image: overridden, exposure, backends, config }), [release]);
       const kind = createOf(gatewayClass(), [proxy]);
       return createOf(gateway(), [kind], { annotations: { "pulumi.com/waitFor": "condition=Programmed" } });
     }
 
     function createRoutes() {
-      return config.routes.map((route) => createOf(httpRoute(route), [entry]));
+      return served.map((route) => createOf(httpRoute(route), [entry]));
     }
 
     /** Where the proxies can get each filter's code. */
@@ -174,7 +174,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function prove(filter: Filter, workloads: pulumi.Resource[]): pulumi.Output<AttachedFilter> {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
-      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
+      const { url: address, headers } = requestFor(target, url, served) as Request;
       const on = policies.filter(({ plan }) => plan.filters.some((one) => one.filter === filter));
       const generations = on.map(({ ready }) => pulumi.interpolate`${ready.uid}@${ready.acceptedGeneration}`);
       const proof = new Proof(

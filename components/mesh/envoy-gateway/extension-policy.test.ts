@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
 import type { FilterTarget } from "../../config/config.ts";
+import { deployed } from "../../workloads/demo.ts";
 import { extensionPolicy, type PolicyFilter, planPolicies, preload } from "./extension-policy.ts";
 
 const routes = [
-  { name: "one", workload: "httpbin" },
-  { name: "two", workload: "httpbin-two" },
-  { name: "headers", workload: "httpbin" },
+  { name: "one", backend: deployed("httpbin", "default") },
+  { name: "two", backend: deployed("httpbin-two", "default") },
+  { name: "headers", backend: deployed("httpbin", "default") },
 ] as const;
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 const manifestDigest = `sha256:${"9".repeat(64)}`;

@@ -1,5 +1,6 @@
 import { UserError } from "../../../lib/errors.ts";
-import type { FilterDeclaration, FilterTarget, Route } from "../../config/config.ts";
+import type { FilterDeclaration, FilterTarget } from "../../config/config.ts";
+import type { BackendRoute } from "../../workloads/backend.ts";
 import { gatewayName, httpRouteKind, policyKind } from "../gateway-api.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
 import type { Code } from "../publish.ts";
@@ -32,7 +33,7 @@ const mostFilters = 16;
  * Gateway's (`mergeType` replaces the lists in it as a whole), so that it repeats the filters that work everywhere.
  */
 export function planPolicies<F extends { name: string; target: FilterTarget }>(
-  routes: Pick<Route, "name" | "workload">[],
+  routes: Pick<BackendRoute, "name" | "backend">[],
   filters: F[],
 ): PolicyPlan<F>[] {
   const everywhere = filters.filter((f) => "gateway" in f.target);

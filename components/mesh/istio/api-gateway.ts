@@ -17,7 +17,7 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:istio:ApiGateway", name, {}, opts);
     const parent = this;
-    const { config, controlPlane } = args;
+    const { config, routes, controlPlane } = args;
 
     const definitions = defineKinds();
     const options = createOptions();
@@ -58,9 +58,7 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
     function createRoutes(): kubernetes.apiextensions.CustomResource[] {
       const opts = { parent, dependsOn: [gateway] };
       const of = { name: apiGatewayName, namespace: gatewayNamespace };
-      return config.routes.map(
-        (route) => new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route, of), opts),
-      );
+      return routes.map((route) => new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route, of), opts));
     }
   }
 }

@@ -2,6 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../../config/config.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
+import type { Backend } from "../../workloads/backend.ts";
 import { namespace } from "../manifest.ts";
 import { callouts } from "./envoy-filter.ts";
 import { gatewayNamespace, rootNamespace } from "./names.ts";
@@ -13,6 +14,8 @@ const repository = "https://istio-release.storage.googleapis.com/charts";
 
 export interface ControlPlaneArgs {
   config: StackConfig;
+  /** What filters can call. */
+  backends: Backend[];
 }
 
 /** istiod, injecting sidecars into the workloads' namespace, and the clusters that every proxy knows. */
@@ -28,7 +31,7 @@ export class ControlPlane extends pulumi.ComponentResource {
   /** A resource whose change makes istiod tell proxies everything about their filters anew. */
   readonly callouts: kubernetes.apiextensions.CustomResource;
 
-  constructor(name: string, { config }: ControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, { config, backends }: ControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:istio:ControlPlane", name, {}, opts);
     const parent = this;
 
@@ -69,7 +72,10 @@ export class ControlPlane extends pulumi.ComponentResource {
     }
 
     function createCallouts(): kubernetes.apiextensions.CustomResource {
-      return new kubernetes.apiextensions.CustomResource("callouts", callouts(), { parent, dependsOn: [istiod] });
+      return new kubernetes.apiextensions.CustomResource("callouts", callouts(backends), {
+        parent,
+        dependsOn: [istiod],
+      });
     }
   }
 }

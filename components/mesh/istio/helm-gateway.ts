@@ -13,7 +13,7 @@ export class HelmGateway extends pulumi.ComponentResource implements Gateway {
   constructor(name: string, args: GatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:istio:HelmGateway", name, {}, opts);
     const parent = this;
-    const { config, controlPlane, volumes, before } = args;
+    const { config, routes, controlPlane, volumes, before } = args;
     const { ready, gatewayNamespace: namespaceResource, callouts } = controlPlane;
 
     this.resources = [installGateway(), ...createRoutes()];
@@ -28,7 +28,7 @@ export class HelmGateway extends pulumi.ComponentResource implements Gateway {
     }
 
     function createRoutes(): pulumi.Resource[] {
-      return [gateway(), ...virtualServices(config.routes)].map(
+      return [gateway(), ...virtualServices(routes)].map(
         (manifest) =>
           new kubernetes.apiextensions.CustomResource(manifest.metadata.name as string, manifest, {
             parent,

@@ -3,7 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
+import { callable } from "../../config/abilities.ts";
 import { parseConfig } from "../../config/config.ts";
+import { withBackends } from "../../workloads/backend.ts";
+import { backendsOf } from "../../workloads/backends.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
 import type { AttachedFilter, Sidecars } from "../mesh.ts";
 
@@ -110,7 +113,10 @@ beforeAll(async () => {
       }),
     },
   };
-  const mesh = new IstioMesh("mesh", { config, filters: await createFilters(config.filters), cluster });
+  const backends = backendsOf(config);
+  const routes = withBackends(config.routes, backends);
+  const declared = await createFilters(config.filters, callable("istio", backends));
+  const mesh = new IstioMesh("mesh", { config, filters: declared, cluster, backends, routes });
   sidecars = mesh.sidecars;
   attached = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
 });

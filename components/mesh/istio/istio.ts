@@ -1,7 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { FilterReady, Proof } from "../../../provider/resources.ts";
+
 import { delivery } from "../../config/abilities.ts";
+import type { FilterTarget } from "../../config/config.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
@@ -22,7 +24,7 @@ import {
   withModules,
 } from "./module-volume.ts";
 import { envoyFilterKind, gatewayNamespace, wasmPluginKind } from "./names.ts";
-import { placementOf } from "./placement.ts";
+import { placementOf as placeOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
@@ -50,7 +52,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
   readonly serve: (workloads: pulumi.Resource[]) => Served;
 
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { config, filters, cluster } = args;
+    const { config, filters, cluster, backends, routes } = args;
     if (!cluster) throw new Error("istio is installed into a cluster");
     super("meshup:mesh:Istio", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
@@ -59,7 +61,9 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const { registry = cluster.registry } = args;
     const by = (...ways: string[]) => filters.filter((f) => ways.includes(delivery(f.declaration, config.mesh)));
 
-    const controlPlane = new ControlPlane("istio", { config }, { parent });
+    const placementOf = (target: FilterTarget) => placeOf(target, config.istio.gateway, backends);
+
+    const controlPlane = new ControlPlane("istio", { config, backends }, { parent });
     const { ready } = controlPlane;
     const pullSecrets = createPullSecrets();
     const codes = publishModules({ config, filters, registry }, { parent });
@@ -87,7 +91,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const gatewayUrl = entry.urn.apply(() => url);
       return {
         gatewayUrl,
-        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        routes: gatewayUrl.apply(() => routeUrls(url, routes)),
         filters: pulumi.all([...inForce].map(([one, ready]) => prove(one, [ready, entry]))),
         logs: pulumi.output<Record<string, string>>({}),
       };
@@ -110,7 +114,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
     function mount(filter: Filter): Mounted {
       const { name, target } = filter.declaration;
-      const { namespace } = placementOf(target, config.istio.gateway);
+      const { namespace } = placementOf(target);
       const data = pulumi
         .all([filter.file, filter.digest])
         .apply(([file, digest]) => moduleData(name, { file, digest }));
@@ -132,7 +136,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     function attachMounted({ filter, volume }: Mounted): Attached {
       const { name, root: rootId, failure, target } = filter.declaration;
       const { configuration, digest } = filter;
-      const placement = placementOf(target, config.istio.gateway);
+      const placement = placementOf(target);
       const manifest = volume.apply((volume) => {
         const file = modulePath(volume);
         const wasm = { name, rootId, failure, configuration, digest: volume.digest, file };
@@ -146,7 +150,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     function attachPlugin(filter: Filter): Attached {
       const { name, root: rootId, failure, target } = filter.declaration;
       const { configuration, digest } = filter;
-      const placement = placementOf(target, config.istio.gateway);
+      const placement = placementOf(target);
       const { namespace, proxies } = placement;
       const envoyName = envoyFilterName({ name, namespace });
       const scope =
@@ -175,7 +179,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
 
     function attachLua(filter: Filter): Attached {
       const { name, target } = filter.declaration;
-      const placement = placementOf(target, config.istio.gateway);
+      const placement = placementOf(target);
       const manifest = codeOf(filter).apply((code) => {
         if (code.type !== "lua") throw new Error(`${name} is no script`);
         return luaFilter({ name, placement, script: code.script, priority: orderOf(filter) });
@@ -185,8 +189,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
 
     /** Its place among the filters of the same proxies, as they are declared: Istio would go by the time they were made. */
     function orderOf(filter: Filter): number {
-      const of = ({ declaration }: Filter) =>
-        JSON.stringify(placementOf(declaration.target, config.istio.gateway).selector);
+      const of = ({ declaration }: Filter) => JSON.stringify(placementOf(declaration.target).selector);
       return filters.filter((other) => of(other) === of(filter)).indexOf(filter);
     }
 
@@ -205,20 +208,20 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const volumes = pulumi.all(own.map(({ volume }) => volume));
       return new gateways[config.istio.gateway](
         "gateway",
-        { config, controlPlane, volumes, before: beforePods },
+        { config, routes, controlPlane, volumes, before: beforePods },
         { parent },
       );
     }
 
     /** Not before the gateway can answer, and has its filters: until then it leads to the one before. */
     function createEntry(inForce: FilterReady[]): kubernetes.core.v1.Service {
-      const placement = placementOf({ gateway: true }, config.istio.gateway);
+      const placement = placementOf({ gateway: true });
       const opts = { parent, dependsOn: [...gateway.resources, ...inForce] };
       return new kubernetes.core.v1.Service("entry", entry(placement, nodePort), opts);
     }
 
     function isInGateway({ declaration: { target } }: Filter): boolean {
-      return placementOf(target, config.istio.gateway).proxies === "gateway";
+      return placementOf(target).proxies === "gateway";
     }
 
     function awaitProxies(
@@ -226,7 +229,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       workloads: pulumi.Resource[],
     ): FilterReady {
       const { name, target, failure } = filter.declaration;
-      const { namespace, selector } = placementOf(target, config.istio.gateway);
+      const { namespace, selector } = placementOf(target);
       const version = versionOf(resources);
       const ready = new FilterReady(
         name,
@@ -242,7 +245,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       dependsOn: pulumi.Resource[],
     ): pulumi.Output<AttachedFilter> {
       const { name, target } = filter.declaration;
-      const request = requestFor(target, url, config.routes);
+      const request = requestFor(target, url, routes);
       const proof = request && createProof(filter, request, versionOf(resources), dependsOn);
       return pulumi.output({
         name,

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
-import type { Route } from "../../config/config.ts";
+import type { FilterTarget, Route } from "../../config/config.ts";
+import { withBackends } from "../../workloads/backend.ts";
+import { demoInCluster, deployed } from "../../workloads/demo.ts";
 import { httpRoute } from "../gateway-api.ts";
 import { apiGateway, gatewayOptions } from "./api-gateway.ts";
 import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
@@ -13,10 +15,12 @@ import { envoyFilterName, type WasmPluginArgs, wasmPlugin } from "./wasm-plugin.
 
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 const image = { type: "image", reference: `registry.localhost:5000/meshup/f@sha256:${digest}`, digest } as const;
+const backends = demoInCluster("default");
+const place = (target: FilterTarget, kind: "helm" | "gateway-api") => placementOf(target, kind, backends);
 const plugin = (more: Partial<WasmPluginArgs> = {}) =>
   wasmPlugin({
     name: "add",
-    placement: placementOf({ workload: "httpbin" }, "helm"),
+    placement: place({ workload: "httpbin" }, "helm"),
     code: image,
     rootId: "add_header_root",
     configuration: '{"x-a":"b"}',
@@ -26,21 +30,21 @@ const plugin = (more: Partial<WasmPluginArgs> = {}) =>
 
 describe("where a filter works", () => {
   test("a workload's in its sidecars, the gateway's in the gateway, a route's there on that route alone", () => {
-    expect(placementOf({ workload: "echo" }, "helm")).toEqual({
+    expect(place({ workload: "echo" }, "helm")).toEqual({
       namespace: "default",
       selector: { app: "echo" },
       proxies: "sidecars",
     });
     const gateway = { namespace: "istio-ingress", selector: { istio: "ingressgateway" }, proxies: "gateway" };
-    expect(placementOf({ gateway: true }, "helm")).toEqual(gateway);
-    expect(placementOf({ route: "one" }, "helm")).toEqual({ ...gateway, routes: ["one"] });
-    expect(placementOf({ selector: { app: "mine" } }, "helm").selector).toEqual({ app: "mine" });
+    expect(place({ gateway: true }, "helm")).toEqual(gateway);
+    expect(place({ route: "one" }, "helm")).toEqual({ ...gateway, routes: ["one"] });
+    expect(place({ selector: { app: "mine" } }, "helm").selector).toEqual({ app: "mine" });
   });
 });
 
 describe("a gateway of the Gateway API", () => {
   test("is named by its WasmPlugins: a selector does not reach it", () => {
-    const made = plugin({ placement: placementOf({ gateway: true }, "gateway-api") });
+    const made = plugin({ placement: place({ gateway: true }, "gateway-api") });
     const ref = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "gateway" };
     expect(made.spec).toMatchObject({ targetRefs: [ref] });
     expect(made.spec).not.toHaveProperty("selector");
@@ -48,7 +52,7 @@ describe("a gateway of the Gateway API", () => {
   });
 
   test("its routes have istiod's names", () => {
-    expect(placementOf({ route: "one" }, "gateway-api").routes).toEqual(["default.one.0"]);
+    expect(place({ route: "one" }, "gateway-api").routes).toEqual(["default.one.0"]);
   });
 
   test("gets no balancer of istiod's", () => {
@@ -57,9 +61,7 @@ describe("a gateway of the Gateway API", () => {
   });
 
   test("takes another's place by the labels of its pods alone", () => {
-    const [helm, api] = (["helm", "gateway-api"] as const).map((kind) =>
-      entry(placementOf({ gateway: true }, kind), 30000),
-    );
+    const [helm, api] = (["helm", "gateway-api"] as const).map((kind) => entry(place({ gateway: true }, kind), 30000));
     expect(helm).toMatchObject({
       metadata: { name: "entry", namespace: "istio-ingress" },
       spec: { type: "NodePort", selector: { istio: "ingressgateway" }, ports: [{ port: 80, nodePort: 30000 }] },
@@ -74,7 +76,7 @@ describe("a gateway of the Gateway API", () => {
     expect(spec.listeners).toMatchObject([{ allowedRoutes: { namespaces: { selector: { matchLabels: labels } } } }]);
     const of = { name: "gateway", namespace: "istio-ingress" };
     expect(metadata).toEqual(of);
-    const route = httpRoute({ name: "one", path: "/one", workload: "httpbin", rewrite: true }, of);
+    const route = httpRoute({ name: "one", path: "/one", backend: deployed("httpbin", "default"), rewrite: true }, of);
     expect(crdProblems(route)).toEqual([]);
     expect(route.spec.parentRefs).toEqual([of]);
   });
@@ -122,7 +124,7 @@ describe("a WasmPlugin", () => {
   });
 
   test("in the gateway it has no match: a gateway is a client", () => {
-    const made = plugin({ placement: placementOf({ gateway: true }, "helm") });
+    const made = plugin({ placement: place({ gateway: true }, "helm") });
     expect(made.metadata.namespace).toBe("istio-ingress");
     expect(made.spec).not.toHaveProperty("match");
     expect(crdProblems(made)).toEqual([]);
@@ -150,7 +152,7 @@ describe("EnvoyFilters", () => {
   const label = { name: "module.meshup.dev/add", value: "d905" };
 
   test("a module in files reaches only the pods that have that very module", () => {
-    const made = moduleFilter({ ...module, placement: placementOf({ workload: "echo" }, "helm") }, label);
+    const made = moduleFilter({ ...module, placement: place({ workload: "echo" }, "helm") }, label);
     expect(made.metadata.name).toBeUndefined(); // another module's stands beside it
     expect(made.spec).toMatchObject({
       workloadSelector: { labels: { app: "echo", "module.meshup.dev/add": "d905" } },
@@ -161,7 +163,7 @@ describe("EnvoyFilters", () => {
   });
 
   test("a route's is off, and on for that route", () => {
-    const made = moduleFilter({ ...module, placement: placementOf({ route: "one" }, "helm") }, label);
+    const made = moduleFilter({ ...module, placement: place({ route: "one" }, "helm") }, label);
     const [insert, route] = made.spec.configPatches as { patch: { value: { disabled?: boolean } } }[];
     expect(insert?.patch.value.disabled).toBe(true);
     expect(route).toMatchObject({
@@ -175,7 +177,7 @@ describe("EnvoyFilters", () => {
   test("a script goes inline", () => {
     const made = luaFilter({
       name: "hello",
-      placement: placementOf({ gateway: true }, "helm"),
+      placement: place({ gateway: true }, "helm"),
       script: "function f() end",
     });
     expect(JSON.stringify(made)).toContain('"inline_string":"function f() end"');
@@ -184,7 +186,7 @@ describe("EnvoyFilters", () => {
 
   test("a WasmPlugin's filter is replaced by itself, switched off", () => {
     const envoyName = envoyFilterName({ name: "add", namespace: "istio-ingress" });
-    const made = scopeFilter({ name: "add", envoyName, placement: placementOf({ route: "one" }, "helm") });
+    const made = scopeFilter({ name: "add", envoyName, placement: place({ route: "one" }, "helm") });
     const [replace] = made.spec.configPatches as { match: unknown; patch: { value: unknown } }[];
     expect(replace?.patch).toMatchObject({ operation: "REPLACE", value: { name: envoyName, disabled: true } });
     expect(JSON.stringify(replace?.match)).toContain(`"subFilter":{"name":"${envoyName}"}`);
@@ -193,12 +195,12 @@ describe("EnvoyFilters", () => {
 
   test("of a filter for all routes nothing is switched off", () => {
     const envoyName = envoyFilterName({ name: "add", namespace: "istio-ingress" });
-    const made = scopeFilter({ name: "add", envoyName, placement: placementOf({ gateway: true }, "helm") });
+    const made = scopeFilter({ name: "add", envoyName, placement: place({ gateway: true }, "helm") });
     expect(made.spec.configPatches).toMatchObject([{ patch: { value: { disabled: false } } }]);
   });
 
   test("every workload is a cluster for calls, in all proxies", () => {
-    const made = callouts();
+    const made = callouts(backends);
     expect(made.metadata.namespace).toBe("istio-system");
     expect(made.spec).not.toHaveProperty("workloadSelector");
     expect(JSON.stringify(made)).toContain("bursting-metrics.default.svc.cluster.local");
@@ -207,11 +209,12 @@ describe("EnvoyFilters", () => {
 });
 
 describe("routing", () => {
-  const routes: Route[] = [
+  const declared: Route[] = [
     { name: "one", path: "/one", workload: "httpbin", rewrite: true },
     { name: "deep", path: "/one/deep", workload: "echo", rewrite: true },
     { name: "www", path: "/get", host: "www.example.com", workload: "httpbin", rewrite: false },
   ];
+  const routes = withBackends(declared, backends);
 
   test("the longer path first; a path is itself and what is below it", () => {
     const [any] = virtualServices(routes);

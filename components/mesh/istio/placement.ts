@@ -1,4 +1,5 @@
 import type { FilterTarget, StackConfig } from "../../config/config.ts";
+import type { Backend } from "../../workloads/backend.ts";
 import { namespace } from "../manifest.ts";
 import { apiGatewayName, apiRouteName, gatewayNamespace, gatewaySelector } from "./names.ts";
 
@@ -33,11 +34,16 @@ const gateways: Record<GatewayKind, { placement: Placement; routeName: (route: s
   },
 };
 
-/** A route is the gateway's: its filter works there, on that route alone. */
-export function placementOf(target: FilterTarget, kind: GatewayKind): Placement {
+/**
+ * A route is the gateway's: its filter works there, on that route alone. A workload's works in its sidecars.
+ * @param backends among them the target's
+ */
+export function placementOf(target: FilterTarget, kind: GatewayKind, backends: Backend[]): Placement {
   const { placement, routeName } = gateways[kind];
   if ("route" in target) return { ...placement, routes: [routeName(target.route)] };
   if ("gateway" in target) return placement;
-  const selector = "workload" in target ? { app: target.workload } : target.selector;
-  return { namespace, selector, proxies: "sidecars" };
+  if ("selector" in target) return { namespace, selector: target.selector, proxies: "sidecars" };
+  const pods = backends.find(({ name }) => name === target.workload)?.pods;
+  if (!pods) throw new Error(`${target.workload} has no pods`);
+  return { namespace: pods.namespace, selector: pods.selector, proxies: "sidecars" };
 }

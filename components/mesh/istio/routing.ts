@@ -1,6 +1,5 @@
-import type { Route } from "../../config/config.ts";
-import { servicePort } from "../../workloads/kubernetes/pod.ts";
-import { hostOf, type Manifest, namespace } from "../manifest.ts";
+import { type BackendRoute, endpointOf } from "../../workloads/backend.ts";
+import { type Manifest, namespace } from "../manifest.ts";
 import { gatewaySelector } from "./names.ts";
 
 const gatewayName = "gateway";
@@ -19,7 +18,7 @@ export function gateway(): Manifest {
 }
 
 /** One for each host: as on the other meshes, a host of its own sees its own routes only. */
-export function virtualServices(routes: Route[]): Manifest[] {
+export function virtualServices(routes: BackendRoute[]): Manifest[] {
   const hosts = [...new Set(routes.map((route) => route.host ?? "*"))];
   return hosts.map((host) => ({
     apiVersion: "networking.istio.io/v1",
@@ -34,16 +33,17 @@ export function virtualServices(routes: Route[]): Manifest[] {
 }
 
 /** Istio takes the first route that matches, so "/one/deep" goes before "/one". */
-function byLongestPath(routes: Route[]): Route[] {
+function byLongestPath(routes: BackendRoute[]): BackendRoute[] {
   return [...routes].sort((a, b) => b.path.length - a.path.length);
 }
 
 /** The path itself and what is below it: a prefix alone would be `/oneness`, too. */
-function httpRoute({ name, path, rewrite, workload }: Route) {
+function httpRoute({ name, path, rewrite, backend }: BackendRoute) {
+  const { host, port } = endpointOf(backend.at);
   return {
     name,
     match: [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }],
     ...(rewrite && { rewrite: { uri: "/" } }),
-    route: [{ destination: { host: hostOf(workload), port: { number: servicePort } } }],
+    route: [{ destination: { host, port: { number: port } } }],
   };
 }

@@ -1,14 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../../config/config.ts";
+import { withBackends } from "../../workloads/backend.ts";
+import { demoInCluster } from "../../workloads/demo.ts";
 import { targets } from "../targets.ts";
 import { listener, wasmFilter } from "./envoy.ts";
 
-const routes: Route[] = [
+const declared: Route[] = [
   { name: "one", path: "/one", workload: "httpbin", rewrite: true },
   { name: "deep", path: "/one/deep", workload: "echo", rewrite: true },
   { name: "dotted", path: "/v1.0", workload: "httpbin", rewrite: true },
 ];
+const routes = withBackends(declared, demoInCluster("default"));
 
 // biome-ignore lint/suspicious/noExplicitAny: the test walks through Envoy's JSON
 const manager = (l: any) => l.filter_chains[0].filters[0].typed_config;
@@ -57,7 +60,7 @@ it("a target matches just what it names", () => {
   fc.assert(
     fc.property(fc.constantFrom(...routes), fc.constantFrom(...routes), (route, other) => {
       expect(targets({ route: route.name }, other)).toBe(route === other);
-      expect(targets({ workload: route.workload }, other)).toBe(route.workload === other.workload);
+      expect(targets({ workload: route.backend.name }, other)).toBe(route.backend.name === other.backend.name);
       expect(targets({ gateway: true }, other)).toBe(true);
     }),
   );

@@ -1,5 +1,7 @@
 import { discoveryResponse, type Json, type Resource } from "../../../envoy/discovery.ts";
-import type { FilterTarget, Route } from "../../config/config.ts";
+import type { FilterTarget } from "../../config/config.ts";
+import type { Backend, BackendRoute } from "../../workloads/backend.ts";
+import { envoyCluster } from "../callouts.ts";
 import { targets } from "../targets.ts";
 
 /**
@@ -42,18 +44,9 @@ export function startFiles(args: { directory: string; adminPort: number }): Reco
   };
 }
 
-/** A workload on this machine, under the name that routes and filters' HTTP calls use. */
-export function cluster(name: string, port: number): Resource {
-  return {
-    "@type": type("config.cluster.v3.Cluster"),
-    name,
-    type: "STATIC",
-    connect_timeout: "1s",
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: loopback(port) } }] }],
-    },
-  };
+/** A backend under the name that routes and filters' HTTP calls use. */
+export function cluster(backend: Backend): Resource {
+  return { "@type": type("config.cluster.v3.Cluster"), ...envoyCluster(backend) };
 }
 
 /** A filter as the listener needs to know it. */
@@ -69,7 +62,7 @@ export interface AttachedFilter {
 export function listener(args: {
   directory: string;
   port: number;
-  routes: Route[];
+  routes: BackendRoute[];
   filters: AttachedFilter[];
 }): Resource {
   const { directory, port, routes, filters } = args;
@@ -110,7 +103,7 @@ export function listener(args: {
 }
 
 /** As the Gateway API has it: a host of its own sees its own routes only. */
-function virtualHosts(routes: Route[], filters: AttachedFilter[]): Json {
+function virtualHosts(routes: BackendRoute[], filters: AttachedFilter[]): Json {
   const hosts = [...new Set(routes.map((r) => r.host ?? "*"))];
   return hosts.map((host) => ({
     name: host,
@@ -119,13 +112,13 @@ function virtualHosts(routes: Route[], filters: AttachedFilter[]): Json {
   }));
 }
 
-function routeEntry(route: Route, filters: AttachedFilter[]): Json {
+function routeEntry(route: BackendRoute, filters: AttachedFilter[]): Json {
   const on = filters.filter((f) => targets(f.target, route));
   return {
     name: route.name,
     match: { path_separated_prefix: route.path },
     route: {
-      cluster: route.workload,
+      cluster: route.backend.name,
       // A prefix rewrite to "/" would make "//get" of "/one/get".
       ...(route.rewrite && {
         regex_rewrite: { pattern: { regex: `^${route.path.replace(/[.~]/g, "\\$&")}/?` }, substitution: "/" },
@@ -138,7 +131,7 @@ function routeEntry(route: Route, filters: AttachedFilter[]): Json {
 }
 
 /** Envoy takes the first route that matches, so "/one/deep" goes before "/one". */
-function byLongestPath(routes: Route[]): Route[] {
+function byLongestPath(routes: BackendRoute[]): BackendRoute[] {
   return [...routes].sort((a, b) => b.path.length - a.path.length);
 }
 

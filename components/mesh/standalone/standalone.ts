@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+
 import { stackDir } from "../../../lib/paths.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
-import { workloadNames } from "../../config/config.ts";
 import type { Filter } from "../../filter/filter.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
@@ -17,7 +17,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:Standalone", name, {}, opts);
     const parent = this;
-    const { config, filters } = args;
+    const { config, filters, routes, backends } = args;
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
@@ -28,7 +28,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
       const gatewayUrl = configuration.id.apply(() => url);
       return {
         gatewayUrl,
-        routes: gatewayUrl.apply(() => routeUrls(url, config.routes)),
+        routes: gatewayUrl.apply(() => routeUrls(url, routes)),
         filters: pulumi.all(filters.map((filter) => prove(filter, configuration))),
         logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
       };
@@ -70,12 +70,12 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           admin: `http://127.0.0.1:${config.ports.admin}`,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-          clusters: workloadNames.map((name) => cluster(name, config.ports[name])),
+          clusters: backends.map(cluster),
           listeners: [
             listener({
               directory: xds,
               port: config.ports.gateway,
-              routes: config.routes,
+              routes,
               filters: filters.map((f) => ({ name: f.declaration.name, target: f.declaration.target })),
             }),
           ],
@@ -88,7 +88,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     function prove(filter: Filter, configuration: EnvoyConfiguration): pulumi.Output<AttachedFilter> {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
-      const { url: address, headers } = requestFor(target, url, config.routes) as Request;
+      const { url: address, headers } = requestFor(target, url, routes) as Request;
       const proof = new Proof(
         name,
         {

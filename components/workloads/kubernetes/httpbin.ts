@@ -1,3 +1,4 @@
+import { headerLimit } from "../../../lib/http.ts";
 import type { PodArgs } from "./pod.ts";
 
 /** The maintained httpbin, in Go. The original's image has been without updates since 2018. */
@@ -10,6 +11,8 @@ export function httpbin(name: string, namespace: string, image: string): PodArgs
     image,
     port: 8080,
     healthPath: "/status/200",
+    // Its own limit of 16 KiB is below Envoy's of 60.
+    env: { SRV_MAX_HEADER_BYTES: String(headerLimit.maxHeaderSize) },
     requests: { cpu: "10m", memory: "16Mi" },
     memoryLimit: "128Mi",
   };

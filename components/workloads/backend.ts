@@ -1,0 +1,49 @@
+import type { Route } from "../config/config.ts";
+
+/**
+ * A service that requests end at. Routes, filters' targets and filters' own calls name it; this is all that a mesh knows
+ * of it, be it the demo's or a person's own.
+ */
+export interface Backend {
+  /** As the configuration names it, and the proxy's cluster for filters' calls. */
+  name: string;
+  at: Address;
+  /** Its pods, where it has any. */
+  pods?: Pods;
+}
+
+/** A port of a Service in the cluster; or a URL, which on this machine is every workload's. */
+export type Address =
+  | { type: "service"; namespace: string; service: string; port: number }
+  | { type: "url"; scheme: "http"; host: string; port: number };
+
+export interface Pods {
+  namespace: string;
+  /** Labels that select them, and nothing else in the namespace. */
+  selector: Record<string, string>;
+  /** Labels that they all have. */
+  labels: Record<string, string>;
+}
+
+/** A route with the backend that it leads to. */
+export type BackendRoute = Omit<Route, "workload"> & { backend: Backend };
+
+/** A process of this machine, which listens on loopback. */
+export function onThisMachine(name: string, port: number): Backend {
+  return { name, at: { type: "url", scheme: "http", host: "127.0.0.1", port } };
+}
+
+/** What a proxy connects to. */
+export function endpointOf(at: Address): { host: string; port: number } {
+  if (at.type === "url") return { host: at.host, port: at.port };
+  return { host: `${at.service}.${at.namespace}.svc.cluster.local`, port: at.port };
+}
+
+/** Each route with its backend; the configuration lets no other name through. */
+export function withBackends(routes: Route[], backends: Backend[]): BackendRoute[] {
+  return routes.map(({ workload, ...route }) => {
+    const backend = backends.find(({ name }) => name === workload);
+    if (!backend) throw new Error(`route ${route.name}: there is no workload ${workload}`);
+    return { ...route, backend };
+  });
+}
