@@ -19,7 +19,6 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const config = readConfig(pulumi.runtime.allConfig(), stack);
 
   upgradeReleases(repair);
-  const filters = await createFilters(config.filters);
   const backends = backendsOf(config);
   const routes = withBackends(config.routes, backends);
   const filters = await createFilters(config.filters, callable(config.mesh, backends));
