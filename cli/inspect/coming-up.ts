@@ -1,9 +1,9 @@
 /** What of a stack is still coming up: after its machine, or Docker, was started anew, much of it is for a minute or two. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { findContainers } from "../../components/cluster/docker.ts";
-import { nodeName } from "../../components/cluster/kind/config.ts";
-import type { KubeApi, KubeObject } from "../../kube/api.ts";
-import { isReady, type Pod, readySince } from "../../kube/pods.ts";
+import { type Container, findContainers } from "../../components/cluster/docker.ts";
+import { nodeName, ownership } from "../../components/cluster/kind/config.ts";
+import type { KubeApi } from "../../kube/api.ts";
+import { isReady, type Pod, readySince, wasStartedSince } from "../../kube/pods.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Deployment } from "../stack/stack.ts";
@@ -12,7 +12,7 @@ import { processesOf } from "./processes.ts";
 import type { Proof } from "./proof.ts";
 
 /** What has just come up has yet to hear of the rest: proxies of their configuration, autoscalers of figures. */
-const freshMs = 45_000;
+const defaultFreshMs = 45_000;
 /** No longer is anything waited for. */
 const patienceMs = 300_000;
 
@@ -29,26 +29,82 @@ export async function proveWhenUp(
   limitMs = patienceMs,
 ): Promise<Proof[]> {
   const end = Date.now() + limitMs;
-  for (let said = ""; ; ) {
+  const say = sayOnce(terminal);
+  for (;;) {
     const proofs = await prove();
     if (proofs.every(({ ok }) => ok) || Date.now() > end) return proofs;
-    const waiting = (await comingUp()).join(", ");
-    if (waiting === "") return proofs;
-    if (waiting !== said) terminal.note(`Waiting for what is still coming up: ${waiting}`);
-    said = waiting;
+    const waiting = await comingUp();
+    if (waiting.length === 0) return proofs;
+    say(waiting);
     await sleep(1000);
   }
 }
 
+/** Waits until nothing is coming up any more, and says what is. */
+export async function waitUntilUp(
+  comingUp: () => Promise<string[]>,
+  terminal: Pick<Terminal, "note">,
+  limitMs = patienceMs,
+): Promise<void> {
+  const end = Date.now() + limitMs;
+  const say = sayOnce(terminal);
+  for (;;) {
+    const waiting = await comingUp();
+    if (waiting.length === 0 || Date.now() > end) return;
+    say(waiting);
+    await sleep(1000);
+  }
+}
+
+/** A list that has not changed is not said again. */
+function sayOnce(terminal: Pick<Terminal, "note">): (waiting: string[]) => void {
+  let said = "";
+  return (waiting) => {
+    const text = waiting.join(", ");
+    if (text !== said) terminal.note(`Waiting for what is still coming up: ${text}`);
+    said = text;
+  };
+}
+
+/** When this machine's cluster was started again, after it had been made: milliseconds since 1970; undefined for one that ran on. */
+export function restartOf({
+  createdAt = "",
+  startedAt = "",
+}: Pick<Container, "createdAt" | "startedAt">): number | undefined {
+  const [created, started] = [Date.parse(createdAt), Date.parse(startedAt)];
+  return started - created > 30_000 ? started : undefined;
+}
+
+export interface ComingUpOptions {
+  /** Milliseconds since 1970. */
+  now?: number;
+  /** What has been ready for a shorter time still counts as coming up. */
+  freshMs?: number;
+  /** False: a part without any pod is not waited for. */
+  missing?: boolean;
+}
+
 /** What of a stack is not up yet, by name. */
-export async function comingUp(deployment: Deployment | undefined, now = Date.now()): Promise<string[]> {
+export async function comingUp(
+  deployment: Deployment | undefined,
+  { now = Date.now(), freshMs = defaultFreshMs, missing = true }: ComingUpOptions = {},
+): Promise<string[]> {
+  const node = await nodeOf(deployment);
+  const cluster = { now, freshMs, missing, since: (node && restartOf(node)) ?? 0 };
   const all = await Promise.all([
     processesComingUp(deployment, now),
-    nodeComingUp(deployment, now),
     registryComingUp(deployment),
-    clusterComingUp(deployment, now),
+    clusterComingUp(deployment, cluster),
   ]);
   return all.flat();
+}
+
+/** The container of the stack's own kind cluster. */
+export async function nodeOf(deployment: Deployment | undefined): Promise<Container | undefined> {
+  const kind = kindOf(deployment);
+  if (!kind) return undefined;
+  const [node] = await findContainers([nodeName(kind.name)]).catch(() => []);
+  return node && ownership(node)?.generation === kind.generation ? node : undefined;
 }
 
 /** Processes of this machine that live, but do not answer yet. */
@@ -64,23 +120,23 @@ async function processesComingUp(deployment: Deployment | undefined, now: number
   return (await Promise.all(looked)).flat();
 }
 
-/** kind's node: until its pods are looked at again, they seem to be what they were before. */
-async function nodeComingUp(deployment: Deployment | undefined, now: number): Promise<string[]> {
-  const kind = kindOf(deployment);
-  if (!kind) return [];
-  const [node] = await findContainers([nodeName(kind.name)]).catch(() => []);
-  return node?.running && isFresh(node.startedAt, now)
-    ? [`the cluster's node (it started less than ${freshMs / 1000} s ago)`]
-    : [];
-}
-
 async function registryComingUp(deployment: Deployment | undefined): Promise<string[]> {
-  const container = deployment?.resources?.find((r) => r.type === "docker:index/container:Container" && !r.delete);
-  const port = (container?.inputs?.ports as { external: number }[] | undefined)?.[0]?.external;
-  return port === undefined || (await answers(`http://127.0.0.1:${port}/v2/`)) ? [] : ["the registry"];
+  const made = deployment?.resources?.find((r) => r.type === "docker:index/container:Container" && !r.delete);
+  const { name, ports } = (made?.inputs ?? {}) as { name?: string; ports?: { external: number }[] };
+  if (name === undefined || (await answers(`http://127.0.0.1:${ports?.[0]?.external}/v2/`))) return [];
+  const [container] = await findContainers([name]).catch(() => []);
+  return container?.running ? ["the registry"] : []; // one that has stopped is not about to answer
 }
 
-async function clusterComingUp(deployment: Deployment | undefined, now: number): Promise<string[]> {
+interface When {
+  now: number;
+  freshMs: number;
+  missing: boolean;
+  /** What is said of pods from before this time is outdated. */
+  since: number;
+}
+
+async function clusterComingUp(deployment: Deployment | undefined, when: When): Promise<string[]> {
   try {
     const cluster = await openCluster(deployment);
     if (!cluster) return [];
@@ -88,7 +144,7 @@ async function clusterComingUp(deployment: Deployment | undefined, now: number):
     const system = { name: "kube-system", pods: () => allPods(api, "kube-system") };
     const [nodes, ...pods] = await Promise.all([
       nodesComingUp(api),
-      ...[...parts, system].map((p) => partComingUp(p, now)),
+      ...[...parts, system].map((part) => partComingUp(part, when)),
     ]);
     return [...nodes, ...pods.flat()];
   } catch {
@@ -102,23 +158,21 @@ async function nodesComingUp(api: KubeApi): Promise<string[]> {
 }
 
 async function allPods(api: KubeApi, namespace: string): Promise<Pod[]> {
-  return (await api.list<Pod>(`/api/v1/namespaces/${namespace}/pods`)).filter(
-    ({ metadata, status }: KubeObject & Pick<Pod, "status">) =>
-      !metadata.deletionTimestamp && status?.phase !== "Succeeded",
-  );
+  const pods = await api.list<Pod>(`/api/v1/namespaces/${namespace}/pods`);
+  return pods.filter(({ metadata, status }) => !metadata.deletionTimestamp && status?.phase !== "Succeeded");
 }
 
-async function partComingUp({ name, pods }: Pick<Part, "name" | "pods">, now: number): Promise<string[]> {
+async function partComingUp(
+  { name, pods }: Pick<Part, "name" | "pods">,
+  { now, freshMs, missing, since }: When,
+): Promise<string[]> {
   const all = await pods();
-  const ready = all.filter(isReady);
-  if (all.length === 0) return [`${name} (no pod yet)`];
+  const ready = all.filter((pod) => isReady(pod) && wasStartedSince(pod, since));
+  if (all.length === 0) return missing ? [`${name} (no pod yet)`] : [];
   if (ready.length < all.length) return [`${name} (${ready.length} of ${all.length} ready)`];
-  const newest = ready.map(readySince).sort().at(-1);
-  return isFresh(newest, now) ? [`${name} (ready for less than ${freshMs / 1000} s)`] : [];
+  const fresh = ready.some((pod) => now - Date.parse(readySince(pod) ?? "") < freshMs);
+  return fresh ? [`${name} (ready for less than ${freshMs / 1000} s)`] : [];
 }
-
-/** @param time RFC 3339 */
-const isFresh = (time: string | undefined, now: number) => time !== undefined && now - Date.parse(time) < freshMs;
 
 async function answers(url: string | undefined): Promise<boolean> {
   if (url === undefined) return true;

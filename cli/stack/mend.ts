@@ -1,15 +1,15 @@
 /** `npm start` looks into the stack's cluster before the engine goes by the state, and mends what is no longer as it was made. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { findContainers } from "../../components/cluster/docker.ts";
-import { nodeName, ownership } from "../../components/cluster/kind/config.ts";
+import { docker } from "../../components/cluster/docker.ts";
 import type { Repair } from "../../components/cluster/repair.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import type { Drift, RecordedObject } from "../../kube/drift.ts";
 import type { ObjectLists } from "../../kube/objects.ts";
 import type { RecordedRelease } from "../../kube/release.ts";
-import { messageOf, UserError } from "../../lib/errors.ts";
+import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import { clusterOf, kindOf } from "../inspect/cluster.ts";
+import { comingUp, nodeOf, restartOf, waitUntilUp } from "../inspect/coming-up.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { forget, strandedResources } from "./forget.ts";
 import { cloneStateFiles, type Deployment, readStateFile, type Stack, type StateResource } from "./stack.ts";
@@ -26,8 +26,10 @@ export interface Mending {
 
 const nothing: Mending = { replace: [], repair: { releases: [] }, found: [] };
 
-/** How long an API server may take that is coming up, and an object that is on its way out. */
+/** How long an object may take that is on its way out. */
 const patienceMs = 180_000;
+/** A node that was started again within this time may have pods that were not. */
+const freshMs = 300_000;
 
 /** Mends what can be mended here, brings the state in line, and leaves the rest to the `up`. */
 export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
@@ -78,7 +80,8 @@ async function forgetStranded(stack: Stack, terminal: Terminal, count: number): 
 }
 
 /**
- * The API server of the stack's cluster. One that is coming up is waited for.
+ * The API server of the stack's cluster. A node that has stopped is started, and one that is coming up is waited for, with
+ * all that is in it: until then, nobody can tell what has gone.
  * @returns undefined where there is no such cluster, or none that is about to answer
  */
 async function answeringApi(
@@ -86,28 +89,25 @@ async function answeringApi(
   deployment: Deployment,
   terminal: Terminal,
 ): Promise<KubeApi | undefined> {
-  const { KubeApi } = await import("../../kube/api.ts");
-  const end = Date.now() + patienceMs;
-  for (let told = false; ; told = true) {
-    try {
-      const api = await KubeApi.open(kubeconfig);
-      await api.get("/version");
-      return api;
-    } catch (error) {
-      if (/certificate/i.test(messageOf(error)) || !(await nodeRuns(deployment))) return undefined;
-      if (Date.now() > end) return undefined;
-      if (!told) terminal.note("Waiting for the cluster's API server, which is still coming up");
-      await sleep(1000);
-    }
+  const node = kindOf(deployment) && (await nodeOf(deployment));
+  if (kindOf(deployment) && !node) return undefined; // it has gone
+  const stopped = node && !node.running;
+  if (stopped) {
+    terminal.note(`Starting the cluster's node, which had ${node.paused ? "been paused" : "stopped"}`);
+    await docker([node.paused ? "unpause" : "start", node.id]);
   }
-}
-
-/** Whether the very cluster that the state knows has a node that runs. */
-async function nodeRuns(deployment: Deployment): Promise<boolean> {
-  const kind = kindOf(deployment);
-  if (!kind) return false;
-  const [node] = await findContainers([nodeName(kind.name)]).catch(() => []);
-  return node?.running === true && ownership(node)?.generation === kind.generation;
+  const restarted = node && (stopped ? Date.now() : restartOf(node));
+  if (restarted !== undefined && Date.now() - restarted < freshMs)
+    await waitUntilUp(() => comingUp(deployment, { freshMs: 0, missing: false }), terminal);
+  const { KubeApi } = await import("../../kube/api.ts");
+  try {
+    const api = await KubeApi.open(kubeconfig);
+    await api.get("/version");
+    return api;
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 async function look(api: KubeApi, lists: ObjectLists, deployment: Deployment) {
