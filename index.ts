@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
 import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
 import { callable } from "./components/config/abilities.ts";
-import { readConfig } from "./components/config/config.ts";
+import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
+import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { createMesh } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
@@ -16,7 +17,8 @@ import { createWorkloads } from "./components/workloads/index.ts";
  */
 export default async function main(repair?: Repair): Promise<Record<string, pulumi.Input<unknown>>> {
   const stack = pulumi.getStack();
-  const config = readConfig(pulumi.runtime.allConfig(), stack);
+  const { config, secrets } = readStack(stack);
+  keepSecrets(secrets);
 
   upgradeReleases(repair);
   const backends = backendsOf(config);
@@ -28,7 +30,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const workloads = createWorkloads(config, cluster, mesh.sidecars);
   const served = mesh.serve(workloads.resources);
 
-  return {
+  const outputs = {
     mesh: config.mesh,
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
@@ -36,4 +38,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
   };
+  if (secrets.length === 0) return outputs;
+  // What commands are not to print: logs and proxies may have it.
+  return { ...markSecrets(outputs, secrets), secrets: pulumi.secret(secrets.map(({ value }) => value)) };
 }

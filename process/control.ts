@@ -5,16 +5,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
-import { type LogStart, lastWords, openLog } from "./log.ts";
+import { processEnvironment } from "./environment.ts";
+import { type LogStart, openLog, quote } from "./log.ts";
 import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity } from "./table.ts";
 
 export interface StartOptions {
   name: string;
   command: string[];
-  /** Added to the few variables that are passed on. */
+  /** Added to what is passed on of our own: `processEnvironment`. */
   env: Record<string, string>;
   /** Absolute path of the log file. */
   log: string;
+  /** What it writes into any file beyond this is lost, and it goes on; default: no limit. */
+  maxFileBytes?: number;
   /** Called when the process exists and before its program runs. */
   onSpawn(identity: ProcessIdentity): void;
 }
@@ -32,17 +35,22 @@ export interface Started {
  */
 const gate = 'read -r go && exec "$@" </dev/null';
 
-/** All that a process inherits of our environment; ours holds the passphrase of the state. */
-const inherited = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
+/** The kernel keeps the limit, so that no log can fill the disk. `ulimit` counts in blocks of 512 bytes. */
+function limit(maxFileBytes: number | undefined): string {
+  if (maxFileBytes === undefined) return "";
+  const set = `ulimit -f ${Math.floor(maxFileBytes / 512)}`;
+  return `trap "" XFSZ && (${set}) 2>/dev/null && ${set}; `;
+}
 
 /** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it, in the clone's folder. */
-export async function start({ name, command, env, log, onSpawn }: StartOptions): Promise<Started> {
+export async function start(options: StartOptions): Promise<Started> {
+  const { name, command, env, log, maxFileBytes, onSpawn } = options;
   const { fd, start: logStart } = openLog(log);
   try {
     logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
-    const child = spawn("/bin/sh", ["-c", gate, name, ...command], {
+    const child = spawn("/bin/sh", ["-c", limit(maxFileBytes) + gate, name, ...command], {
       cwd: root,
-      env: { ...pick(process.env, inherited), ...env },
+      env: { ...processEnvironment(process.env), ...env },
       detached: true,
       stdio: ["pipe", fd, fd],
     });
@@ -130,15 +138,4 @@ async function within(timeoutMs: number, condition: () => boolean): Promise<bool
     await sleep(20);
   }
   return true;
-}
-
-function quote(log: LogStart): string {
-  const lines = lastWords(log);
-  return lines.length > 0
-    ? `\nIts log (${log.path}) ends with\n  ${lines.join("\n  ")}`
-    : `\nIts log (${log.path}) is empty`;
-}
-
-function pick(env: NodeJS.ProcessEnv, names: string[]): NodeJS.ProcessEnv {
-  return Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]));
 }

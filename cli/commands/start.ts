@@ -23,21 +23,15 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     return { ...(await up(stack, terminal, mending)), found };
   });
   terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
-  const filters = filterOutputs(result.outputs);
+  const { known, shown } = result.outputs;
+  const filters = filterOutputs(known, shown);
   const proofs = await proveWhenUp(
     () => proveAll(filters),
     async () => comingUp(await readDeployment(name, terminal)),
     terminal,
   );
-  const ok = await printProofs(terminal, result.outputs, proofs);
-  terminal.document({
-    ok,
-    stack: name,
-    changes: result.changes,
-    mended: result.found,
-    outputs: result.outputs,
-    proofs,
-  });
+  const ok = await printProofs(terminal, shown, proofs);
+  terminal.document({ ok, stack: name, changes: result.changes, mended: result.found, outputs: shown, proofs });
   terminal.print(`\nNext: ${next(name).join("\n      ")}`);
   return ok ? 0 : 1;
 };

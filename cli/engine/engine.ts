@@ -1,20 +1,12 @@
 /** Finds the Pulumi engine: the `pulumi` command. What it takes to get one that is not there stands in engine-get.ts. */
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { CacheError } from "../../lib/cache.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { cacheDir, stateDir } from "../../lib/paths.ts";
+import { isExecutable } from "../../lib/which.ts";
 
 /** The version that is fetched or built where no suitable one is there. */
 export const engineVersion = "3.259.0";
@@ -135,15 +127,6 @@ function executables(folders: string[]): string[] {
   return [...new Set(folders)].map((folder) => join(folder, "pulumi")).filter(isExecutable);
 }
 
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
 function describe(path: string, version: string, { env }: EngineWorld): Engine {
   // The engine looks beside itself, behind any link, and then on PATH.
   const folders = [dirname(path), dirname(realpathSync(path)), ...(env.PATH ?? "").split(delimiter).filter(Boolean)];
@@ -206,8 +189,8 @@ async function askVersion(path: string, env: NodeJS.ProcessEnv): Promise<string 
     // A `pulumi` on PATH may be npm's launcher, which downloads the engine when it is first called.
     const quiet = { ...env, PULUMI_SKIP_UPDATE_CHECK: "true", PULUMI_HOME: join(stateDir, "pulumi-home") };
     const { code, stdout, stderr } = await exec(path, ["version"], { env: quiet, timeoutMs: 60_000 });
-    const version = stdout.trim().split("\n").at(-1) ?? "";
-    if (code === 0 && parseVersion(version)) return version.replace(/^v/, "");
+    const version = stdout.split("\n").findLast(parseVersion)?.trim();
+    if (code === 0 && version) return version.replace(/^v/, "");
     const said = (stderr || stdout).trim().split("\n").at(-1);
     return new Error(
       code === null

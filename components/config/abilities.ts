@@ -1,3 +1,5 @@
+import { inexactNumbers } from "../../lib/numbers.ts";
+import { tooManyDigits } from "../../lib/stack-file.ts";
 import type { FilterDeclaration, StackConfig } from "./config.ts";
 
 /** Each has a folder in `components/mesh`. */
@@ -100,6 +102,10 @@ export function inabilities(
     problem("config", `${mesh} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
   if (mesh === "istio" && ["image", "http"].includes(chosen) && !isObject(filter.config))
     problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
+  // It becomes a part of an object of the cluster, whose numbers are JavaScript's on the way there.
+  if ((jsonOnly || (mesh === "istio" && ["image", "http"].includes(chosen))) && typeof filter.config === "string")
+    for (const { text } of isJson(filter.config) ? inexactNumbers(filter.config) : [])
+      problem("config", `${text} ${tooManyDigits(text)}`);
   if (filter.istio && !phases) problem("istio", `means nothing to ${mesh}`);
   else if (filter.istio && !["image", "http"].includes(chosen))
     problem("istio", `goes with delivery image or http (a WasmPlugin), not with ${chosen}`);

@@ -12,10 +12,37 @@ export interface Backend {
   pods?: Pods;
 }
 
-/** A port of a Service in the cluster; or a URL, which on this machine is every workload's. */
-export type Address =
-  | { type: "service"; namespace: string; service: string; port: number }
-  | { type: "url"; scheme: "http"; host: string; port: number };
+/** A port of a Service in the cluster, or a URL: of this machine, where every workload has one, or of another. */
+export type Address = ServiceAddress | UrlAddress;
+
+export interface ServiceAddress {
+  type: "service";
+  namespace: string;
+  service: string;
+  port: number;
+}
+
+export interface UrlAddress {
+  type: "url";
+  /** What is connected to: a name, or an IP address. */
+  host: string;
+  port: number;
+  /** Requests go below it: `/v1`; none where it is empty. */
+  path: string;
+  /** The Host header that it is sent. None: the request's own. */
+  authority?: string;
+  /** It speaks TLS. */
+  tls?: {
+    /** The name that is asked for (SNI), and that its certificate has to have. */
+    serverName: string;
+    /** Certificate authorities, in PEM. None: the system's. */
+    authorities?: string;
+  };
+  http: HttpVersions;
+}
+
+/** What it speaks: HTTP/1, HTTP/2, or both, and is then spoken to as the client speaks. */
+export type HttpVersions = 1 | 2 | "both";
 
 export interface Pods {
   namespace: string;
@@ -29,8 +56,8 @@ export interface Pods {
 export type BackendRoute = Omit<Route, "workload"> & { backend: Backend };
 
 /** A process of this machine, which listens on loopback. */
-export function onThisMachine(name: string, port: number): Backend {
-  return { name, at: { type: "url", scheme: "http", host: "127.0.0.1", port } };
+export function onThisMachine(name: string, port: number, http: HttpVersions = 1): Backend {
+  return { name, at: { type: "url", host: "127.0.0.1", port, path: "", http } };
 }
 
 /** What a proxy connects to. */

@@ -1,0 +1,85 @@
+import { isIP } from "node:net";
+import { type Declared, type DeclaredWorkload, hasDemo } from "./declared.ts";
+import { demoNames } from "./demo.ts";
+
+export interface Problem {
+  path: PropertyKey[];
+  message: string;
+}
+
+/** Names of what else a stack has logs of. */
+const taken = { machine: ["envoy"], cluster: ["client", "gateway", "envoy-gateway", "istiod", "kubernetes"] };
+
+interface Stack extends Declared {
+  workloads?: Record<string, DeclaredWorkload>;
+  ports: Record<string, number>;
+}
+
+/** What of a stack's workloads cannot be, as far as their declarations tell. */
+export function workloadProblems(stack: Stack, place: "machine" | "cluster"): Problem[] {
+  const declared = Object.entries(stack.workloads ?? {});
+  return [
+    ...declared.flatMap(([name]) => nameProblems(name, stack, place)),
+    ...declared.flatMap(([name, workload]) => placeProblems(name, workload, place)),
+    ...(place === "machine" ? portProblems(stack) : []),
+  ];
+}
+
+function nameProblems(name: string, stack: Stack, place: "machine" | "cluster"): Problem[] {
+  const path = ["workloads", name];
+  if (hasDemo(stack) && (demoNames as readonly string[]).includes(name))
+    return [{ path, message: `${name} is a workload of the demo's: choose another name, or leave meshup:demo out` }];
+  if (taken[place].includes(name))
+    return [{ path, message: `the stack has a ${name} of its own: choose another name` }];
+  return [];
+}
+
+function placeProblems(name: string, workload: DeclaredWorkload, place: "machine" | "cluster"): Problem[] {
+  const path = ["workloads", name, workload.kind];
+  if (place === "machine") return [];
+  if (workload.kind === "command")
+    return [{ path, message: "runs on this machine, which a mesh in a cluster does not reach: url" }];
+  if (workload.kind === "url" && isLoopback(workload.url))
+    return [{ path, message: `${new URL(workload.url).hostname} is the proxy's own machine there, and not this one` }];
+  return [];
+}
+
+export function isLoopback(url: string): boolean {
+  const host = hostOf(url);
+  return (
+    host === "localhost" ||
+    host.endsWith(".localhost") ||
+    /^127\./.test(host) ||
+    ["::1", "0.0.0.0", "::"].includes(host)
+  );
+}
+
+/** Without the brackets of an IPv6 address. */
+export function hostOf(url: string): string {
+  const { hostname } = new URL(url);
+  const inner = hostname.replace(/^\[|\]$/g, "");
+  return isIP(inner) === 6 ? inner : hostname;
+}
+
+/** This machine's ports, each with the key that chooses it, in the order of their claims. */
+export function portsOf(stack: Stack): { key: string; port: number; user: string }[] {
+  const unused: readonly string[] = hasDemo(stack) ? [] : demoNames;
+  const own = Object.entries(stack.workloads ?? {});
+  return [
+    ...Object.entries(stack.ports)
+      .filter(([user]) => !unused.includes(user))
+      .map(([user, port]) => ({ key: `ports.${user}`, port, user })),
+    ...own.flatMap(([name, workload]) =>
+      workload.kind === "command" ? [{ key: `workloads.${name}.port`, port: workload.port, user: name }] : [],
+    ),
+  ];
+}
+
+function portProblems(stack: Stack): Problem[] {
+  const users = new Map<number, string>();
+  return portsOf(stack).flatMap(({ key, port, user }) => {
+    const other = users.get(port);
+    users.set(port, user);
+    return other === undefined ? [] : [{ path: key.split("."), message: `${port} is the port of ${other} already` }];
+  });
+}
