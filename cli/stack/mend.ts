@@ -5,7 +5,7 @@ import type { Repair } from "../../components/cluster/repair.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import type { Drift, RecordedObject } from "../../kube/drift.ts";
 import type { ObjectLists } from "../../kube/objects.ts";
-import type { RecordedRelease } from "../../kube/release.ts";
+import type { RecordedRelease, ReleaseDrift } from "../../kube/release.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import { clusterOf, kindOf } from "../inspect/cluster.ts";
@@ -42,14 +42,8 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   const api = await answeringApi(place.kubeconfig, deployment, terminal);
   if (!api) return nothing; // the program makes the cluster run, or makes another one
 
-  const { ObjectLists } = await import("../../kube/objects.ts");
-  const lists = new ObjectLists(api);
-  const [objects, releases, images] = await look(api, lists, deployment);
-  const found = [
-    ...objects.map(({ text }) => text),
-    ...releases.flatMap(({ text }) => text),
-    ...images.map(({ text }) => text),
-  ];
+  const [{ lists, objects, releases }, images] = await Promise.all([look(api, deployment), missingImages(deployment)]);
+  const found = [...textsOf({ objects, releases }), ...images.map(({ text }) => text)];
   if (found.length === 0) return nothing;
   terminal.note(["In the cluster, but not as this stack has made it:", ...found.map((text) => `  ${text}`)].join("\n"));
   await putAllBack(api, lists, objects);
@@ -110,16 +104,33 @@ async function answeringApi(
   }
 }
 
-async function look(api: KubeApi, lists: ObjectLists, deployment: Deployment) {
-  const [{ driftOf }, { releaseDrift }] = await Promise.all([
+interface Found {
+  objects: Drift[];
+  releases: ReleaseDrift[];
+}
+
+async function look(api: KubeApi, deployment: Deployment): Promise<Found & { lists: ObjectLists }> {
+  const [{ ObjectLists }, { driftOf }, { releaseDrift }] = await Promise.all([
+    import("../../kube/objects.ts"),
     import("../../kube/drift.ts"),
     import("../../kube/release.ts"),
   ]);
-  return Promise.all([
+  const lists = new ObjectLists(api);
+  const [objects, releases] = await Promise.all([
     driftOf(api, lists, recordedObjects(deployment)),
     releaseDrift(api, lists, recordedReleases(deployment)),
-    missingImages(deployment),
   ]);
+  return { lists, objects, releases };
+}
+
+const textsOf = ({ objects, releases }: Found) => [
+  ...objects.map(({ text }) => text),
+  ...releases.flatMap(({ text }) => text),
+];
+
+/** What of a stack's objects is no longer in its cluster as it was made, a line for each. */
+export async function driftIn(api: KubeApi, deployment: Deployment): Promise<string[]> {
+  return textsOf(await look(api, deployment));
 }
 
 const inUse = ({ custom, external, delete: replaced }: StateResource) => custom && !external && !replaced;
