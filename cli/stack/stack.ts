@@ -30,8 +30,20 @@ export interface Deployment {
 export interface StateResource {
   urn: string;
   type: string;
+  id?: string;
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
+  /** False for a component. */
+  custom?: boolean;
+  /** It was only read. */
+  external?: boolean;
+  /** Another one has taken its place, and it waits for its deletion. */
+  delete?: boolean;
+  /** `URN::ID` of the provider that it was made by. */
+  provider?: string;
+  parent?: string;
+  dependencies?: string[];
+  propertyDependencies?: Record<string, string[] | null>;
 }
 
 export class Stack {
@@ -122,12 +134,20 @@ export class Stack {
   }
 
   /** Forgets operations that a killed run has left half-done: the `up` after it has dealt with them. */
-  async clearPendingOperations(): Promise<void> {
+  clearPendingOperations(): Promise<void> {
+    return this.edit((deployment) => {
+      if (!deployment.pending_operations?.length) return false;
+      deployment.pending_operations = [];
+      return true;
+    });
+  }
+
+  /** Changes the stack's state. @param change false leaves it as it is */
+  async edit(change: (deployment: Deployment) => boolean): Promise<void> {
     const { code, stdout, stderr } = await this.run(["stack", "export", "--stack", this.name]);
     if (code !== 0) throw this.#failure("stack export", stderr);
     const state = JSON.parse(stdout);
-    if (!state.deployment?.pending_operations?.length) return;
-    state.deployment.pending_operations = [];
+    if (!state.deployment || !change(state.deployment)) return;
     const file = join(this.folder, `import.${process.pid}.json`);
     writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
     try {
