@@ -1,10 +1,11 @@
 /** `up` and `destroy` through Pulumi's Automation API, with the program of index.ts in this very process. */
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import type { Repair } from "../../components/cluster/repair.ts";
 import { UserError } from "../../lib/errors.ts";
+import { endOf } from "../../process/log-text.ts";
 import { giveConfigItsName } from "../engine/config-name.ts";
 import { lightenSdk } from "../engine/light-sdk.ts";
 import { Progress } from "../output/progress.ts";
@@ -255,7 +256,7 @@ class EngineProcess {
       child.on("error", reject);
       child.on("exit", (code) => resolve(code ?? -1));
     });
-    this.stderr = readFileSync(this.#log, "utf8");
+    this.stderr = endOf(this.#log, 1024 * 1024);
     this.#kill = undefined;
     if (code === 0) return { stdout: "", stderr: this.stderr, code };
     throw new EngineFailure(this.stderr);
