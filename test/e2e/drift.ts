@@ -1,0 +1,154 @@
+/** What somebody does to a stack by hand, and the next start mends. */
+import { afterAll, describe, expect, it } from "vitest";
+import { nodeName } from "../../components/cluster/kind/config.ts";
+import { exec } from "../../lib/exec.ts";
+import type { DevStack } from "./dev-stack.ts";
+
+/** One thing that is done by hand. */
+export interface ByHand {
+  /** kubectl's arguments. */
+  kubectl: string[];
+  /** What start says of it. */
+  said: RegExp;
+}
+
+const patch = (kind: string, name: string, change: object, ...more: string[]) => [
+  ...["patch", kind, name, "--type=merge", "-p", JSON.stringify(change), ...more],
+];
+/** `--wait=false`: what waits for finalizers is waited for by the start. */
+const remove = (...what: string[]) => ["delete", "--wait=false", ...what];
+
+/** Of the workloads, whatever the mesh. */
+export const workloadsByHand: ByHand[] = [
+  { kubectl: remove("deployment", "httpbin-two"), said: /Deployment default\/httpbin-two is gone/ },
+  { kubectl: remove("service", "echo"), said: /Service default\/echo is gone/ },
+  { kubectl: remove("hpa", "echo"), said: /HorizontalPodAutoscaler default\/echo is gone/ },
+  { kubectl: remove("rolebinding", "bursting-metrics"), said: /RoleBinding default\/bursting-metrics is gone/ },
+  {
+    kubectl: remove("configmap", "-l", "app=bursting-metrics"),
+    said: /ConfigMap default\/bursting-metrics-\S+ is gone/,
+  },
+  {
+    kubectl: patch("service", "httpbin", { spec: { selector: { app: "nobody" } } }),
+    said: /Service default\/httpbin has been changed by hand: spec\.selector/,
+  },
+  {
+    kubectl: ["scale", "deployment", "bursting-metrics", "--replicas=0"],
+    said: /Deployment default\/bursting-metrics has been changed by hand: spec\.replicas/,
+  },
+  {
+    kubectl: remove("-n", "kube-system", "deployment", "metrics-server"),
+    said: /Deployment kube-system\/metrics-server is gone/,
+  },
+];
+
+/** Of Envoy Gateway's. */
+export const envoyGatewayByHand: ByHand[] = [
+  { kubectl: remove("envoyextensionpolicy", "route-one"), said: /EnvoyExtensionPolicy default\/route-one is gone/ },
+  {
+    kubectl: patch("envoyextensionpolicy", "route-headers", { spec: { wasm: [] } }),
+    said: /EnvoyExtensionPolicy default\/route-headers has been changed by hand: spec\.wasm/,
+  },
+  { kubectl: remove("httproute", "two"), said: /HTTPRoute default\/two is gone/ },
+  {
+    kubectl: patch("httproute", "echo", { spec: { hostnames: ["nobody.example.com"] } }),
+    said: /HTTPRoute default\/echo has been changed by hand: spec\.hostnames/,
+  },
+  {
+    kubectl: remove("-n", "envoy-gateway-system", "deployment", "envoy-gateway"),
+    said: /Deployment envoy-gateway-system\/envoy-gateway is gone/,
+  },
+  {
+    kubectl: remove("-n", "envoy-gateway-system", "secret", "envoy-gateway"),
+    said: /Secret envoy-gateway-system\/envoy-gateway is gone|Deployment envoy-gateway-system\/envoy-gateway is gone/,
+  },
+];
+
+/** Of Istio's. */
+export const istioByHand: ByHand[] = [
+  { kubectl: remove("wasmplugin", "custom-header"), said: /WasmPlugin default\/custom-header is gone/ },
+  { kubectl: remove("envoyfilter", "two-headers"), said: /EnvoyFilter default\/two-headers is gone/ },
+  {
+    kubectl: patch("wasmplugin", "load-feedback", { spec: { pluginConfig: { cluster: "nobody" } } }),
+    said: /WasmPlugin default\/load-feedback has been changed by hand: spec\.pluginConfig/,
+  },
+  { kubectl: remove("-n", "istio-ingress", "service", "entry"), said: /Service istio-ingress\/entry is gone/ },
+  { kubectl: ["label", "namespace", "default", "istio-injection-"], said: /Namespace default .*istio-injection/ },
+  { kubectl: remove("-n", "istio-system", "deployment", "istiod"), said: /Deployment istio-system\/istiod is gone/ },
+];
+
+/** Tests of a stack that is up, and is up when they end. */
+export function mendsWhatIsDoneByHand(stack: () => DevStack, deeds: ByHand[]): void {
+  const npm = (command: string) => stack().clone.run([command, stack().clone.stack]);
+  const container = (name: "node" | "registry") =>
+    name === "node" ? nodeName(stack().cluster.name) : `${stack().cluster.name}-registry`;
+
+  async function expectMended(said: RegExp[]): Promise<void> {
+    const { code, stdout, stderr } = await stack().start();
+    expect(code, stdout + stderr).toBe(0);
+    for (const line of said) expect(stderr).toMatch(line);
+  }
+
+  describe("done by hand", () => {
+    it("what is deleted or changed in the cluster is named by doctor, and mended by the start that doctor advises", async () => {
+      for (const { kubectl } of deeds) {
+        const { code, stderr } = await stack().kubectl(...kubectl);
+        expect(code, `${kubectl.join(" ")}: ${stderr}`).toBe(0);
+      }
+      const doctor = await npm("doctor");
+      expect(doctor.code).toBe(1);
+      expect(doctor.stdout).toMatch(/BROKEN +objects/);
+      expect(doctor.stdout).toContain(`to mend it: \`npm start -- ${stack().clone.stack}\` puts all of it back`);
+      await expectMended(deeds.map(({ said }) => said));
+      const after = await npm("doctor");
+      expect(after.code, after.stdout).toBe(0);
+      expect((await stack().start()).stdout).toMatch(/Nothing to change/);
+    });
+
+    it("a registry that has lost its images is given them again", async () => {
+      const lose = "rm -rf /var/lib/registry/docker";
+      await exec("docker", ["exec", container("registry"), "sh", "-c", lose]);
+      await exec("docker", ["restart", container("registry")]);
+      const doctor = await npm("doctor");
+      expect(doctor.stdout).toMatch(/BROKEN +image of /);
+      expect(doctor.stdout).toContain(`\`npm start -- ${stack().clone.stack}\` pushes the image anew`);
+      await expectMended([/The registry has lost meshup\//]);
+      expect((await npm("doctor")).code).toBe(0);
+    });
+
+    it.each([
+      ["removed", ["rm", "--force", "--volumes"]],
+      ["stopped", ["stop"]],
+      ["paused", ["pause"]],
+    ])("a registry that was %s is there again, with its images", async (_what, args) => {
+      await exec("docker", [...args, container("registry")]);
+      await expectMended([]);
+      const doctor = await npm("doctor");
+      expect(doctor.code, doctor.stdout).toBe(0);
+    });
+
+    it("after a restart of the machine a start at once waits for what is coming up, and says for what", async () => {
+      await exec("docker", ["restart", "--time", "1", container("node"), container("registry")]);
+      await expectMended([/Waiting for what is still coming up: .*the cluster's API server/]);
+      expect((await stack().start()).stdout).toMatch(/Nothing to change/);
+    });
+
+    it("a node that was stopped is started", async () => {
+      await exec("docker", ["stop", "--time", "1", container("node")]);
+      await expectMended([/Starting the cluster's node, which had stopped/]);
+    });
+  });
+
+  describe("the cluster itself, deleted by hand", () => {
+    afterAll(async () => {
+      const { code, stdout, stderr } = await stack().start();
+      expect(code, stdout + stderr).toBe(0);
+    });
+
+    it("is made anew by the next start, and the state knows nothing of the one before", async () => {
+      await exec("kind", ["delete", "cluster", "--name", stack().cluster.name]);
+      await expectMended([]);
+      expect((await stack().start()).stdout).toMatch(/Nothing to change/);
+    });
+  });
+}
