@@ -1,4 +1,6 @@
 /** `npm start` looks into the stack's cluster before the engine goes by the state, and mends what is no longer as it was made. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { docker } from "../../components/cluster/docker.ts";
 import type { Repair } from "../../components/cluster/repair.ts";
@@ -8,11 +10,13 @@ import type { ObjectLists } from "../../kube/objects.ts";
 import type { RecordedRelease, ReleaseDrift } from "../../kube/release.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
+import { stateDir } from "../../lib/paths.ts";
 import { clusterOf, kindOf } from "../inspect/cluster.ts";
 import { comingUp, nodeOf, restartOf, waitUntilUp } from "../inspect/coming-up.ts";
 import type { Terminal } from "../output/terminal.ts";
+import { backendFolder } from "./backend.ts";
 import { forget, strandedResources } from "./forget.ts";
-import { cloneStateFiles, type Deployment, readStateFile, type Stack, type StateResource } from "./stack.ts";
+import { type Deployment, readStateFile, type Stack, type StateResource } from "./stack.ts";
 import { refresh } from "./update.ts";
 
 /** What the `up` that follows is to do about it. */
@@ -33,6 +37,7 @@ const freshMs = 300_000;
 
 /** Mends what can be mended here, brings the state in line, and leaves the rest to the `up`. */
 export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
+  if ((stack.config["meshup:cluster"] ?? "local") === "local") return nothing; // the provider looks at its processes itself
   const deployment = await deploymentOf(stack);
   const stranded = deployment ? strandedResources(deployment) : [];
   if (!deployment || stranded.length > 0)
@@ -58,10 +63,12 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   };
 }
 
-async function deploymentOf(stack: Stack): Promise<Deployment | undefined> {
-  if (stack.backend.kind === "person") return stack.export();
-  const file = cloneStateFiles().get(stack.name);
-  return file === undefined ? undefined : readStateFile(file);
+/** The state, from its file where there is one: the engine takes a second to tell it. */
+function deploymentOf(stack: Stack): Promise<Deployment | undefined> {
+  const { backend, project, name } = stack;
+  const folder = backend.kind === "clone" ? join(stateDir, "state") : backendFolder(backend);
+  const file = folder && join(folder, ".pulumi", "stacks", project, `${name}.json`);
+  return file !== undefined && existsSync(file) ? Promise.resolve(readStateFile(file)) : stack.export();
 }
 
 async function forgetStranded(stack: Stack, terminal: Terminal, count: number): Promise<Mending> {

@@ -55,10 +55,12 @@ export class Stack {
   readonly folder: string;
   /** What the engine needs in its environment beside ours. */
   readonly env: Record<string, string>;
+  /** As its file has it. */
+  readonly config: Workspace["config"];
   readonly #terminal: Terminal;
 
   private constructor(
-    fields: Pick<Stack, "name" | "project" | "engine" | "backend" | "folder" | "env">,
+    fields: Pick<Stack, "name" | "project" | "engine" | "backend" | "folder" | "env" | "config">,
     terminal: Terminal,
   ) {
     this.name = fields.name;
@@ -67,6 +69,7 @@ export class Stack {
     this.backend = fields.backend;
     this.folder = fields.folder;
     this.env = fields.env;
+    this.config = fields.config;
     this.#terminal = terminal;
   }
 
@@ -79,7 +82,7 @@ export class Stack {
     const world = defaultBackendWorld();
     const backend = backendOf(name, world);
     const engine = await findEngine(await defaultEngineWorld((line) => terminal.note(line)));
-    const { folder, project } = workspace ?? refreshWorkspace(root, stateDir, name);
+    const { folder, project, config } = workspace ?? refreshWorkspace(root, stateDir, name);
     const env = {
       ...backendEnvironment(backend, world),
       PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -88,7 +91,7 @@ export class Stack {
       PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true", // a salt that only the state has
       PATH: [process.env.PATH, dirname(engine.path)].filter(Boolean).join(delimiter), // the person's Node comes first
     };
-    return new Stack({ name, project, engine, backend, folder, env }, terminal);
+    return new Stack({ name, project, engine, backend, folder, env, config }, terminal);
   }
 
   /** Makes the stack in its backend. One that is there already is left as it is. */

@@ -117,6 +117,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
           deleteUnreachable: true,
           // All in it is the stack's own, also what an interrupted run has made, or a run before has left.
           upsertExistingObjects: true,
+          enablePatchForce: true, // also what somebody has changed by hand
         },
         { parent },
       );
