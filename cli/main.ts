@@ -142,8 +142,6 @@ export const commands: Record<string, Command> = {
 
 /** Runs one command. @returns the exit code */
 export async function main(args: string[]): Promise<number> {
-  // A reader that has gone (`npm start | head`) is no reason to leave the work half-done.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const [name = "", ...rest] = args;
   const json = rest.includes("--json") && !commands[name]?.passesOn;
   const terminal = createTerminal(json ? { json, stdout: reserveStdout() } : { json });

@@ -13,7 +13,7 @@ import { findEnvoy } from "../../provider/envoy-binary.ts";
 import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { onSignals } from "../signals.ts";
+import { onSignalsOrUnread } from "../signals.ts";
 import { Interrupted } from "../stack/update.ts";
 
 type Size = "whole" | "quick";
@@ -29,7 +29,7 @@ export const run: Run = async ({ options: { quick, only, soak: soakAlone } }, te
   const envoy = await findEnvoy("1.40.0", { env: process.env, platform: process.platform, arch: process.arch });
   for (const warning of envoy.warnings) terminal.note(warning);
   const stopping = new AbortController();
-  const release = onSignals((count) => {
+  const release = onSignalsOrUnread((count) => {
     if (count === 1) terminal.note("Stopping: the measurement under way is brought to an end");
     stopping.abort(new Interrupted("Stopped before the end."));
   });

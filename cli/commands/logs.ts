@@ -3,8 +3,10 @@ import { wholeNumber } from "../arguments/arguments.ts";
 import { stackAndName } from "../arguments/positionals.ts";
 import { openCluster } from "../inspect/cluster.ts";
 import { type Logs, type LogTail, logsOf } from "../inspect/logs.ts";
+import { isStdoutClosed } from "../output/reader.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
+import { onSignalsOrUnread } from "../signals.ts";
 import { outputsOf, readDeployment } from "../stack/stack.ts";
 
 /** `npm run logs [-- STACK] [NAME] [--lines N] [--follow]`: the last lines of each log, and what comes. */
@@ -42,14 +44,19 @@ async function printLast(logs: Logs, names: string[], count: number, terminal: T
 
 async function follow(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<void> {
   const stopping = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+  if (isStdoutClosed()) stopping.abort();
+  const release = onSignalsOrUnread(() => stopping.abort());
   const prefix = prefixes(names, terminal);
-  await logs.follow(
-    names,
-    count,
-    (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
-    stopping.signal,
-  );
+  try {
+    await logs.follow(
+      names,
+      count,
+      (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
+      stopping.signal,
+    );
+  } finally {
+    release();
+  }
 }
 
 /** Before a line stands its log's name where there are several, and where it comes from if that is not always the same. */
