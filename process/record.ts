@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { ProcessIdentity } from "./table.ts";
+import type { OwnedProcess } from "./owner.ts";
 
 /**
  * What is known of a process on disk, from the moment it exists: an `up` that is killed half-way has told Pulumi's
  * state nothing of it, and the next one finds it here.
  */
-export interface ProcessRecord extends ProcessIdentity {
+export interface ProcessRecord extends OwnedProcess {
   /** {@link commandHash} of what it was started with. */
   commandHash: string;
   state: "starting" | "ready";

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { discoveryResponse, type Resource } from "../envoy/discovery.ts";
 import { readSaid, type Said } from "../envoy/log.ts";
 import { RunningEnvoy } from "../envoy/running.ts";
+import { inThisClone } from "../lib/clone.ts";
 import { UserError } from "../lib/errors.ts";
 import { putAside } from "../process/log.ts";
 import { logSize } from "../process/log-text.ts";
@@ -25,7 +26,7 @@ export const envoyConfigurationType: ResourceType<EnvoyConfigurationInputs, Reco
   create: (inputs, context) => apply(inputs, context),
   update: (_olds, news, context) => apply(news, context),
   hasDrifted: async (_olds, news) => !(await isApplied(news)),
-  delete: ({ directory }) => removeConfiguration(directory),
+  delete: ({ directory }) => removeConfiguration(inThisClone(directory)),
 };
 
 async function apply(inputs: EnvoyConfigurationInputs, context: Context): Promise<Record<string, never>> {

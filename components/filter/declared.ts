@@ -38,47 +38,50 @@ const longExpectation = z.strictObject({
   headers: expectedHeaders.optional(),
 });
 
+/** As `choose` reads it, so that what is wrong is told by its own key. */
+function oneOf<T>(choose: (value: unknown) => z.ZodType<T>) {
+  return z.unknown().transform((value, ctx): T => {
+    const result = choose(value).safeParse(value, { reportInput: true });
+    if (result.success) return result.data;
+    ctx.issues.push(...(result.error.issues as z.core.$ZodRawIssue[]));
+    return z.NEVER;
+  });
+}
+
+const isMapping = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** Response headers by name; or `{ status, body, headers }`, known by `status`, `body` or an object under `headers`. */
-const expectation = z.unknown().transform((value, ctx): Expectation => {
-  const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
-  const schema = isMapping && isLong(value as Expectation) ? longExpectation : expectedHeaders;
-  const result = schema.safeParse(value, { reportInput: true });
-  if (result.success) return result.data;
-  ctx.issues.push(...(result.error.issues as z.core.$ZodRawIssue[]));
-  return z.NEVER;
+const expectation = oneOf<Expectation>((value) =>
+  isMapping(value) && isLong(value as Expectation) ? longExpectation : expectedHeaders,
+);
+
+const nothingSent = z.literal(false, "{ method, path, headers, body }, or false: nothing is sent");
+
+const sentRequest = z.strictObject({
+  /** Default: GET, or POST where there is a body. */
+  method: z
+    .string()
+    .regex(/^[A-Za-z]+$/, "a method such as POST")
+    .refine((method) => method.toUpperCase() !== "CONNECT", "CONNECT is no request for a workload")
+    .transform((method) => method.toUpperCase())
+    .optional(),
+  /** Relative to the route's own path. */
+  path: z
+    .string()
+    .regex(/^([/?][!-~]*)?$/, 'what comes after the route\'s own path, such as "/get?x=1"')
+    .optional(),
+  headers: z
+    .record(
+      z.string().refine(isRequestHeader, "no header of HTTP has this name, or it belongs to the connection"),
+      z.union([z.string(), z.number(), z.boolean()]).transform(String).refine(isHeaderValue, "HTTP forbids this value"),
+    )
+    .optional(),
+  body: z.string().optional(),
 });
 
 /** The request that shows the filter, on the first route that it works on. */
-const request = z.union(
-  [
-    z.literal(false),
-    z.strictObject({
-      /** Default: GET, or POST where there is a body. */
-      method: z
-        .string()
-        .regex(/^[A-Za-z]+$/, "a method such as POST")
-        .refine((method) => method.toUpperCase() !== "CONNECT", "CONNECT is no request for a workload")
-        .transform((method) => method.toUpperCase())
-        .optional(),
-      /** Relative to the route's own path. */
-      path: z
-        .string()
-        .regex(/^([/?][!-~]*)?$/, 'what comes after the route\'s own path, such as "/get?x=1"')
-        .optional(),
-      headers: z
-        .record(
-          z.string().refine(isRequestHeader, "no header of HTTP has this name, or it belongs to the connection"),
-          z
-            .union([z.string(), z.number(), z.boolean()])
-            .transform(String)
-            .refine(isHeaderValue, "HTTP forbids this value"),
-        )
-        .optional(),
-      body: z.string().optional(),
-    }),
-  ],
-  "{ method, path, headers, body }, or false: nothing is sent",
-);
+const request = oneOf<z.infer<typeof sentRequest> | false>((value) => (isMapping(value) ? sentRequest : nothingSent));
 
 const declaredFilter = z.strictObject({
   name,
