@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { withPath } from "../lib/disk.mjs";
 import { UserError } from "../lib/errors.ts";
 import { identify, isAlive, type ProcessIdentity } from "./table.ts";
 
@@ -32,8 +33,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>, timeoutM
 /** A link appears with its content or not at all: nobody reads a lock that has no owner yet. */
 function take(path: string): boolean {
   const own = `${path}.${process.pid}.${taken++}`;
-  writeFileSync(own, JSON.stringify(identify(process.pid)));
   try {
+    withPath(own, () => writeFileSync(own, JSON.stringify(identify(process.pid))));
     linkSync(own, path);
     return true;
   } catch (error) {
