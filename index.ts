@@ -1,10 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
-import { callable } from "./components/config/abilities.ts";
 import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
 import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
-import { createMesh } from "./components/mesh/index.ts";
+import { meshKind } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { withBackends } from "./components/workloads/backend.ts";
 import { backendsOf } from "./components/workloads/backends.ts";
@@ -16,12 +15,13 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const { config, secrets } = readStack(stack);
   keepSecrets(secrets);
 
+  const kind = meshKind(config.mesh);
   const backends = backendsOf(config);
   const routes = withBackends(config.routes, backends);
-  const filters = await createFilters(config.filters, callable(config.mesh, backends));
+  const filters = await createFilters(config.filters, kind.capabilities, backends);
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);
-  const mesh = await createMesh({ config, filters, cluster, registry, backends, routes });
+  const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads(config, cluster, mesh.sidecars);
   const served = mesh.serve(workloads.resources);
 

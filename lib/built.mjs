@@ -13,13 +13,16 @@ import { diskProblem, diskProblemIn, makePrivateFolder } from "./disk.mjs";
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What is started by itself: a command, Pulumi's provider, the thread that tries modules. */
-export const entries = ["cli/main.ts", "provider/main.ts", "host/preflight/worker.ts"];
+export const entries = ["cli/main.ts", "bench/commands.ts", "provider/main.ts", "host/preflight/worker.ts"];
 
 /** Bundled with what uses it; other packages are loaded from node_modules. */
 const bundled = "@kubernetes/client-node";
 
 /** What was started by an earlier build may still load parts of it: builds go a day after they were used last. */
 const keptMs = 24 * 3600 * 1000;
+
+/** @type {Promise<string> | undefined} */
+let built;
 
 /**
  * Loads one of the entries, built.
@@ -28,7 +31,8 @@ const keptMs = 24 * 3600 * 1000;
  */
 export async function load(entry) {
   makePrivateFolder(join(clone, ".meshup")); // filters' secrets are in it
-  const folder = await build(clone, entries);
+  built ??= build(clone, entries);
+  const folder = await built;
   return import(String(pathToFileURL(join(folder, entry.replace(/\.ts$/, ".mjs")))));
 }
 

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeWhole } from "../lib/files.ts";
-import type { ProcessInputs } from "../provider/types.ts";
 import type { ProcessIdentity } from "./table.ts";
 
 /**
@@ -16,8 +15,18 @@ export interface ProcessRecord extends ProcessIdentity {
   stopTimeoutMs: number;
 }
 
+/** What a process is started with, as far as it tells two processes apart. */
+export interface StartedWith {
+  command: string[];
+  env?: Record<string, string>;
+  files?: Record<string, string>;
+  ports: number[];
+  ready: { url: string };
+  triggers?: string[];
+}
+
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
-export function commandHash({ command, env, files, ports, ready, triggers = [] }: ProcessInputs): string {
+export function commandHash({ command, env, files, ports, ready, triggers = [] }: StartedWith): string {
   const parts = [command, sorted(env), sorted(files), ports, ready.url, triggers];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }

@@ -11,7 +11,8 @@ import { exec } from "../../lib/exec.ts";
 import { writeWhole } from "../../lib/files.ts";
 import { isExecutable } from "../../lib/which.ts";
 import { duration } from "../output/terminal.ts";
-import { builtPath, compareVersions, type EngineWorld, engineVersion, pulumiHome } from "./engine.ts";
+import { compareVersions } from "./version.ts";
+import { builtPath, type EngineWorld, engineVersion, pulumiHome } from "./world.ts";
 
 /** What pulumi's go.mod asks for. */
 const oldestGo = "1.25.11";

@@ -1,13 +1,16 @@
 import { z } from "zod";
-import { messageOf, UserError } from "../../lib/errors.ts";
+import { UserError } from "../../lib/errors.ts";
 import { inexactNumbers } from "../../lib/numbers.ts";
 import { keyPath, problemList, tooManyDigits } from "../../lib/stack-file.ts";
+import { filterSchema } from "../filter/declared.ts";
+import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
+import { inabilities } from "../mesh/kind.ts";
 import { workloadProblems } from "../workloads/checks.ts";
 import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
-import { deliveries, inabilities, meshes, meshNames } from "./abilities.ts";
 import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
 import { problemLine, problemsOf } from "./problems.ts";
+import { route } from "./route.ts";
 
 /** Where the mesh runs: `local` is this machine without a cluster; the others have a folder in `components/cluster`. */
 export const clusterNames = ["local", "kind"] as const;
@@ -29,91 +32,6 @@ const ports = z.strictObject({
   echo: port.default(8300),
   "bursting-metrics": port.default(8400),
 });
-
-const route = z.strictObject({
-  name,
-  /** Requests at this path and below go to the workload, the path rewritten to `/`. */
-  path: z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'a path such as "/one", without a slash at its end'),
-  /** Only requests for this host. Default: any. */
-  host: z
-    .string()
-    .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a host name such as "www.example.com"')
-    .optional(),
-  /** False leaves the path as it is. */
-  rewrite: z.boolean().default(true),
-  workload: z.string(),
-});
-
-const target = z.union(
-  [
-    z.strictObject({ route: name }),
-    z.strictObject({ workload: z.string() }),
-    z.strictObject({ gateway: z.literal(true) }),
-    z.strictObject({ selector: z.record(z.string(), z.string()).refine((labels) => Object.keys(labels).length > 0) }),
-  ],
-  "exactly one of { route: NAME }, { workload: NAME }, { gateway: true }, { selector: { LABEL: VALUE } }",
-);
-
-/** Where in Istio's proxies a filter stands, as a WasmPlugin says it. */
-const istio = z.strictObject({
-  /** Before which of Istio's own filters. Default: after all of them. */
-  phase: z.enum(["AUTHN", "AUTHZ", "STATS"]).optional(),
-  /** Of filters of the same phase the higher goes first. */
-  priority: z.number().int().min(-2147483648).max(2147483647).optional(),
-  /** Which traffic it works on; any of them. Default: what a sidecar's workload is asked; in a gateway, all. */
-  match: z
-    .array(
-      z.strictObject({
-        /** The workload as `CLIENT` (a gateway is one), as `SERVER`, or both. */
-        mode: z.enum(["CLIENT", "SERVER", "CLIENT_AND_SERVER"]).default("CLIENT_AND_SERVER"),
-        /** Ports of the listener. Default: all. */
-        ports: z.array(z.number().int().min(1).max(65535)).optional(),
-      }),
-    )
-    .min(1)
-    .optional(),
-});
-
-const declaredFilter = z.strictObject({
-  name,
-  /** A folder of AssemblyScript, or a `.wasm` of any toolchain; relative to the clone. */
-  module: z.string().min(1).optional(),
-  /** In place of `module`: a Lua script; relative to the clone. */
-  script: z.string().min(1).optional(),
-  /** How the module comes to the proxy. Default: `file` on this machine, `image` in a cluster, `lua` for a script. */
-  delivery: z.enum(deliveries).optional(),
-  /** The root id that the module registers; a module with one root context may ignore it. */
-  root: z.string().default(""),
-  /** What the filter gets as its plugin configuration: an object is sent as JSON, a string as it is. */
-  config: z.union([z.string(), z.record(z.string(), z.json())], "an object (sent as JSON) or a string").optional(),
-  target,
-  /**
-   * What happens to requests when the module fails: `open` lets them pass, `close` answers 5xx, `reload` starts it anew.
-   * Default: `close`; for a script `open`, as Envoy lets every request pass that a script fails on.
-   */
-  failure: z.enum(["open", "close", "reload"]).default("close"),
-  /** Response headers that prove that the filter runs: exact text or `/regex/`. Default: what it adds in the host in Node. */
-  expect: z.record(z.string(), z.string().superRefine(checkPattern)).optional(),
-  istio: istio.optional(),
-});
-
-const filter = z.preprocess(
-  (declared) => (isScript(declared) ? { failure: "open", ...declared } : declared),
-  declaredFilter,
-);
-
-const isScript = (declared: unknown): declared is { script: unknown } =>
-  typeof declared === "object" && declared !== null && "script" in declared;
-
-/** `/…/` must be a regular expression that can be compiled. */
-function checkPattern(text: string, ctx: z.RefinementCtx): void {
-  const source = /^\/(.*)\/$/.exec(text)?.[1];
-  try {
-    if (source !== undefined) new RegExp(source);
-  } catch (error) {
-    ctx.addIssue({ code: "custom", message: messageOf(error) });
-  }
-}
 
 const load = z.strictObject({
   /** Requests in flight that one replica of echo is meant to carry. */
@@ -165,8 +83,7 @@ const stackConfig = z
     kind: kind.prefault({}),
     /** Where filters' images go. Default: the cluster's own registry. */
     registry: registry.optional(),
-    /** `gateway`: Istio's chart, or a Gateway of the Gateway API, whose pods istiod makes. */
-    istio: z.strictObject({ gateway: z.enum(["helm", "gateway-api"]).default("helm") }).prefault({}),
+    ...stackKeys,
     /** Whether there is one: the password itself never comes here. */
     registryPassword: z.boolean().default(false),
     ...overridesSchema.shape,
@@ -176,7 +93,7 @@ const stackConfig = z
     /** The demo's workloads beside a person's own. Default: only where there are none of those. */
     demo: z.boolean().optional(),
     routes: z.array(route).min(1),
-    filters: z.array(filter).default([]),
+    filters: z.array(filterSchema(filterKeys)).default([]),
     load: load.prefault({}),
     /** Envoy's worker threads. */
     concurrency: z.number().int().min(1).max(64).default(2),
@@ -231,10 +148,14 @@ const stackConfig = z
         problem(at("module"), "a filter has either a module or a script (Lua)");
       if (f.script !== undefined && f.expect === undefined)
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
-      for (const { key, message } of inabilities(f, config)) problem(at(key), message);
+      const unknown = Object.keys(filterKeys).filter(
+        (key) => key in f && !(key in meshKind(config.mesh).schema.filter),
+      );
+      for (const key of unknown) problem(at(key), `means nothing to ${config.mesh}`);
+      for (const { key, message } of inabilities(f, meshKind(config.mesh), config)) problem(at(key), message);
     });
 
-    const { cluster } = meshes[config.mesh];
+    const { cluster, logs } = meshKind(config.mesh).capabilities;
     if (cluster !== (config.cluster !== "local"))
       problem(
         ["mesh"],
@@ -259,7 +180,8 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
-    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine")) problem(path, message);
+    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", logs))
+      problem(path, message);
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });
@@ -270,9 +192,6 @@ export function isDockerHub(address: string): boolean {
 }
 
 export type StackConfig = z.infer<typeof stackConfig>;
-export type Route = StackConfig["routes"][number];
-export type FilterDeclaration = StackConfig["filters"][number];
-export type FilterTarget = FilterDeclaration["target"];
 
 /**
  * The configuration of the stack that runs.

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Route } from "../../config/config.ts";
+import type { Route } from "../../config/route.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
 import { targets } from "../targets.ts";
-import { listener, wasmFilter } from "./envoy.ts";
+import { wasmFilter } from "../wasm-filter.ts";
+import { listener } from "./envoy.ts";
 
 const declared: Route[] = [
   { name: "one", path: "/one", workload: "httpbin", rewrite: true },

@@ -6,7 +6,8 @@ import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provid
 import type { Filter } from "../../filter/filter.ts";
 import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
-import { cluster, listener, startFiles, wasmFilter } from "./envoy.ts";
+import { wasmFilter } from "../wasm-filter.ts";
+import { cluster, listener, startFiles } from "./envoy.ts";
 
 const envoyVersion = "1.40.0";
 
