@@ -1,3 +1,4 @@
+import { readable } from "../../envoy/log.ts";
 import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments/arguments.ts";
 import { stackAndName } from "../arguments/positionals.ts";
@@ -38,7 +39,7 @@ async function printLast(logs: Logs, names: string[], count: number, terminal: T
   names.forEach((name, i) => {
     document[name] = tails[i] as LogTail[];
     for (const { from, lines, problem } of document[name]) {
-      for (const line of lines) terminal.print(`${prefix(name, from)}${line}`);
+      for (const line of lines) terminal.print(`${prefix(name, from)}${readable(line)}`);
       if (problem !== undefined) terminal.note(`${name}: ${problem}`);
       else if (lines.length === 0 && count > 0) terminal.note(`${name}: the log is empty (${from})`);
     }
@@ -57,7 +58,7 @@ async function follow(logs: Logs, names: string[], count: number, terminal: Term
     await logs.follow(
       names,
       count,
-      (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
+      (name, from, line) => terminal.print(`${prefix(name, from)}${readable(line)}`),
       stopping.signal,
     );
   } finally {
