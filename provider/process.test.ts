@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:http";
@@ -19,6 +20,7 @@ import { UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root, stateDir } from "../lib/paths.ts";
 import { stop } from "../process/control.ts";
+import { longLogBytes } from "../process/log.ts";
 import { commandHash, readRecord, writeRecord } from "../process/record.ts";
 import { identify, isAlive, type ProcessIdentity } from "../process/table.ts";
 import { freePort } from "../test/ports.ts";
@@ -60,6 +62,21 @@ async function stranger(): Promise<number> {
   await once(child, "spawn");
   return child.pid as number;
 }
+
+test("one that lives and does not answer is waited for, and started anew when that does not help", async () => {
+  const inputs = await inputsFor("", { readyTimeoutMs: 3000, stopTimeoutMs: 100 });
+  const state = { ...inputs, ...(await create(inputs)) };
+  process.kill(state.pid, "SIGSTOP");
+  expect(await drifted(state)).toBe(true);
+  const waited = processType.update(state, inputs, context);
+  process.kill(state.pid, "SIGCONT");
+  expect((await waited).pid).toBe(state.pid);
+  expect(await drifted(state)).toBe(false);
+
+  process.kill(state.pid, "SIGSTOP");
+  expect((await processType.update(state, inputs, context)).pid).not.toBe(state.pid);
+  expect(isAlive(state)).toBe(false);
+});
 
 test("create starts it in a session of its own, delete ends it and its files", async () => {
   const inputs = await inputsFor();
@@ -391,6 +408,53 @@ test("stopRecorded ends what the state knows nothing of", async () => {
   expect(await stopRecorded(inputs.directory)).toEqual([{ name: "server", pid: outputs.pid }]);
   expect(isAlive(outputs)).toBe(false);
   expect(await stopRecorded(join(inputs.directory, "none"))).toEqual([]);
+});
+
+test("a log that has grown long is put aside by the next up, and the process runs on", async () => {
+  const inputs = await inputsFor();
+  const outputs = await create(inputs);
+  truncateSync(outputs.log, 3 * 1024 ** 3);
+  expect(await drifted({ ...inputs, ...outputs })).toBe(true);
+  const state = await processType.update({ ...inputs, ...outputs }, inputs, context);
+  expect(state.pid).toBe(outputs.pid);
+  expect(statSync(outputs.log).size).toBe(0);
+  expect(statSync(`${outputs.log}.1`).size).toBe(longLogBytes);
+  expect(await drifted({ ...inputs, ...state })).toBe(false);
+  await destroy({ ...inputs, ...state });
+  expect(readdirSync(inputs.directory)).toEqual([]);
+});
+
+test("one whose log was removed is started again, as nobody could read what it says", async () => {
+  const inputs = await inputsFor();
+  const outputs = await create(inputs);
+  rmSync(outputs.log);
+  expect(await drifted({ ...inputs, ...outputs })).toBe(true);
+  const state = await processType.update({ ...inputs, ...outputs }, inputs, context);
+  expect(state.pid).not.toBe(outputs.pid);
+  expect(readFileSync(state.log, "utf8")).toContain("listening");
+  expect(await drifted({ ...inputs, ...state })).toBe(false);
+});
+
+test("one that logs without end fills no disk, and runs on", async () => {
+  const maxFileBytes = 1024 * 1024;
+  const inputs = await inputsFor("storms", { maxFileBytes });
+  const outputs = await create(inputs);
+  expect(statSync(outputs.log).size).toBe(maxFileBytes);
+  expect((await answer(inputs.ready.url)).pid).toBe(outputs.pid);
+});
+
+test("what is waited for is said", async () => {
+  const [said, stopping] = [[] as string[], new AbortController()];
+  const inputs = await inputsFor("never-ready");
+  const say = (text: string) => {
+    said.push(text);
+    stopping.abort();
+  };
+  const starting = processType.create(inputs, { ...context, signal: stopping.signal, say });
+  await expect(starting).rejects.toThrow("cancelled before it was ready");
+  expect(said).toEqual([
+    expect.stringMatching(/^server \(pid \d+\) lives, but is not ready after \d+ s: .* status 503/),
+  ]);
 });
 
 test("record and log are for this user only", async () => {
