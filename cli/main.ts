@@ -1,4 +1,4 @@
-import { messageOf, UserError } from "../lib/errors.ts";
+import { mendable, messageOf, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments/arguments.ts";
 import { createTerminal, reserveStdout, type Terminal } from "./output/terminal.ts";
@@ -143,11 +143,11 @@ export async function main(args: string[], more: Record<string, Command> = {}): 
 
 /** A person's error is its message; ours shows where it is. */
 function report(error: unknown, terminal: Terminal): number {
-  const expected = error instanceof UserError;
-  const text = expected ? error.message : stackOf(error);
-  terminal.note(terminal.paint.bad(expected ? text : `${text}\nThis is a defect of meshup.`));
-  terminal.document({ ok: false, error: messageOf(error) });
-  return expected && error.constructor.name === "Interrupted" ? 130 : 1;
+  const expected = mendable(error);
+  const text = expected ? expected.message : `${stackOf(error)}\nThis is a defect of meshup.`;
+  terminal.note(terminal.paint.bad(text));
+  terminal.document({ ok: false, error: expected?.message ?? messageOf(error) });
+  return expected?.constructor.name === "Interrupted" ? 130 : 1;
 }
 
 function specOf(name: string, command: Command): ArgumentSpec {

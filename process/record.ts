@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { writeWhole } from "../lib/files.ts";
 import type { OwnedProcess } from "./owner.ts";
 
 /**
@@ -49,10 +50,7 @@ export function readRecord(path: string): ProcessRecord | undefined {
 
 /** Written beside and renamed: a reader finds the old record or the new one, never half of one. */
 export function writeRecord(path: string, record: ProcessRecord): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}`);
-  writeFileSync(beside, JSON.stringify(record, null, 2), { mode: 0o600 });
-  renameSync(beside, path);
+  writeWhole(path, JSON.stringify(record, null, 2), 0o600);
 }
 
 export function deleteRecord(path: string): void {

@@ -1,8 +1,9 @@
 /** `meshup:local:Process`: a process that outlives the `up` which started it. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, rmSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { cloneId, inThisClone } from "../lib/clone.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { makePrivateFolder, writeWhole } from "../lib/files.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
 import { type Started, start, stop, waitReady } from "../process/control.ts";
@@ -58,15 +59,18 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     // Dead, but not gone: its record and log are still to be deleted. The next `up` starts it again.
     return outputs(living ?? { pid: 0, startTime: "", bootId: "" }, pathsOf(state).log);
   },
+  // A clone that was moved has left nothing at its old place, and nothing is to come there for a lock.
   delete: (state) =>
-    locked(state, async () => {
-      const { record, log } = pathsOf(state);
-      for (const one of [readRecord(record), state]) if (one && isOurs(one)) await stop(one, stopTimeout(state));
-      deleteRecord(record);
-      deleteLog(log);
-      for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, inThisClone(path)), { force: true });
-    }),
+    existsSync(resolve(root, inThisClone(state.directory))) ? locked(state, () => remove(state)) : remove(state),
 };
+
+async function remove(state: State): Promise<void> {
+  const { record, log } = pathsOf(state);
+  for (const one of [readRecord(record), state]) if (one && isOurs(one)) await stop(one, stopTimeout(state));
+  deleteRecord(record);
+  deleteLog(log);
+  for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, inThisClone(path)), { force: true });
+}
 
 /**
  * Stops every process that has a record in a folder, and removes the records. For `destroy`: an `up` that was killed
@@ -178,6 +182,7 @@ async function change(olds: State, news: ProcessInputs, context: Context): Promi
 
 function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
   const { readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+  makePrivateFolder(resolve(root, inputs.directory)); // logs may have secrets
   return withLock(pathsOf(inputs).lock, work, 3 * readyTimeoutMs + 2 * stopTimeout(inputs) + 30_000);
 }
 
@@ -189,9 +194,7 @@ function pathsOf({ name, directory }: ProcessInputs): { record: string; log: str
 function writeFiles({ files = {} }: ProcessInputs): void {
   for (const [name, text] of Object.entries(files)) {
     const path = resolve(root, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.new`, text, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    writeWhole(path, text, 0o600);
   }
 }
 
