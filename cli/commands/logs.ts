@@ -1,4 +1,5 @@
 import { readable } from "../../envoy/log.ts";
+import { inThisClone } from "../../lib/clone.ts";
 import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments/arguments.ts";
 import { stackAndName } from "../arguments/positionals.ts";
@@ -21,9 +22,11 @@ export const run: Run = async ({ positionals, options }, terminal) => {
     throw new UserError("--follow has no end and --json is one document: choose one of them.");
   const deployment = await readDeployment(name, terminal);
   const { shown } = await openOutputs(name, deployment, terminal);
-  const files = (shown.logs ?? {}) as Record<string, string>;
+  const files = Object.entries((shown.logs ?? {}) as Record<string, string>);
   const cluster = await openCluster(deployment);
-  const logs = cluster ? new PodLogs(cluster.api, cluster.parts) : new FileLogs(files);
+  const logs = cluster
+    ? new PodLogs(cluster.api, cluster.parts)
+    : new FileLogs(Object.fromEntries(files.map(([name, path]) => [name, inThisClone(path)])));
   if (logs.names.length === 0) throw new UserError(`Stack ${name} has no logs; is it up?`);
   if (rest !== undefined && !logs.names.includes(rest))
     throw new UserError(`Stack ${name} has no log "${rest}"; there are ${logs.names.join(", ")}.`);
