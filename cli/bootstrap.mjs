@@ -252,6 +252,8 @@ function say(line) {
 }
 
 async function run() {
+  // A reader that has gone (`npm start | head`) is no reason to leave the work half-done.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const problem = nodeProblem(process.versions.node);
   if (problem) throw new Mendable(problem);
   process.chdir(clone);

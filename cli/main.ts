@@ -3,6 +3,7 @@ import { stackOf } from "../lib/stack-trace.ts";
 import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments/arguments.ts";
 import { createTerminal, reserveStdout, type Terminal } from "./output/terminal.ts";
 import type { Command } from "./run.ts";
+import { settleClone } from "./stack/copies.ts";
 
 const lines: OptionSpec = { value: "N", help: "how many lines of each log (default 20)" };
 const follow: OptionSpec = { help: "go on as the logs grow" };
@@ -133,6 +134,7 @@ export async function main(args: string[], more: Record<string, Command> = {}): 
       terminal.document({ help: command.help, usage: spec.usage });
       return 0;
     }
+    settleClone((line) => terminal.note(line));
     return await (await command.load()).run(line, terminal);
   } catch (error) {
     return report(error, terminal);

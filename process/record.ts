@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeWhole } from "../lib/files.ts";
-import type { ProcessIdentity } from "./table.ts";
+import type { OwnedProcess } from "./owner.ts";
 
 /**
  * What is known of a process on disk, from the moment it exists: an `up` that is killed half-way has told Pulumi's
  * state nothing of it, and the next one finds it here.
  */
-export interface ProcessRecord extends ProcessIdentity {
+export interface ProcessRecord extends OwnedProcess {
   /** {@link commandHash} of what it was started with. */
   commandHash: string;
   state: "starting" | "ready";
@@ -23,11 +23,14 @@ export interface StartedWith {
   ports: number[];
   ready: { url: string };
   triggers?: string[];
+  maxFileBytes?: number;
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
-export function commandHash({ command, env, files, ports, ready, triggers = [] }: StartedWith): string {
-  const parts = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+export function commandHash(started: StartedWith): string {
+  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = started;
+  const parts: unknown[] = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+  if (maxFileBytes !== undefined) parts.push(maxFileBytes);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 

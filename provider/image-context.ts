@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { inThisClone } from "../lib/clone.ts";
 import { withPathAsync } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { root, stateDir } from "../lib/paths.ts";
@@ -19,7 +20,7 @@ export const imageContextType: ResourceType<ImageContextInputs, ImageContextOutp
       .digest("hex"),
   create: (inputs) => makeContext(inputs),
   update: (_olds, news) => makeContext(news),
-  hasDrifted: async ({ directory }) => !existsSync(directory),
+  hasDrifted: async ({ directory }) => inThisClone(directory) !== directory || !existsSync(directory),
   read: async (state) => (existsSync(state.directory) ? state : undefined),
   // No delete: a folder by content may be another stack's as well. `npm run destroy` removes it.
 };

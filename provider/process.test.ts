@@ -1,6 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,10 +18,11 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
-import { root } from "../lib/paths.ts";
+import { root, stateDir } from "../lib/paths.ts";
 import { stop } from "../process/control.ts";
-import { readRecord, writeRecord } from "../process/record.ts";
-import { identify, isAlive } from "../process/table.ts";
+import { longLogBytes } from "../process/log.ts";
+import { commandHash, readRecord, writeRecord } from "../process/record.ts";
+import { identify, isAlive, type ProcessIdentity } from "../process/table.ts";
 import { freePort } from "../test/ports.ts";
 import { processType, stopRecorded } from "./process.ts";
 import type { Context } from "./resource.ts";
@@ -51,6 +62,21 @@ async function stranger(): Promise<number> {
   await once(child, "spawn");
   return child.pid as number;
 }
+
+test("one that lives and does not answer is waited for, and started anew when that does not help", async () => {
+  const inputs = await inputsFor("", { readyTimeoutMs: 3000, stopTimeoutMs: 100 });
+  const state = { ...inputs, ...(await create(inputs)) };
+  process.kill(state.pid, "SIGSTOP");
+  expect(await drifted(state)).toBe(true);
+  const waited = processType.update(state, inputs, context);
+  process.kill(state.pid, "SIGCONT");
+  expect((await waited).pid).toBe(state.pid);
+  expect(await drifted(state)).toBe(false);
+
+  process.kill(state.pid, "SIGSTOP");
+  expect((await processType.update(state, inputs, context)).pid).not.toBe(state.pid);
+  expect(isAlive(state)).toBe(false);
+});
 
 test("create starts it in a session of its own, delete ends it and its files", async () => {
   const inputs = await inputsFor();
@@ -329,12 +355,106 @@ test("a provider killed before it could record a process: that one never runs it
   expect(readFileSync(join(inputs.directory, "server.log"), "utf8")).not.toContain("listening");
 });
 
+test.each([
+  ["by its record", { clone: "1:1" }],
+  ["of an earlier version, by where it works", {}],
+])("another clone's process is neither signalled nor taken over: %s", async (_how, mark) => {
+  const inputs = await inputsFor();
+  const child = spawn(process.execPath, [serverFile, String(inputs.port)], { cwd: scratch(), stdio: "ignore" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await expect.poll(() => answer(inputs.ready.url).catch(() => undefined)).toBeDefined();
+  const identity = { ...identify(child.pid as number), ...mark } as ProcessIdentity;
+  const copied = { ...identity, commandHash: commandHash(inputs), state: "ready" as const, stopTimeoutMs: 100 };
+  const state = { ...inputs, ...identity, log: "" };
+
+  writeRecord(recordOf(inputs), copied);
+  expect(await drifted(state)).toBe(true);
+  expect(await processType.read?.(state, context)).toMatchObject({ pid: 0 });
+  const update = processType.update(state, { ...inputs, triggers: ["new"] }, context);
+  await expect(update).rejects.toThrow(`port ${inputs.port} is in use by`);
+  writeRecord(recordOf(inputs), copied);
+  await expect(create(inputs)).rejects.toThrow(`port ${inputs.port} is in use by`);
+  writeRecord(recordOf(inputs), copied);
+  expect(await stopRecorded(inputs.directory)).toEqual([]);
+  writeRecord(recordOf(inputs), copied);
+  await destroy(state);
+  expect(existsSync(recordOf(inputs))).toBe(false);
+  expect((await answer(inputs.ready.url)).pid).toBe(child.pid);
+});
+
+test("what a clone has started is its own after a move, though the state names the old place", async () => {
+  mkdirSync(join(stateDir, "tmp"), { recursive: true });
+  const directory = mkdtempSync(join(stateDir, "tmp", "moved-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, "server.conf");
+  const inputs = await inputsFor("", { directory, files: { [file]: "" } });
+  const outputs = await create(inputs);
+  const old = (path: string) => path.replace(root, "/nowhere/clone");
+  await destroy({
+    ...inputs,
+    ...outputs,
+    directory: old(directory),
+    files: { [old(file)]: "" },
+    log: old(outputs.log),
+  });
+  expect(isAlive(outputs)).toBe(false);
+  expect(readdirSync(directory)).toEqual([]);
+  expect(existsSync("/nowhere")).toBe(false);
+});
+
 test("stopRecorded ends what the state knows nothing of", async () => {
   const inputs = await inputsFor();
   const outputs = await create(inputs);
   expect(await stopRecorded(inputs.directory)).toEqual([{ name: "server", pid: outputs.pid }]);
   expect(isAlive(outputs)).toBe(false);
   expect(await stopRecorded(join(inputs.directory, "none"))).toEqual([]);
+});
+
+test("a log that has grown long is put aside by the next up, and the process runs on", async () => {
+  const inputs = await inputsFor();
+  const outputs = await create(inputs);
+  truncateSync(outputs.log, 3 * 1024 ** 3);
+  expect(await drifted({ ...inputs, ...outputs })).toBe(true);
+  const state = await processType.update({ ...inputs, ...outputs }, inputs, context);
+  expect(state.pid).toBe(outputs.pid);
+  expect(statSync(outputs.log).size).toBe(0);
+  expect(statSync(`${outputs.log}.1`).size).toBe(longLogBytes);
+  expect(await drifted({ ...inputs, ...state })).toBe(false);
+  await destroy({ ...inputs, ...state });
+  expect(readdirSync(inputs.directory)).toEqual([]);
+});
+
+test("one whose log was removed is started again, as nobody could read what it says", async () => {
+  const inputs = await inputsFor();
+  const outputs = await create(inputs);
+  rmSync(outputs.log);
+  expect(await drifted({ ...inputs, ...outputs })).toBe(true);
+  const state = await processType.update({ ...inputs, ...outputs }, inputs, context);
+  expect(state.pid).not.toBe(outputs.pid);
+  expect(readFileSync(state.log, "utf8")).toContain("listening");
+  expect(await drifted({ ...inputs, ...state })).toBe(false);
+});
+
+test("one that logs without end fills no disk, and runs on", async () => {
+  const maxFileBytes = 1024 * 1024;
+  const inputs = await inputsFor("storms", { maxFileBytes });
+  const outputs = await create(inputs);
+  expect(statSync(outputs.log).size).toBe(maxFileBytes);
+  expect((await answer(inputs.ready.url)).pid).toBe(outputs.pid);
+});
+
+test("what is waited for is said", async () => {
+  const [said, stopping] = [[] as string[], new AbortController()];
+  const inputs = await inputsFor("never-ready");
+  const say = (text: string) => {
+    said.push(text);
+    stopping.abort();
+  };
+  const starting = processType.create(inputs, { ...context, signal: stopping.signal, say });
+  await expect(starting).rejects.toThrow("cancelled before it was ready");
+  expect(said).toEqual([
+    expect.stringMatching(/^server \(pid \d+\) lives, but is not ready after \d+ s: .* status 503/),
+  ]);
 });
 
 test("record and log are for this user only", async () => {

@@ -1,12 +1,15 @@
 /** `meshup:local:Process`: a process that outlives the `up` which started it. */
 import { existsSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { cloneId, inThisClone } from "../lib/clone.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { makePrivateFolder, writeWhole } from "../lib/files.ts";
+import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
 import { type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
-import { deleteLog } from "../process/log.ts";
+import { deleteLog, isLost, needsCare, putAside } from "../process/log.ts";
+import { isOurs, type OwnedProcess } from "../process/owner.ts";
 import { assertPortsFree } from "../process/ports.ts";
 import {
   commandHash,
@@ -16,7 +19,6 @@ import {
   recordsIn,
   writeRecord,
 } from "../process/record.ts";
-import { isAlive, type ProcessIdentity } from "../process/table.ts";
 import type { Context, ResourceType } from "./resource.ts";
 import type { ProcessInputs, ProcessOutputs } from "./types.ts";
 
@@ -37,32 +39,37 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     ready: "update",
     readyTimeoutMs: "ignore",
     stopTimeoutMs: "update",
+    maxFileBytes: "update",
     triggers: "update",
   },
   id: ({ name }) => name,
-  create: (inputs, { signal }) => locked(inputs, () => run(inputs, signal)),
+  create: (inputs, context) => locked(inputs, () => run(inputs, context)),
   update: (olds, news, context) => locked(news, () => change(olds, news, context)),
   hasDrifted: async (olds) => {
-    const record = readRecord(pathsOf(olds).record);
-    return !isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready";
+    const { record: path, log } = pathsOf(olds);
+    const record = readRecord(path);
+    if (!isOurs(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
+    // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
+    const answer = await httpRequest({ url: olds.ready.url, timeoutMs: 2000 }).catch(() => undefined);
+    return answer === undefined || answer.status < 200 || answer.status >= 300;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
-    const living = known.find((identity) => identity && isAlive(identity));
-    const { pid, startTime, bootId } = living ?? { pid: 0, startTime: "", bootId: "" };
+    const living = known.find((one) => one && isOurs(one));
     // Dead, but not gone: its record and log are still to be deleted. The next `up` starts it again.
-    return { pid, startTime, bootId, log: pathsOf(state).log };
+    return outputs(living ?? { pid: 0, startTime: "", bootId: "" }, pathsOf(state).log);
   },
   // A clone that was moved has left nothing at its old place, and nothing is to come there for a lock.
-  delete: (state) => (existsSync(resolve(root, state.directory)) ? locked(state, () => remove(state)) : remove(state)),
+  delete: (state) =>
+    existsSync(resolve(root, inThisClone(state.directory))) ? locked(state, () => remove(state)) : remove(state),
 };
 
 async function remove(state: State): Promise<void> {
   const { record, log } = pathsOf(state);
-  for (const identity of [readRecord(record), state]) if (identity) await stop(identity, stopTimeout(state));
+  for (const one of [readRecord(record), state]) if (one && isOurs(one)) await stop(one, stopTimeout(state));
   deleteRecord(record);
   deleteLog(log);
-  for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, path), { force: true });
+  for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, inThisClone(path)), { force: true });
 }
 
 /**
@@ -74,7 +81,7 @@ export async function stopRecorded(directory: string): Promise<{ name: string; p
   const stopped: { name: string; pid: number }[] = [];
   for (const path of recordsIn(resolve(root, directory))) {
     const record = readRecord(path);
-    if (record && isAlive(record)) {
+    if (record && isOurs(record)) {
       await stop(record, record.stopTimeoutMs ?? defaultStopTimeoutMs);
       stopped.push({ name: basename(path, ".json"), pid: record.pid });
     }
@@ -87,51 +94,59 @@ export async function stopRecorded(directory: string): Promise<{ name: string; p
  * Brings the process up: takes over the recorded one when it lives, was started with the same command and is ready in
  * time; otherwise stops that and starts another.
  */
-async function run(inputs: ProcessInputs, signal: AbortSignal): Promise<ProcessOutputs> {
-  const { name, command, env = {}, ports, portHints, readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutputs> {
+  const { name, command, env = {}, ports, portHints, maxFileBytes } = inputs;
   const { record, log } = pathsOf(inputs);
 
   const recorded = readRecord(record);
-  if (recorded && isAlive(recorded)) {
-    if (await takeOver(inputs, recorded, signal)) return outputs(recorded, log);
+  if (recorded && isOurs(recorded)) {
+    if (await takeOver(inputs, recorded, context)) return outputs({ ...recorded, clone: cloneId() }, log);
     await stop(recorded, stopTimeout(inputs));
   }
   deleteRecord(record);
   await assertPortsFree(ports, portHints);
 
   writeFiles(inputs);
-  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs) };
+  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs), clone: cloneId() };
   const started = await start({
     name,
     command,
     env,
     log,
+    maxFileBytes,
     onSpawn: (identity) => writeRecord(record, { ...identity, ...base, state: "starting" }),
   });
   try {
-    await waitReady(name, started, inputs.ready.url, readyTimeoutMs, signal);
+    await untilReady(inputs, started, context);
   } catch (error) {
     await stop(started.identity, stopTimeout(inputs));
     deleteRecord(record);
     throw error;
   }
   writeRecord(record, { ...started.identity, ...base, state: "ready" });
-  return outputs(started.identity, log);
+  return outputs({ ...started.identity, clone: base.clone }, log);
 }
 
-/** Whether the living process `recorded` is what `inputs` ask for. */
-async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, signal: AbortSignal): Promise<boolean> {
-  if (recorded.commandHash !== commandHash(inputs)) return false;
-  const { name, ready, readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+type Waiting = Pick<Context, "signal" | "say">;
+
+function untilReady(inputs: ProcessInputs, started: Started, { signal, say }: Waiting): Promise<void> {
+  const { name, ready, readyTimeoutMs: timeoutMs = defaultReadyTimeoutMs } = inputs;
+  return waitReady(name, started, { url: ready.url, timeoutMs, signal, say });
+}
+
+/** Whether the living process `recorded` is what `inputs` ask for. Its log, where it is long, begins anew. */
+async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context: Waiting): Promise<boolean> {
   const { record, log } = pathsOf(inputs);
+  if (recorded.commandHash !== commandHash(inputs) || isLost(log)) return false;
+  putAside(log);
   const found: Started = { identity: recorded, log: { path: log, offset: 0 }, exit: () => undefined };
   try {
-    await waitReady(name, found, ready.url, readyTimeoutMs, signal);
+    await untilReady(inputs, found, context);
   } catch {
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     return false;
   }
-  writeRecord(record, { ...recorded, stopTimeoutMs: stopTimeout(inputs), state: "ready" });
+  writeRecord(record, { ...recorded, clone: cloneId(), stopTimeoutMs: stopTimeout(inputs), state: "ready" });
   return true;
 }
 
@@ -140,13 +155,13 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, signal: 
  * when the new one does not get ready, the old command is started again, so that a bad change does not end the service.
  * Pulumi's state keeps the old inputs then, and the next `up` tries the new ones again.
  */
-async function change(olds: State, news: ProcessInputs, { signal }: Context): Promise<ProcessOutputs> {
+async function change(olds: State, news: ProcessInputs, context: Context): Promise<ProcessOutputs> {
   const recorded = readRecord(pathsOf(olds).record);
-  const ran = [recorded, olds].find((identity) => identity && isAlive(identity));
+  const ran = [recorded, olds].find((one) => one && isOurs(one));
   if (!ran || commandHash(olds) === commandHash(news)) {
     // Only the state knows of it: somebody has deleted its files. A new one has a record and a log.
     if (ran && ran !== recorded) await stop(ran, stopTimeout(olds));
-    return run(news, signal);
+    return run(news, context);
   }
 
   await assertPortsFree(
@@ -155,9 +170,9 @@ async function change(olds: State, news: ProcessInputs, { signal }: Context): Pr
   );
   try {
     await stop(ran, stopTimeout(olds));
-    return await run(news, signal);
+    return await run(news, context);
   } catch (error) {
-    const outcome = await run(olds, new AbortController().signal).then(
+    const outcome = await run(olds, { ...context, signal: new AbortController().signal }).then(
       () => "It runs again as it was before the change.",
       (again) => `What ran before the change does not start any more either: ${messageOf(again)}`,
     );
@@ -172,7 +187,7 @@ function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
 }
 
 function pathsOf({ name, directory }: ProcessInputs): { record: string; log: string; lock: string } {
-  const path = join(resolve(root, directory), name);
+  const path = join(resolve(root, inThisClone(directory)), name);
   return { record: `${path}.json`, log: `${path}.log`, lock: `${path}.lock` };
 }
 
@@ -187,6 +202,6 @@ function stopTimeout({ stopTimeoutMs = defaultStopTimeoutMs }: ProcessInputs): n
   return stopTimeoutMs;
 }
 
-function outputs({ pid, startTime, bootId }: ProcessIdentity, log: string): ProcessOutputs {
-  return { pid, startTime, bootId, log };
+function outputs({ pid, startTime, bootId, clone = cloneId() }: OwnedProcess, log: string): ProcessOutputs {
+  return { pid, startTime, bootId, clone, log };
 }

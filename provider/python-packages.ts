@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { inThisClone } from "../lib/clone.ts";
 import { UserError } from "../lib/errors.ts";
 import { writeWhole } from "../lib/files.ts";
 import { root } from "../lib/paths.ts";
@@ -25,7 +26,10 @@ export const pythonPackagesType: ResourceType<PythonPackagesInputs, PythonPackag
   update: (_olds, news, { env }) => install(news, env),
   hasDrifted: async (olds) => !isInstalled(olds),
   read: async (state) => (isInstalled(state) ? { python: state.python, path: state.path } : undefined),
-  delete: async ({ directory }) => rm(resolve(root, directory), { recursive: true, force: true }),
+  // A folder that has moved with the clone is taken over as it is; one in another clone is not ours.
+  delete: async ({ directory }) => {
+    if (inThisClone(directory) === directory) await rm(resolve(root, directory), { recursive: true, force: true });
+  },
 };
 
 /** Installs beside, then renames: a folder of that name is complete. One that is there already is kept. */

@@ -8,7 +8,7 @@ export interface ProcessInputs {
   directory: string;
   /** Program and arguments, run in the clone's folder without a shell. */
   command: string[];
-  /** Added to PATH, HOME, USER, LANG, LC_ALL, TMPDIR and TZ, which are all that is passed on. */
+  /** Added to what is passed on of the environment: what programs are found with, and no secrets. */
   env?: Record<string, string>;
   /** Files that the command reads, text by path: written before it starts, deleted with it; a change restarts it. */
   files?: Record<string, string>;
@@ -22,6 +22,8 @@ export interface ProcessInputs {
   readyTimeoutMs?: number;
   /** Milliseconds from SIGTERM to SIGKILL; default 5 000. */
   stopTimeoutMs?: number;
+  /** What it writes into any file beyond this is lost, its log above all, and it goes on; default: no limit. */
+  maxFileBytes?: number;
   /** Any text; a change restarts the process. For what the command reads only once: the digest of a source, a version. */
   triggers?: string[];
 }
@@ -32,6 +34,8 @@ export interface ProcessOutputs {
   /** Tells it from others that had the pid before (see `ProcessIdentity`). */
   startTime: string;
   bootId: string;
+  /** The clone that has started it: a copy of the clone leaves it alone. Earlier versions noted none. */
+  clone?: string;
   /** Absolute path of the log: standard output and error. */
   log: string;
 }

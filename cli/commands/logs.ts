@@ -5,8 +5,10 @@ import { openCluster } from "../inspect/cluster.ts";
 import { FileLogs } from "../inspect/log-files.ts";
 import type { Logs, LogTail } from "../inspect/logs.ts";
 import { PodLogs } from "../inspect/pod-logs.ts";
+import { isStdoutClosed } from "../output/reader.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
+import { onSignalsOrUnread } from "../signals.ts";
 import { openOutputs } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
 
@@ -25,11 +27,11 @@ export const run: Run = async ({ positionals, options }, terminal) => {
   if (rest !== undefined && !logs.names.includes(rest))
     throw new UserError(`Stack ${name} has no log "${rest}"; there are ${logs.names.join(", ")}.`);
   const chosen = rest === undefined ? logs.names : [rest];
-  await (options.follow ? follow : printLast)(logs, chosen, count, terminal);
-  return 0;
+  return (options.follow ? follow : printLast)(logs, chosen, count, terminal);
 };
 
-async function printLast(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<void> {
+/** @returns the command's exit code: 1 where a log that should be there cannot be read */
+async function printLast(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<number> {
   const document: Record<string, LogTail[]> = {};
   const tails = await Promise.all(names.map((name) => logs.last(name, count)));
   const prefix = prefixes(names, terminal);
@@ -43,18 +45,25 @@ async function printLast(logs: Logs, names: string[], count: number, terminal: T
     if (document[name].length === 0) terminal.note(`${name}: there is no pod of it`);
   });
   terminal.document(document);
+  return Object.values(document).some((tails) => tails.some(({ unreadable }) => unreadable)) ? 1 : 0;
 }
 
-async function follow(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<void> {
+async function follow(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<number> {
   const stopping = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+  if (isStdoutClosed()) stopping.abort();
+  const release = onSignalsOrUnread(() => stopping.abort());
   const prefix = prefixes(names, terminal);
-  await logs.follow(
-    names,
-    count,
-    (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
-    stopping.signal,
-  );
+  try {
+    await logs.follow(
+      names,
+      count,
+      (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
+      stopping.signal,
+    );
+  } finally {
+    release();
+  }
+  return 0;
 }
 
 /** Before a line stands its log's name where there are several, and where it comes from if that is not always the same. */

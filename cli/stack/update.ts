@@ -1,14 +1,17 @@
 /** `up` and `destroy` through Pulumi's Automation API, with the program of index.ts in this very process. */
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
+import type { Repair } from "../../components/cluster/repair.ts";
 import { diskProblemIn, diskProblemsSaid, fullDisk } from "../../lib/disk.mjs";
 import { DiskError, UserError } from "../../lib/errors.ts";
+import { endOf } from "../../process/log-text.ts";
 import { giveConfigItsName } from "../engine/config-name.ts";
 import { lightenSdk } from "../engine/light-sdk.ts";
 import { Progress } from "../output/progress.ts";
 import type { Terminal } from "../output/terminal.ts";
+import { onSignals } from "../signals.ts";
 import { backendFolder } from "./backend.ts";
 import { engineLocks, heldError } from "./locks.ts";
 import { type Outputs, resolveOutputs } from "./outputs.ts";
@@ -23,20 +26,29 @@ export interface UpdateResult {
 /** A run that the person has stopped; the command's exit code is 130. */
 export class Interrupted extends UserError {}
 
+export interface UpOptions {
+  /** URNs (`**` stands for any text) of resources that stay as they are, with all that depends on them. */
+  without?: string[];
+  /** URNs of resources that are made anew, whatever the state says. */
+  replace?: string[];
+  /** What the program is to have mended. */
+  repair?: Repair;
+}
+
 /**
  * Brings the stack up.
- * @param without URNs (`**` stands for any text) of resources that stay as they are, with all that depends on them
  * @returns with the program's outputs
  */
 export async function up(
   stack: Stack,
   terminal: Terminal,
-  without: string[] = [],
+  { without = [], replace = [], repair }: UpOptions = {},
 ): Promise<UpdateResult & { outputs: Outputs }> {
-  const program = new Program();
+  const program = new Program(repair);
   const progress = new Progress();
   const started = performance.now();
-  await drive(stack, terminal, program, progress, "up", without);
+  const exclude = without.length > 0 ? { exclude: without, excludeDependents: true } : {};
+  await drive(stack, terminal, program, progress, "up", { ...exclude, ...(replace.length > 0 && { replace }) });
   if (progress.sawPendingOperations) await stack.clearPendingOperations();
   return {
     changes: progress.changes,
@@ -53,6 +65,11 @@ export async function preview(stack: Stack, terminal: Terminal): Promise<UpdateR
   return { changes: progress.changes, durationMs: performance.now() - started };
 }
 
+/** Brings the state of these resources (URNs) in line with the world: of what has gone, it knows no more. */
+export async function refresh(stack: Stack, terminal: Terminal, target: string[]): Promise<void> {
+  await drive(stack, terminal, new Program(), new Progress(), "refresh", { target });
+}
+
 /** Takes every resource of the stack down. */
 export async function destroy(stack: Stack, terminal: Terminal): Promise<UpdateResult> {
   const progress = new Progress();
@@ -66,7 +83,12 @@ class Program {
   /** Complete once an `up` has ended well. */
   outputs: Promise<Outputs> | undefined;
   error: unknown;
+  readonly #repair: Repair | undefined;
   #loading: Promise<[typeof import("../../index.ts"), typeof import("@pulumi/pulumi")]> | undefined;
+
+  constructor(repair?: Repair) {
+    this.#repair = repair;
+  }
 
   /** Loads the program: best while the engine starts, which takes as long. */
   load() {
@@ -79,7 +101,7 @@ class Program {
     try {
       const [{ default: main }, sdk] = await this.load();
       giveConfigItsName(sdk.runtime);
-      const outputs = await main();
+      const outputs = await main(this.#repair);
       this.outputs = resolveOutputs(outputs, sdk);
       this.outputs.catch(() => {}); // the engine says what has failed
       return outputs;
@@ -90,7 +112,7 @@ class Program {
   };
 }
 
-type Kind = "up" | "preview" | "destroy";
+type Kind = "up" | "preview" | "refresh" | "destroy";
 
 async function drive(
   stack: Stack,
@@ -98,11 +120,11 @@ async function drive(
   program: Program,
   progress: Progress,
   kind: Kind,
-  without: string[] = [],
+  more: { exclude?: string[]; excludeDependents?: boolean; replace?: string[]; target?: string[] } = {},
 ): Promise<void> {
   lightenSdk();
   const { LocalWorkspace, Stack: Automation } = await import("@pulumi/pulumi/automation/index.js");
-  const child = new EngineProcess(stack, terminal, () => kind !== "destroy" && program.load());
+  const child = new EngineProcess(stack, terminal, () => (kind === "up" || kind === "preview") && program.load());
   const workspace = await LocalWorkspace.create({
     workDir: stack.folder,
     envVars: stack.env,
@@ -115,8 +137,9 @@ async function drive(
   const automation = await Automation.select(stack.name, workspace);
   automation.info = async () => undefined;
 
+  const quiet = kind === "refresh"; // what it finds has been said
   const show = () => {
-    for (const line of progress.lines(performance.now())) terminal.note(line);
+    for (const line of quiet ? [] : progress.lines(performance.now())) terminal.note(line);
     terminal.status(progress.status(performance.now()));
   };
   const onEvent = (event: EngineEvent) => {
@@ -125,8 +148,7 @@ async function drive(
     show();
   };
   const ticker = setInterval(show, 500);
-  const exclude = without.length > 0 ? { exclude: without, excludeDependents: true } : {};
-  const options = { onEvent, color: "never", ...exclude } as const;
+  const options = { onEvent, color: "never", ...more } as const;
   try {
     await automation[kind](options).catch(async (error) => {
       if (kind !== "up" || !(error instanceof EngineFailure && error.noSuchStack)) throw error;
@@ -134,6 +156,7 @@ async function drive(
       if (child.interrupted) throw error;
       return automation.up(options);
     });
+    if (child.interrupted) throw new Interrupted(interruptedText(kind)); // the engine may call that a success
   } catch (error) {
     show();
     if (child.interrupted) throw new Interrupted(interruptedText(kind));
@@ -161,7 +184,7 @@ function diskProblems(stack: Stack, said: string): string[] {
 
 function interruptedText(kind: Kind): string {
   if (kind === "preview") return "Stopped before the end. Nothing was changed.";
-  return kind === "up"
+  return kind !== "destroy"
     ? "Stopped before the end. What was started runs on: `npm start` goes on from there, `npm run destroy` takes it down."
     : "Stopped before the end: `npm run destroy` goes on from there.";
 }
@@ -186,8 +209,6 @@ class EngineFailure extends Error {
   }
 }
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
 /**
  * The engine as the Automation API calls it (`PulumiCommand`), in a process group of its own: Ctrl-C in a terminal goes
  * to a whole group, and an engine that gets it twice stops at once and leaves its work half-done.
@@ -198,6 +219,7 @@ class EngineProcess {
   readonly version: { toString(): string };
   stderr = "";
   #interrupts = 0;
+  readonly #release: () => void;
   #kill: ((signal: NodeJS.Signals) => void) | undefined;
   readonly #onStarted: () => void;
   readonly #log: string;
@@ -210,7 +232,7 @@ class EngineProcess {
     this.command = stack.engine.path;
     this.version = { toString: () => stack.engine.version };
     this.#terminal = terminal;
-    for (const signal of signals) process.on(signal, this.#onSignal);
+    this.#release = onSignals(this.#onSignal);
     process.on("exit", this.#onExit);
   }
 
@@ -219,7 +241,7 @@ class EngineProcess {
   }
 
   dispose(): void {
-    for (const signal of signals) process.off(signal, this.#onSignal);
+    this.#release();
     process.off("exit", this.#onExit);
   }
 
@@ -247,13 +269,14 @@ class EngineProcess {
       child.on("error", reject);
       child.on("exit", (code) => resolve(code ?? -1));
     });
-    this.stderr = readFileSync(this.#log, "utf8");
+    this.stderr = endOf(this.#log, 1024 * 1024);
     this.#kill = undefined;
     if (code === 0) return { stdout: "", stderr: this.stderr, code };
     throw new EngineFailure(this.stderr);
   }
 
-  readonly #onSignal = () => {
+  readonly #onSignal = (_count: number, signal: NodeJS.Signals) => {
+    if (signal === "SIGHUP") return; // the terminal has gone, and with it who reads; the work goes on to its end
     this.#interrupts++;
     if (this.#interrupts === 1)
       this.#terminal.note("Stopping: what is under way is brought to an end (Ctrl-C again: stop at once)");
