@@ -6,7 +6,7 @@ import { createFilters } from "./components/filter/filter.ts";
 import { createMesh } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { withBackends } from "./components/workloads/backend.ts";
-import { backendsOf } from "./components/workloads/backends.ts";
+import { findBackends } from "./components/workloads/backends.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
 /** The program: configuration in, filters checked, a mesh that serves with them attached, outputs out. */
@@ -14,7 +14,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const stack = pulumi.getStack();
   const config = readConfig(pulumi.runtime.allConfig(), stack);
 
-  const backends = backendsOf(config);
+  const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
   const filters = await createFilters(config.filters, callable(config.mesh, backends));
   const cluster = await createCluster(config, stack);

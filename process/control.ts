@@ -1,16 +1,19 @@
 /** Starting and stopping one operating system process that outlives us. */
 import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
-import { root } from "../lib/paths.ts";
+import { listenersOf } from "./listening.ts";
 import { type LogStart, lastWords, openLog } from "./log.ts";
-import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity } from "./table.ts";
+import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity, sessionMembers } from "./table.ts";
 
 export interface StartOptions {
   name: string;
   command: string[];
+  /** Absolute path of the folder that it runs in. */
+  workingDirectory: string;
   /** Added to the few variables that are passed on. */
   env: Record<string, string>;
   /** Absolute path of the log file. */
@@ -35,13 +38,13 @@ const gate = 'read -r go && exec "$@" </dev/null';
 /** All that a process inherits of our environment; ours holds the passphrase of the state. */
 const inherited = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
 
-/** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it, in the clone's folder. */
-export async function start({ name, command, env, log, onSpawn }: StartOptions): Promise<Started> {
+/** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it. */
+export async function start({ name, command, workingDirectory, env, log, onSpawn }: StartOptions): Promise<Started> {
   const { fd, start: logStart } = openLog(log);
   try {
     logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
     const child = spawn("/bin/sh", ["-c", gate, name, ...command], {
-      cwd: root,
+      cwd: workingDirectory,
       env: { ...pick(process.env, inherited), ...env },
       detached: true,
       stdio: ["pipe", fd, fd],
@@ -65,37 +68,71 @@ export async function start({ name, command, env, log, onSpawn }: StartOptions):
   }
 }
 
+/** It answers 2xx at an address, or takes a connection on a port of 127.0.0.1. */
+export type Ready = { url: string } | { port: number };
+
 /**
- * Polls `url` until it answers 2xx.
- * @throws UserError with the process's own last words when it ends first, or is not ready in time.
+ * Waits until it is ready.
+ * @throws UserError with the process's own last words when it ends first; with where it listens, too, when it is not ready
+ * in time.
  */
 export async function waitReady(
   name: string,
   { identity, log, exit }: Started,
-  url: string,
+  ready: Ready,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
-  let last = "nothing";
   while (true) {
     if (signal.aborted) throw new UserError(`${name}: cancelled before it was ready`);
     if (!isAlive(identity)) {
       await sleep(20); // its exit event
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
-    try {
-      const { status } = await httpRequest({ url, timeoutMs: 1000 });
-      if (status >= 200 && status < 300) return;
-      last = `status ${status}`;
-    } catch (error) {
-      last = (error as NodeJS.ErrnoException).code ?? messageOf(error);
-    }
+    const missing = "url" in ready ? await missingAnswer(ready.url) : await missingListener(ready.port);
+    if (missing === undefined) return;
     if (Date.now() > end) {
-      throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${url} gave ${last}, not 2xx${quote(log)}`);
+      const { what, refused } = missing;
+      const elsewhere = refused ? `; ${whereItListens(identity.pid)}` : "";
+      throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${what}${elsewhere}${quote(log)}`);
     }
     await sleep(40);
   }
+}
+
+/** What is not yet as it has to be, and whether nobody took the connection. */
+interface Missing {
+  what: string;
+  refused: boolean;
+}
+
+async function missingAnswer(url: string): Promise<Missing | undefined> {
+  const gave = (last: string) => `${url} gave ${last}, not 2xx`;
+  try {
+    const { status } = await httpRequest({ url, timeoutMs: 1000 });
+    return status >= 200 && status < 300 ? undefined : { what: gave(`status ${status}`), refused: false };
+  } catch (error) {
+    const { code = messageOf(error) } = error as NodeJS.ErrnoException;
+    return { what: gave(code), refused: code === "ECONNREFUSED" };
+  }
+}
+
+function missingListener(port: number): Promise<Missing | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("connect", () => resolve(undefined));
+    socket.once("error", () => resolve({ what: `nothing listens on 127.0.0.1:${port}`, refused: true }));
+    socket.once("connect", () => socket.destroy());
+  });
+}
+
+/** Of a process and its children. */
+function whereItListens(pid: number): string {
+  const listeners = listenersOf(sessionMembers(pid)).map(({ address, port }) =>
+    address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
+  );
+  return listeners.length === 0 ? "it listens on no port" : `it listens on ${listeners.join(", ")}`;
 }
 
 /**

@@ -16,8 +16,18 @@ export interface ProcessRecord extends ProcessIdentity {
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
-export function commandHash({ command, env, files, ports, ready, triggers = [] }: ProcessInputs): string {
-  const parts = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+export function commandHash({
+  command,
+  workingDirectory,
+  env,
+  files,
+  ports,
+  ready,
+  triggers = [],
+}: ProcessInputs): string {
+  const readiness = "url" in ready ? ready.url : ready.port;
+  const place = workingDirectory === undefined ? [] : [workingDirectory];
+  const parts = [command, sorted(env), sorted(files), ports, readiness, triggers, ...place];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 

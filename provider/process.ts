@@ -29,6 +29,7 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     name: "replace",
     directory: "replace",
     command: "update",
+    workingDirectory: "update",
     env: "update",
     files: "update",
     ports: "update",
@@ -85,7 +86,15 @@ export async function stopRecorded(directory: string): Promise<{ name: string; p
  * time; otherwise stops that and starts another.
  */
 async function run(inputs: ProcessInputs, signal: AbortSignal): Promise<ProcessOutputs> {
-  const { name, command, env = {}, ports, portHints, readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+  const {
+    name,
+    command,
+    workingDirectory,
+    env = {},
+    ports,
+    portHints,
+    readyTimeoutMs = defaultReadyTimeoutMs,
+  } = inputs;
   const { record, log } = pathsOf(inputs);
 
   const recorded = readRecord(record);
@@ -101,12 +110,13 @@ async function run(inputs: ProcessInputs, signal: AbortSignal): Promise<ProcessO
   const started = await start({
     name,
     command,
+    workingDirectory: workingDirectory === undefined ? root : resolve(root, workingDirectory),
     env,
     log,
     onSpawn: (identity) => writeRecord(record, { ...identity, ...base, state: "starting" }),
   });
   try {
-    await waitReady(name, started, inputs.ready.url, readyTimeoutMs, signal);
+    await waitReady(name, started, inputs.ready, readyTimeoutMs, signal);
   } catch (error) {
     await stop(started.identity, stopTimeout(inputs));
     deleteRecord(record);
@@ -123,7 +133,7 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, signal: 
   const { record, log } = pathsOf(inputs);
   const found: Started = { identity: recorded, log: { path: log, offset: 0 }, exit: () => undefined };
   try {
-    await waitReady(name, found, ready.url, readyTimeoutMs, signal);
+    await waitReady(name, found, ready, readyTimeoutMs, signal);
   } catch {
     signal.throwIfAborted();
     return false;

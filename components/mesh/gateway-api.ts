@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import type { Exposure } from "../cluster/cluster.ts";
 import type { StackConfig } from "../config/config.ts";
 import type { Backend, BackendRoute } from "../workloads/backend.ts";
-import { envoyCluster } from "./callouts.ts";
+import { envoyCluster, imageAuthorities } from "./callouts.ts";
 import { type NamedManifest, namespace } from "./manifest.ts";
 
 /**
@@ -81,7 +81,7 @@ function logLevels(levels: StackConfig["logLevels"]): Record<string, string> {
  * so every backend is one in the bootstrap, under the name that it has on this machine's Envoy too.
  */
 function calloutBootstrap(backends: Backend[]) {
-  return { static_resources: { clusters: backends.map(envoyCluster) } };
+  return { static_resources: { clusters: backends.map((backend) => envoyCluster(backend, imageAuthorities)) } };
 }
 
 function service(exposure: Exposure) {

@@ -66,6 +66,11 @@ export function endpointOf(at: Address): { host: string; port: number } {
   return { host: `${at.service}.${at.namespace}.svc.cluster.local`, port: at.port };
 }
 
+/** What requests' paths go below: `/v1`; empty for all but some URLs. */
+export function pathOf({ at }: Backend): string {
+  return at.type === "url" ? at.path : "";
+}
+
 /** Each route with its backend; the configuration lets no other name through. */
 export function withBackends(routes: Route[], backends: Backend[]): BackendRoute[] {
   return routes.map(({ workload, ...route }) => {

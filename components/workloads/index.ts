@@ -5,13 +5,22 @@ import type { StackConfig } from "../config/config.ts";
 import { chartReference, imageReference } from "../config/overrides.ts";
 import type { Sidecars } from "../mesh/mesh.ts";
 import { ClusterWorkloads } from "./cluster.ts";
+import { LocalCommand } from "./command.ts";
 import { hasDemo } from "./declared.ts";
 import { LocalWorkloads } from "./local.ts";
 import type { Workloads } from "./workloads.ts";
 
-/** The demo's workloads in the cluster, or as processes of this machine where there is none. */
+/** The stack's workloads: the demo's where it has them, and a person's own. */
 export function createWorkloads(config: StackConfig, cluster?: Cluster, sidecars?: Sidecars): Workloads {
-  if (!hasDemo(config)) return { resources: [], logs: {} };
+  const own = cluster ? [] : ownOnThisMachine(config);
+  const all = [...(hasDemo(config) ? [demo(config, cluster, sidecars)] : []), ...own];
+  return {
+    resources: all.flatMap(({ resources }) => resources),
+    logs: Object.assign({}, ...all.map(({ logs }) => logs)),
+  };
+}
+
+function demo(config: StackConfig, cluster?: Cluster, sidecars?: Sidecars): Workloads {
   if (!cluster) return new LocalWorkloads("workloads", { directory: stackDir(pulumi.getStack()), config });
   const metricsServer = {
     chart: "metrics-server",
@@ -28,4 +37,13 @@ export function createWorkloads(config: StackConfig, cluster?: Cluster, sidecars
     },
     { providers: { kubernetes: cluster.provider } },
   );
+}
+
+function ownOnThisMachine({ workloads = {} }: StackConfig): Workloads[] {
+  const directory = stackDir(pulumi.getStack());
+  return Object.entries(workloads).flatMap(([name, declaration]) => {
+    if (declaration.kind !== "command") return [];
+    const { process } = new LocalCommand(name, { directory, declaration });
+    return [{ resources: [process], logs: { [name]: process.log } }];
+  });
 }

@@ -5,7 +5,7 @@ import type { Cluster } from "../../cluster/cluster.ts";
 import { callable } from "../../config/abilities.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
-import { backendsOf } from "../../workloads/backends.ts";
+import { demoInCluster } from "../../workloads/demo.ts";
 
 interface Made {
   type: string;
@@ -91,7 +91,7 @@ beforeAll(async () => {
       },
     },
   };
-  const backends = backendsOf(config);
+  const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
   const declared = await createFilters(config.filters, callable("envoy-gateway", backends));
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });

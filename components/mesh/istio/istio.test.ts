@@ -6,7 +6,7 @@ import type { Cluster } from "../../cluster/cluster.ts";
 import { callable } from "../../config/abilities.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
-import { backendsOf } from "../../workloads/backends.ts";
+import { demoInCluster } from "../../workloads/demo.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
 import type { AttachedFilter, Sidecars } from "../mesh.ts";
 
@@ -113,7 +113,7 @@ beforeAll(async () => {
       }),
     },
   };
-  const backends = backendsOf(config);
+  const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
   const declared = await createFilters(config.filters, callable("istio", backends));
   const mesh = new IstioMesh("mesh", { config, filters: declared, cluster, backends, routes });

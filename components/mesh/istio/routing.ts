@@ -42,7 +42,7 @@ function httpRoute({ name, path, rewrite, backend }: BackendRoute) {
   const { host, port } = endpointOf(backend.at);
   return {
     name,
-    match: [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }],
+    match: path === "/" ? [{ uri: { prefix: "/" } }] : [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }],
     ...(rewrite && { rewrite: { uri: "/" } }),
     route: [{ destination: { host, port: { number: port } } }],
   };

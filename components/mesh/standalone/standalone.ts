@@ -4,6 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { stackDir } from "../../../lib/paths.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { systemAuthorities } from "../../workloads/reach.ts";
 import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
 import { cluster, listener, startFiles, wasmFilter } from "./envoy.ts";
@@ -21,6 +23,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
+    const authorities = backends.some(isTrusted) ? systemAuthorities() : undefined;
 
     const envoy = createEnvoy();
     this.serve = (workloads) => {
@@ -70,7 +73,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           admin: `http://127.0.0.1:${config.ports.admin}`,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-          clusters: backends.map(cluster),
+          clusters: backends.map((backend) => cluster(backend, authorities)),
           listeners: [
             listener({
               directory: xds,
@@ -123,4 +126,9 @@ function xdsFilter(filter: Filter) {
       ([digest, file]) =>
         [name, { digest, resource: wasmFilter({ name, rootId, digest, file, configuration, failure }) }] as const,
     );
+}
+
+/** By the authorities that the system trusts. */
+function isTrusted({ at }: Backend): boolean {
+  return at.type === "url" && at.tls !== undefined && at.tls.authorities === undefined;
 }
