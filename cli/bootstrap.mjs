@@ -18,7 +18,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isMendable, load } from "../lib/built.mjs"; // needs what is installed only once it builds
-import { keepLoopbackDirect, quietChildren } from "../lib/environment.mjs";
+import { keepLoopbackDirect, npmEnvironment, npmFlags, quietChildren } from "../lib/environment.mjs";
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 const oldestNode = [20, 20];
@@ -44,18 +44,44 @@ export function installReason(folder) {
 
 /** Whether npm's own note of what it has installed agrees with the lock file. npm writes that note last. */
 function isInstalledFrom(lock, notePath) {
-  let installed;
-  try {
-    installed = JSON.parse(readFileSync(notePath, "utf8")).packages;
-  } catch {
-    return false;
-  }
+  const installed = readNote(notePath);
   const wanted = JSON.parse(lock).packages;
   const same = (a, b) => a.version === b.version && a.integrity === b.integrity;
   return (
+    installed !== undefined &&
     Object.entries(installed).every(([path, is]) => wanted[path] && same(wanted[path], is)) &&
-    Object.entries(wanted).every(([path, should]) => path === "" || should.optional || installed[path])
+    missingPackages(lock, notePath).length === 0
   );
+}
+
+/** What the lock file wants for this machine and npm has not installed. */
+function missingPackages(lock, notePath) {
+  const installed = readNote(notePath) ?? {};
+  const wanted = Object.entries(JSON.parse(lock).packages).filter(([path, should]) => path !== "" && isNeeded(should));
+  return wanted.map(([path]) => path).filter((path) => !installed[path]);
+}
+
+/** An optional package is one for some machines, which its name tells to npm, or one that may fail to be built. */
+function isNeeded({ optional, os, cpu, libc }) {
+  if (!optional) return true;
+  return !libc && Boolean(os?.includes(process.platform)) && Boolean(cpu?.includes(process.arch));
+}
+
+function readNote(path) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")).packages;
+  } catch {
+    return undefined;
+  }
+}
+
+function missingFailure(missing) {
+  const names = [...new Set(missing.map((path) => path.replace(/^.*node_modules\//, "")))];
+  const some = `${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`;
+  return [
+    `npm ci says that it has installed everything, but there is no ${some}.`,
+    "A setting of npm's may leave packages out: look at `npm config ls`, and run the command again.",
+  ].join("\n");
 }
 
 const stampPath = (folder) => join(folder, "node_modules", ".meshup-lock");
@@ -94,6 +120,8 @@ async function install(folder, reason) {
   const { code, signal, stderr } = await npmCi(folder).finally(() => clearInterval(ticker));
   if (signal) throw new Mendable(`npm ci was stopped (${signal}).`);
   if (code !== 0) throw new Mendable(installFailure(stderr, code));
+  const missing = missingPackages(lock, join(folder, "node_modules", ".package-lock.json"));
+  if (missing.length > 0) throw new Mendable(missingFailure(missing));
   writeStamp(folder, lock); // last: what was killed half-way has no stamp
   say(`  dependencies installed in ${seconds()} s`);
 }
@@ -104,9 +132,14 @@ const fewRetries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fet
 /** @returns {Promise<{code: number | null, signal: string | null, stderr: string}>} */
 function npmCi(folder) {
   const npm = process.env.npm_execpath?.endsWith(".js") ? [process.execPath, process.env.npm_execpath] : ["npm"];
-  const args = [...npm.slice(1), "ci", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error", ...fewRetries];
+  const quiet = ["--no-audit", "--no-fund", "--no-progress", "--loglevel=error"];
+  const args = [...npm.slice(1), "ci", ...quiet, ...fewRetries, ...npmFlags];
   return new Promise((resolve, reject) => {
-    const child = spawn(npm[0], args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(npm[0], args, {
+      cwd: folder,
+      env: npmEnvironment(process.env),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let stderr = "";
     child.stderr.on("data", (chunk) => {
       stderr += chunk;

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 // Plain JavaScript, since it runs before anything is installed.
-const { installFailure, installReason, nodeProblem, takeLock } = await import(
+const { ensureDependencies, installFailure, installReason, nodeProblem, takeLock } = await import(
   String(new URL("./bootstrap.mjs", import.meta.url))
 );
 
@@ -12,7 +12,11 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "bootstrap-"));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 it.each(["20.20.0", "20.21.1", "22.0.0", "24.1.0"])("runs on Node %s", (version) => {
   expect(nodeProblem(version)).toBeUndefined();
@@ -57,12 +61,67 @@ describe("dependencies", () => {
     expect(installReason(folder)).toMatch(/not what package-lock\.json says/);
   });
 
+  it("that npm has left out are missed, also those for this kind of machine", () => {
+    const here = { ...other, os: [process.platform], cpu: [process.arch] };
+    const elsewhere = { ...other, os: ["aix"], cpu: ["ppc64"] };
+    lockFile({ one, here, elsewhere });
+    installed({ one });
+    expect(installReason(folder)).toMatch(/not what package-lock\.json says/);
+    installed({ one, here });
+    expect(installReason(folder)).toBeUndefined();
+  });
+
   it("are installed anew when the lock file has changed", () => {
     lockFile({ one });
     installed({ one });
     expect(installReason(folder)).toBeUndefined();
     lockFile({ one: { ...one, version: "1.1.0" } });
     expect(installReason(folder)).toMatch(/not what/);
+  });
+});
+
+describe("npm itself", () => {
+  /** A project with one package for production and one for development, each a folder in it. */
+  function project(): void {
+    const write = (file: string, value: object) => {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), JSON.stringify(value));
+    };
+    const [dependencies, devDependencies] = [{ one: "file:one" }, { two: "file:two" }];
+    for (const name of ["one", "two"]) write(`${name}/package.json`, { name, version: "1.0.0" });
+    write("package.json", { name: "p", version: "1.0.0", dependencies, devDependencies });
+    write("package-lock.json", {
+      ...{ name: "p", version: "1.0.0", lockfileVersion: 3, requires: true },
+      packages: {
+        "": { name: "p", version: "1.0.0", dependencies, devDependencies },
+        "node_modules/one": { resolved: "one", link: true },
+        "node_modules/two": { resolved: "two", link: true },
+        one: { version: "1.0.0" },
+        two: { version: "1.0.0", dev: true },
+      },
+    });
+  }
+
+  it.each([
+    ["by variables", { NODE_ENV: "production", npm_config_dry_run: "true", NPM_CONFIG_GLOBAL: "true" }, ""],
+    ["by others", { npm_config_omit: "dev", npm_config_workspace: "w", npm_config_prefix: "/nowhere" }, ""],
+    ["by an .npmrc", {}, "omit=dev\ndry-run=true\nglobal=true\nengine-strict=true\npackage-lock=false\njson=true\n"],
+  ])("installs everything, whatever people have set %s", async (_how, env, npmrc) => {
+    project();
+    writeFileSync(join(folder, ".npmrc"), npmrc);
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    await ensureDependencies(folder);
+    expect(existsSync(join(folder, "node_modules/two/package.json"))).toBe(true);
+    expect(installReason(folder)).toBeUndefined();
+  });
+
+  it("that installs nothing and says that all is well is not believed", async () => {
+    project();
+    vi.stubEnv("npm_execpath", join(folder, "npm.js"));
+    writeFileSync(join(folder, "npm.js"), "");
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    await expect(ensureDependencies(folder)).rejects.toThrow(/there is no one, two.*\n.*npm config ls/);
   });
 });
 

@@ -1,12 +1,17 @@
-import { httpRequest } from "../lib/http.ts";
+import { type HttpResponse, httpRequest } from "../lib/http.ts";
 
 /** Envoy's admin interface: https://www.envoyproxy.io/docs/envoy/latest/operations/admin */
 export class EnvoyAdmin {
   readonly address: string;
+  readonly #ask: (url: string) => Promise<HttpResponse>;
 
-  /** @param address of the admin interface, such as `http://127.0.0.1:9901` */
-  constructor(address: string) {
+  /**
+   * @param address of the admin interface, such as `http://127.0.0.1:9901`
+   * @param ask sends a GET; default: it has ten seconds
+   */
+  constructor(address: string, ask: (url: string) => Promise<HttpResponse> = (url) => httpRequest({ url })) {
     this.address = address;
+    this.#ask = ask;
   }
 
   /** Counters and gauges whose names match, by name. */
@@ -30,7 +35,7 @@ export class EnvoyAdmin {
 
   /** Undefined for 404: Envoy has no such thing yet. */
   async #get(path: string): Promise<unknown> {
-    const { status, body } = await httpRequest({ url: this.address + path });
+    const { status, body } = await this.#ask(this.address + path);
     if (status === 404) return undefined;
     if (status !== 200) throw new Error(`Envoy's admin interface answered ${status} to ${path}: ${body}`);
     return JSON.parse(body);

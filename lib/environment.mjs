@@ -81,3 +81,25 @@ export function quietOptions(text) {
   }
   return kept.join(" ");
 }
+
+/** What changes what npm installs, for which machine, and where. `ci` and `exec` have flags for the rest. */
+const npmSettings =
+  /^npm_config_(omit|only|also|include|production|dev|optional|global|location|dry_run|package_lock.*|shrinkwrap|workspaces?|include_workspace_root|os|cpu|libc|install_.*|legacy_bundling|global_style|bin_links|before|min_release_age|json|node_options|force|.*_peer_deps|engine_strict|call|package)$/i;
+
+/**
+ * npm's environment without what people have set for other projects. Registry, certificates, proxies, logins and cache
+ * stay, and whether packages may run scripts.
+ * @param {Record<string, string | undefined>} env
+ */
+export function npmEnvironment(env) {
+  const others = Object.entries(env).filter(([name]) => !npmSettings.test(name.replaceAll("-", "_")));
+  const { NODE_ENV, FORCE_COLOR, CLICOLOR_FORCE, ...rest } = Object.fromEntries(others);
+  return rest;
+}
+
+/** The same for what their .npmrc files say: what `npm ci` is to install, whatever they say. */
+export const npmFlags = [
+  ...["--include=dev", "--include=optional", "--include=peer", "--no-dry-run", "--no-global", "--location=project"],
+  ...["--package-lock", "--no-package-lock-only", "--install-strategy=hoisted", "--no-install-links"],
+  ...["--no-legacy-peer-deps", "--no-strict-peer-deps", "--no-engine-strict", "--no-json", "--no-color"],
+];

@@ -21,6 +21,8 @@ export interface HttpRequest {
   timeoutMs?: number;
   /** Default: a connection of its own, since an old one may still see what a draining listener had. */
   agent?: http.Agent;
+  /** Calls it off: the exchange fails with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 export interface HttpResponse {
@@ -34,7 +36,8 @@ export interface HttpResponse {
 export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false } = request;
   return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout;
     const { hostname } = new URL(url);
     const lookup = isLocalhost(hostname) ? toLoopback : undefined;
     const options = { method, headers: inHeaderBytes(headers), agent, signal, lookup, ...headerLimit };
@@ -50,13 +53,14 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
         });
       });
     });
-    req.on("error", (error) =>
+    req.on("error", (error) => {
+      if (request.signal?.aborted) return reject(request.signal.reason);
       reject(
         error.name === "AbortError" || error.name === "TimeoutError"
           ? new UserError(`${method} ${url}: no answer within ${timeoutMs} ms`)
           : error,
-      ),
-    );
+      );
+    });
     req.maxHeadersCount = 0; // those beyond would be dropped without a word
     // As bytes: Node would send a text and the headers before it in one encoding.
     req.end(body ? Buffer.from(body) : undefined);

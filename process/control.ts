@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { listenersOf } from "./listening.ts";
-import { type LogStart, lastWords, openLog } from "./log.ts";
+import { type LogStart, openLog, quote } from "./log.ts";
 import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity, sessionMembers } from "./table.ts";
 
 export interface StartOptions {
@@ -18,6 +18,8 @@ export interface StartOptions {
   env: Record<string, string>;
   /** Absolute path of the log file. */
   log: string;
+  /** What it writes into any file beyond this is lost, and it goes on; default: no limit. */
+  maxFileBytes?: number;
   /** Called when the process exists and before its program runs. */
   onSpawn(identity: ProcessIdentity): void;
 }
@@ -35,15 +37,23 @@ export interface Started {
  */
 const gate = 'read -r go && exec "$@" </dev/null';
 
+/** The kernel keeps the limit, so that no log can fill the disk. `ulimit` counts in blocks of 512 bytes. */
+function limit(maxFileBytes: number | undefined): string {
+  if (maxFileBytes === undefined) return "";
+  const set = `ulimit -f ${Math.floor(maxFileBytes / 512)}`;
+  return `trap "" XFSZ && (${set}) 2>/dev/null && ${set}; `;
+}
+
 /** All that a process inherits of our environment; ours holds the passphrase of the state. */
 const inherited = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
 
 /** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it. */
-export async function start({ name, command, workingDirectory, env, log, onSpawn }: StartOptions): Promise<Started> {
+export async function start(options: StartOptions): Promise<Started> {
+  const { name, command, workingDirectory, env, log, maxFileBytes, onSpawn } = options;
   const { fd, start: logStart } = openLog(log);
   try {
     logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
-    const child = spawn("/bin/sh", ["-c", gate, name, ...command], {
+    const child = spawn("/bin/sh", ["-c", limit(maxFileBytes) + gate, name, ...command], {
       cwd: workingDirectory,
       env: { ...pick(process.env, inherited), ...env },
       detached: true,
@@ -167,13 +177,6 @@ async function within(timeoutMs: number, condition: () => boolean): Promise<bool
     await sleep(20);
   }
   return true;
-}
-
-function quote(log: LogStart): string {
-  const lines = lastWords(log);
-  return lines.length > 0
-    ? `\nIts log (${log.path}) ends with\n  ${lines.join("\n  ")}`
-    : `\nIts log (${log.path}) is empty`;
 }
 
 function pick(env: NodeJS.ProcessEnv, names: string[]): NodeJS.ProcessEnv {

@@ -1,11 +1,13 @@
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { EnvoyAdmin } from "../envoy/admin.ts";
 import { discoveryResponse, type Resource } from "../envoy/discovery.ts";
+import { readSaid, type Said } from "../envoy/log.ts";
+import { RunningEnvoy } from "../envoy/running.ts";
 import { UserError } from "../lib/errors.ts";
-import type { ResourceType } from "./resource.ts";
+import { putAside } from "../process/log.ts";
+import { logSize } from "../process/log-text.ts";
+import type { Context, ResourceType } from "./resource.ts";
 import type { EnvoyConfigurationInputs } from "./types.ts";
 
 /** The configuration of a running Envoy. Every change goes through a running Envoy and is judged by it. */
@@ -20,14 +22,14 @@ export const envoyConfigurationType: ResourceType<EnvoyConfigurationInputs, Reco
     filters: "update",
   },
   id: ({ directory }) => directory,
-  create: (inputs) => apply(inputs),
-  update: (_olds, news) => apply(news),
+  create: (inputs, context) => apply(inputs, context),
+  update: (_olds, news, context) => apply(news, context),
   hasDrifted: async (_olds, news) => !(await isApplied(news)),
   delete: ({ directory }) => removeConfiguration(directory),
 };
 
-async function apply(inputs: EnvoyConfigurationInputs): Promise<Record<string, never>> {
-  await applyConfiguration(inputs);
+async function apply(inputs: EnvoyConfigurationInputs, context: Context): Promise<Record<string, never>> {
+  await applyConfiguration(inputs, context);
   return {};
 }
 
@@ -43,11 +45,14 @@ const filterFile = (name: string) => join("filters", name, "config.json");
  * routes that use them, filters before the listener that names them, and what is no longer used last.
  * What Envoy refuses is taken back: it goes on with what it had.
  *
- * @throws UserError with Envoy's own lines.
+ * @throws UserError with Envoy's own lines; when it ends meanwhile; when its log cannot be read
  */
-export async function applyConfiguration(inputs: EnvoyConfigurationInputs, timeoutMs = 20_000): Promise<void> {
+export async function applyConfiguration(
+  inputs: EnvoyConfigurationInputs,
+  context: Partial<Pick<Context, "signal" | "say">> = {},
+): Promise<void> {
   const before = await readFiles(inputs.directory);
-  const change = new Change(inputs, before, timeoutMs);
+  const change = new Change(inputs, before, context);
   try {
     await change.clusters([...resourcesOf(before.get(clustersFile)), ...inputs.clusters]);
     for (const [name, filter] of Object.entries(inputs.filters)) await change.filter(name, filter.resource);
@@ -77,19 +82,28 @@ export async function isApplied(inputs: EnvoyConfigurationInputs): Promise<boole
   return found.size === wanted.size && [...wanted].every(([path, text]) => found.get(path) === text);
 }
 
+/** How long an Envoy that answers may take to read a file, and to do as it says. */
+const patienceMs = 20_000;
+/** How often the filters' configurations were refused so far, by the counter's name. */
+const filterRefusals = /^extension_config_discovery\.http_filter\..*\.update_rejected$/;
+/** Modules that were loaded anew after a trap (`failure: reload`). */
+const reloads = /^wasm\..*\.vm_reload(_success|_failure)?$/;
+/** Bytes of its log that Envoy has not written yet. */
+const unwritten = /^filesystem\.write_total_buffered$/;
+
 /** One change of configuration, under way. */
 class Change {
   readonly #inputs: EnvoyConfigurationInputs;
   readonly #files: Files;
-  readonly #admin: EnvoyAdmin;
-  readonly #timeoutMs: number;
+  readonly #envoy: RunningEnvoy;
   readonly #newFilters: string[] = [];
 
-  constructor(inputs: EnvoyConfigurationInputs, before: Files, timeoutMs: number) {
+  constructor(inputs: EnvoyConfigurationInputs, before: Files, context: Partial<Pick<Context, "signal" | "say">>) {
     this.#inputs = inputs;
     this.#files = new Map(before);
-    this.#admin = new EnvoyAdmin(inputs.admin);
-    this.#timeoutMs = timeoutMs;
+    const { admin, process, log: path } = inputs;
+    putAside(path); // one that is full would miss what Envoy says of this change
+    this.#envoy = new RunningEnvoy({ admin, process, log: { path, offset: logSize(path) }, ...context });
   }
 
   async clusters(resources: Resource[]): Promise<void> {
@@ -104,24 +118,25 @@ class Change {
 
   async filter(name: string, resource: Resource): Promise<void> {
     // Listeners that drain keep a filter alive, too. One that is not read yet is judged together with its listener.
-    const known = (await this.#admin.configDump("ecds_filters")).some((f) => nameOf(f.ecds_filter) === name);
+    const known = (await this.#envoy.admin.configDump("ecds_filters")).some((f) => nameOf(f.ecds_filter) === name);
     if (!known) this.#newFilters.push(name);
-    await this.#write(filterFile(name), [resource], `filter "${name}"`, known ? filterStats(name) : undefined);
+    await this.#write(filterFile(name), [resource], `filter "${name}"`, known ? filterStats(name) : undefined, [name]);
   }
 
   async listeners(resources: Resource[]): Promise<void> {
-    const log = await this.#logEnd();
-    const refusedBefore = await this.#refusals();
+    const since = await this.#mark();
+    const refusedBefore = await this.#envoy.admin.stats(filterRefusals);
     const added = this.#newFilters.map((name) => `"${name}"`).join(", ");
     const what = added ? `its listener with the new filter ${added}` : "its listener";
-    await this.#write(listenersFile, resources, what, /^listener_manager\.lds\.update_(success|rejected|failure)$/);
-    await this.#until("take its listener", async () => {
+    const lds = /^listener_manager\.lds\.update_(success|rejected|failure)$/;
+    await this.#write(listenersFile, resources, what, lds, this.#newFilters);
+    await this.#envoy.until("take its listener", patienceMs, async () => {
       // A listener waits for its filters: one that is refused would keep it waiting.
-      const refused = [...(await this.#refusals())].some(([name, n]) => n > (refusedBefore.get(name) ?? 0));
-      if (refused) throw await this.#refusal(what, log);
+      const refusals = await this.#envoy.admin.stats(filterRefusals);
+      if (grown(refusedBefore, refusals).length > 0) throw await this.#refusal(what, since, this.#newFilters);
       return this.#serves(resources);
     });
-    if (startFailures(await this.#logSince(log)).length > 0) throw await this.#refusal(what, log);
+    await this.#mustHaveStarted(what, since, this.#newFilters);
   }
 
   /**
@@ -142,7 +157,7 @@ class Change {
       now.set(path, text);
     }
     const listeners = resourcesOf(old.get(listenersFile));
-    await this.#until("go back", () => this.#serves(listeners)).catch(() => {}); // it may be what has ended
+    await this.#envoy.until("go back", patienceMs, () => this.#serves(listeners)).catch(() => {}); // it may be what has ended
     for (const path of now.keys()) if (!old.has(path)) await rm(join(directory, path), { force: true });
   }
 
@@ -151,88 +166,91 @@ class Change {
    * keeps its old version in the dump, so that versions say nothing.
    */
   async #serves(resources: Resource[]): Promise<boolean> {
-    const listeners = await this.#admin.configDump("dynamic_listeners");
+    const listeners = await this.#envoy.admin.configDump("dynamic_listeners");
     if (listeners.some((l) => l.warming_state)) return false;
     const active = listeners.filter((l) => l.active_state).map(({ name }) => name as string);
     return isDeepStrictEqual(new Set(active), new Set(resources.map(({ name }) => name)));
   }
 
-  /** Writes one file, and where `stats` tells how often Envoy has read it, waits for its verdict. */
-  async #write(path: string, resources: Resource[], what: string, stats?: RegExp): Promise<void> {
+  /**
+   * Writes one file, and where `stats` tells how often Envoy has read it, waits for its verdict.
+   * @param filters that it is about
+   */
+  async #write(
+    path: string,
+    resources: Resource[],
+    what: string,
+    stats?: RegExp,
+    filters: string[] = [],
+  ): Promise<void> {
     const text = discoveryResponse(resources);
     if (this.#files.get(path) === text) return;
-    const log = await this.#logEnd();
-    const before = stats && (await this.#admin.stats(stats));
+    const since = await this.#mark();
+    const before = stats && (await this.#envoy.admin.stats(stats));
     await replaceFile(join(this.#inputs.directory, path), text);
     this.#files.set(path, text);
     if (!stats || !before) return;
-    await this.#until(`read ${what}`, async () => {
-      const now = await this.#admin.stats(stats);
-      const grown = [...now].filter(([name, n]) => n > (before.get(name) ?? 0)).map(([name]) => name);
-      if (grown.some((name) => !name.endsWith("success"))) throw await this.#refusal(what, log);
-      return grown.length > 0;
+    await this.#envoy.until(`read ${what}`, patienceMs, async () => {
+      const verdicts = grown(before, await this.#envoy.admin.stats(stats));
+      if (verdicts.some((name) => !name.endsWith("success"))) throw await this.#refusal(what, since, filters);
+      return verdicts.length > 0;
     });
-    if (startFailures(await this.#logSince(log)).length > 0) throw await this.#refusal(what, log);
+    await this.#mustHaveStarted(what, since, filters);
   }
 
-  /** How often each filter's configuration was refused so far, by the counter's name. */
-  #refusals(): Promise<Map<string, number>> {
-    return this.#admin.stats(/^extension_config_discovery\.http_filter\..*\.update_rejected$/);
+  /** A point in time: what comes after it counts. */
+  async #mark(): Promise<Mark> {
+    return { offset: logSize(this.#inputs.log), reloads: await this.#envoy.admin.stats(reloads) };
   }
 
-  async #until(what: string, condition: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + this.#timeoutMs;
-    while (!(await condition())) {
-      if (Date.now() > end)
-        throw new UserError(`Envoy did not ${what} within ${this.#timeoutMs / 1000} s. Its log: ${this.#inputs.log}`);
-      await sleep(20);
-    }
+  /**
+   * Envoy accepts the configuration of a module that traps before proxy_on_configure, so that its verdict alone is not
+   * enough. Only its log tells, and there not of which module: where another one was loaded anew meanwhile, it may be
+   * that one, and the filter's proof decides.
+   */
+  async #mustHaveStarted(what: string, since: Mark, filters: string[]): Promise<void> {
+    const said = await this.#said(since, filters);
+    if (said.startFailures.length === 0) return;
+    const others = grown(since.reloads, await this.#envoy.admin.stats(reloads)).filter(
+      (name) => !filters.some((filter) => name.startsWith(`wasm.${filter}.`)),
+    );
+    if (others.length === 0) throw await this.#refusal(what, since, filters);
   }
 
-  async #refusal(what: string, since: number): Promise<UserError> {
-    const lines = complaints(await this.#logSince(since));
+  async #refusal(what: string, since: Mark, filters: string[]): Promise<UserError> {
+    const { complaints, modules } = await this.#said(since, filters);
     return new UserError(
       [
-        `Envoy refuses ${what}, and goes on with what it had. It says:`,
-        ...lines.map((line) => `  ${line}`),
+        `Envoy refuses ${what}, and goes on with what it had. It says${complaints.length > 0 ? ":" : " nothing of why."}`,
+        ...complaints.map((line) => `  ${line}`),
+        ...(modules.length > 0 ? ["The module said:", ...modules.map((line) => `  ${line}`)] : []),
         `Its log: ${this.#inputs.log}`,
       ].join("\n"),
     );
   }
 
-  async #logEnd(): Promise<number> {
-    const file = await open(this.#inputs.log).catch(() => undefined);
-    const size = (await file?.stat())?.size ?? 0;
-    await file?.close();
-    return size;
+  /** Envoy writes its log a moment after it has said something; while it logs without end, this is not waited for long. */
+  async #said({ offset }: Mark, filters: string[]): Promise<Said> {
+    const isWritten = async () =>
+      [...(await this.#envoy.admin.stats(unwritten)).values()].every((bytes) => bytes === 0);
+    await this.#envoy.until("write its log", 300, isWritten).catch(() => {});
+    return readSaid(this.#inputs.log, offset, filters);
   }
+}
 
-  async #logSince(offset: number): Promise<string> {
-    return (await readFile(this.#inputs.log).catch(() => Buffer.alloc(0))).subarray(offset).toString("utf8");
-  }
+interface Mark {
+  /** Of the log, in bytes. */
+  offset: number;
+  reloads: Map<string, number>;
 }
 
 function filterStats(name: string): RegExp {
   return new RegExp(`^extension_config_discovery\\.http_filter\\.${name}\\.update_(success|rejected|failure)$`);
 }
 
-/**
- * Lines that say that a module's start failed. Envoy accepts the configuration of a filter that traps before
- * proxy_on_configure, so that its verdict alone is not enough.
- */
-function startFailures(log: string): string[] {
-  const start =
-    /Function: (_start|_initialize|main|proxy_on_context_create|proxy_on_vm_start|proxy_on_configure) failed/;
-  return log.split("\n").filter((line) => start.test(line) || /\[critical\]\[wasm\]/.test(line));
-}
-
-/** What Envoy complains of, each once, without time and thread: `[error][wasm] Function: … failed: …`. */
-export function complaints(log: string): string[] {
-  const lines = log.split("\n").flatMap((line) => {
-    const match = /^\[[^\]]*\]\[\d+\]\[(warning|error|critical)\]\[([\w.]+)\] (?:\[[^\]]*\] )?(.*)$/.exec(line);
-    return match ? [`[${match[1]}][${match[2]}] ${match[3]}`] : [];
-  });
-  return [...new Set(lines)];
+/** The counters that have grown. */
+function grown(before: Map<string, number>, now: Map<string, number>): string[] {
+  return [...now].filter(([name, n]) => n > (before.get(name) ?? 0)).map(([name]) => name);
 }
 
 function nameOf(resource: unknown): unknown {

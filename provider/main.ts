@@ -5,6 +5,7 @@ import type { CheckResult, CreateResult, DiffResult, Provider, ReadResult } from
 import { main } from "@pulumi/pulumi/provider/server.js"; // a quarter of the load time of the whole SDK
 import { UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
+import { EngineLog } from "./engine-log.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
 import { changedNames, hasUnknown, type Properties, unwrap } from "./values.ts";
 
@@ -25,6 +26,8 @@ const types: Record<string, () => Promise<AnyResourceType>> = {
 
 const cancelled = new AbortController();
 const context: Context = { signal: cancelled.signal, env: process.env };
+const engineLog = new EngineLog(process.argv.slice(2));
+const contextOf = (urn: string): Context => ({ ...context, say: (message) => engineLog.info(urn, message) });
 
 const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "update" | "delete" | "cancel">> = {
   check: (urn, _olds, news): Promise<CheckResult> =>
@@ -53,14 +56,14 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
     answer(async () => {
       const type = await typeOf(urn);
       const plain = unwrap(inputs);
-      const outputs = await type.create(plain, context);
+      const outputs = await type.create(plain, contextOf(urn));
       return { id: type.id(plain), outs: { ...inputs, ...outputs } };
     }),
 
   update: (_id, urn, olds, news) =>
     answer(async () => {
       const type = await typeOf(urn);
-      return { outs: { ...news, ...(await type.update(unwrap(olds), unwrap(news), context)) } };
+      return { outs: { ...news, ...(await type.update(unwrap(olds), unwrap(news), contextOf(urn))) } };
     }),
 
   read: (id, urn, state): Promise<ReadResult> =>
@@ -73,7 +76,7 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
       return outputs ? { id, props: { ...state, ...outputs } } : { id: "", props: {} };
     }),
 
-  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), context)),
+  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), contextOf(urn))),
 
   cancel: async () => cancelled.abort(new UserError("cancelled")),
 };

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
-import { install, pythonPackagesType } from "./python-packages.ts";
+import { install, pythonPackagesType, wantedVersions } from "./python-packages.ts";
 import type { Context } from "./resource.ts";
 import { scratch, script } from "./testing/scratch.ts";
 
@@ -11,14 +11,20 @@ interface FakePython {
   version?: string;
   pip?: string;
   install?: string[];
+  /** What it finds wrong with what was installed. */
+  problems?: string[];
 }
 
 /** Acts as a Python that fills pip's `--target`, the argument after that name. */
-function fakePython(path: string, { version = "3.11", pip = "exit 0", install = [] }: FakePython = {}): string {
+function fakePython(path: string, fake: FakePython = {}): string {
+  const { version = "3.11", pip = "exit 0", install = [], problems = [] } = fake;
+  const answer = (value: unknown) => `echo noise; echo 'meshup answers: ${JSON.stringify(value)}'; echo more`;
   return script(
     path,
     'case "$*" in',
-    `  -c*) echo "${path}"; echo ${version};;`,
+    `  -c*version_info*) ${answer([path, version])};;`,
+    `  -c*configparser*) ${answer({})};;`,
+    `  -c*importlib*) ${answer(problems)};;`,
     `  "-m pip --version") ${pip};;`,
     '  "-m pip install"*)',
     '    while [ "$1" != --target ]; do shift; done; target=$2; shift 2',
@@ -100,6 +106,21 @@ test("pip fails: its own last ERROR lines; what was there stays, nothing half-do
   expect(message).not.toMatch(/noise|network/);
   expect(readdirSync(folder).sort()).toEqual(["bin", "python", "requirements.txt"]);
   expect(existsSync(join(inputs.directory, "args"))).toBe(true);
+});
+
+test("what pip says that it has installed is looked for, and nothing of it stays when it is not there", async () => {
+  const { folder, bin, inputs, env } = setUp();
+  fakePython(join(bin, "python3"), { problems: ["httpbin 0.10.4 is not there"] });
+  const failing = install(inputs, env);
+  await expect(failing).rejects.toThrow(UserError);
+  await expect(failing).rejects.toThrow(/does not find them:\n {2}httpbin 0.10.4 is not there$/);
+  expect(readdirSync(folder).sort()).toEqual(["bin", "requirements.txt"]);
+});
+
+test("versions that every machine gets", () => {
+  const text =
+    "a-b==1.0 \\\n    --hash=sha256:00\n# b==2\nc.d[extra]==2.0b1 --hash=x\ne==3 ; python_version < '3.10' \\\n";
+  expect(wantedVersions(text)).toEqual({ "a-b": "1.0", "c.d": "2.0b1" });
 });
 
 test("no network", async () => {

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
 import { withLock } from "../process/lock.ts";
-import { findPython, pipInstall } from "./python.ts";
+import { findPython, pipInstall, requireInstalled } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
 import type { PythonPackagesInputs, PythonPackagesOutputs } from "./types.ts";
 
@@ -18,7 +18,7 @@ interface Marker {
 }
 
 export const pythonPackagesType: ResourceType<PythonPackagesInputs, PythonPackagesOutputs> = {
-  inputs: { requirements: "ignore", hash: "update", directory: "replace" },
+  inputs: { requirements: "ignore", hash: "update", directory: "replace", imports: "ignore" },
   id: ({ directory }) => directory,
   create: (inputs, { env }) => install(inputs, env),
   update: (_olds, news, { env }) => install(news, env),
@@ -42,6 +42,13 @@ export function install(inputs: PythonPackagesInputs, env: NodeJS.ProcessEnv): P
     await mkdir(dirname(path), { recursive: true });
     try {
       await pipInstall(python, beside, ["--require-hashes", "-r", requirements], inputs.requirements, env);
+      await requireInstalled(
+        python,
+        beside,
+        wantedVersions(readFileSync(requirements, "utf8")),
+        inputs.imports ?? [],
+        env,
+      );
       const done: Marker = { hash: inputs.hash, python: python.path, realPython: realpathSync(python.path) };
       await writeFile(join(beside, "meshup.json"), JSON.stringify(done));
       await rm(path, { recursive: true, force: true });
@@ -51,6 +58,12 @@ export function install(inputs: PythonPackagesInputs, env: NodeJS.ProcessEnv): P
     }
     return { python: python.path, path };
   });
+}
+
+/** The packages that every machine gets, by name; others are for some versions of Python only (`name==1.0 ; …`). */
+export function wantedVersions(requirements: string): Record<string, string> {
+  const lines = [...requirements.matchAll(/^([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)(\s*;)?/gm)];
+  return Object.fromEntries(lines.flatMap(([, name, version, marker]) => (marker ? [] : [[name, version]])));
 }
 
 /** Whether the folder is complete, of the wanted requirements, and for the Python that is there now. */

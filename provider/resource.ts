@@ -11,6 +11,8 @@ export interface Context {
   /** Fires when the person cancels (Ctrl-C): stop waiting, undo, throw. */
   signal: AbortSignal;
   env: NodeJS.ProcessEnv;
+  /** Tells the person something while the work goes on. */
+  say?: (message: string) => void;
 }
 
 /**

@@ -46,6 +46,8 @@ export interface PythonPackagesInputs {
   hash: string;
   /** Folder to install into; it is replaced whole. */
   directory: string;
+  /** Modules that must be there to import afterwards. */
+  imports?: string[];
 }
 
 export interface PythonPackagesOutputs {

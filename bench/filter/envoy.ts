@@ -7,8 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startFiles } from "../../components/mesh/standalone/envoy.ts";
 import { EnvoyAdmin } from "../../envoy/admin.ts";
 import { discoveryResponse, type Resource } from "../../envoy/discovery.ts";
+import { readSaid } from "../../envoy/log.ts";
 import { UserError } from "../../lib/errors.ts";
-import { complaints } from "../../provider/envoy-configuration.ts";
 import { freePort } from "../../test/ports.ts";
 import { findThread, processMemory, threadCpu } from "./proc.ts";
 
@@ -115,8 +115,8 @@ export class BenchEnvoy {
 
   /** An error with what Envoy has said last: its log goes with it. */
   async failure(message: string): Promise<UserError> {
-    const log = await readFile(join(this.#scratch, "envoy.log"), "utf8").catch(() => "");
-    return new UserError([message, "Envoy has said:", ...complaints(log).slice(-10)].join("\n  "));
+    const { complaints } = readSaid(join(this.#scratch, "envoy.log"), 0, []);
+    return new UserError([message, "Envoy has said:", ...complaints.slice(-10)].join("\n  "));
   }
 
   /** Ends it and removes its folder. */

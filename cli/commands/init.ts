@@ -18,12 +18,21 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     );
   // PULUMI_HOME stays the person's own: their `pulumi` keeps its notes where it always does.
   const names = ["PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"];
-  const environment = Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+  const environment = { ...pick(env, names), ...proxyExceptions(process.env) };
   for (const [name, value] of Object.entries(environment)) terminal.print(`export ${name}=${shellQuote(value)}`);
   terminal.print(`export PATH=${shellQuote(dirname(engine.path))}:"$PATH"`);
   terminal.document({ stack: name, engine, environment });
   return 0;
 };
+
+/** Behind a proxy, Pulumi's Node asks that for the engine on this very machine, unless it is told not to. */
+function proxyExceptions(env: NodeJS.ProcessEnv): Record<string, string> {
+  return env.no_grpc_proxy === undefined ? {} : pick(env, ["no_proxy", "NO_PROXY", "no_grpc_proxy"]);
+}
+
+function pick(env: Record<string, string | undefined>, names: string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
 
 /** For any POSIX shell. */
 export function shellQuote(text: string): string {

@@ -21,7 +21,7 @@ import {
   parseVersion,
   versionProblem,
 } from "./engine.ts";
-import { buildFromGo, goVersionProblem } from "./get.ts";
+import { buildFromGo, goEnvironment, goVersionProblem } from "./get.ts";
 
 let base: string;
 let world: EngineWorld;
@@ -186,4 +186,19 @@ it.each([
   const found = goVersionProblem(version, toolchain);
   if (problem) expect(found).toMatch(problem);
   else expect(found).toBeUndefined();
+});
+
+it("Go builds for this machine, whatever it is set up for otherwise", () => {
+  const others = { GOOS: "plan9", GOARCH: "mips", GO111MODULE: "off", GOWORK: "/w", CGO_ENABLED: "1", GOAMD64: "v4" };
+  const env = goEnvironment({ ...others, GOFLAGS: "-mod=vendor -n -p=2 -tags=x -modcacherw", GOPROXY: "https://p" });
+  expect(env).toEqual({
+    ...{ GOOS: process.platform, GOARCH: process.arch === "x64" ? "amd64" : process.arch },
+    ...{ GO111MODULE: "on", GOWORK: "off", CGO_ENABLED: "0", GOFLAGS: "-p=2 -modcacherw -mod=mod" },
+    GOPROXY: "https://p",
+  });
+});
+
+it("says that Go cannot be used below a home with a colon, before it tries", async () => {
+  world.home = join(base, "a:b");
+  await expect(buildFromGo({ ...world, env: { ...world.env, GOPATH: "" } })).rejects.toThrow(/a:b.*set GOPATH/);
 });

@@ -206,8 +206,8 @@ async function askVersion(path: string, env: NodeJS.ProcessEnv): Promise<string 
     // A `pulumi` on PATH may be npm's launcher, which downloads the engine when it is first called.
     const quiet = { ...env, PULUMI_SKIP_UPDATE_CHECK: "true", PULUMI_HOME: join(stateDir, "pulumi-home") };
     const { code, stdout, stderr } = await exec(path, ["version"], { env: quiet, timeoutMs: 60_000 });
-    const version = stdout.trim().split("\n").at(-1) ?? "";
-    if (code === 0 && parseVersion(version)) return version.replace(/^v/, "");
+    const version = stdout.split("\n").findLast(parseVersion)?.trim();
+    if (code === 0 && version) return version.replace(/^v/, "");
     const said = (stderr || stdout).trim().split("\n").at(-1);
     return new Error(
       code === null

@@ -1,8 +1,9 @@
 /** Gets a Pulumi engine where there is none. */
 import { spawn } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { makeCacheFolder } from "../../lib/cache.ts";
+import { npmEnvironment } from "../../lib/environment.mjs";
 import { UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { duration } from "../output/terminal.ts";
@@ -17,9 +18,10 @@ const oldestGo = "1.25.11";
  */
 export async function fetchByNpm({ env, home, note }: EngineWorld): Promise<string> {
   note(`Fetching the Pulumi engine ${engineVersion} through npm's launcher`);
-  const args = ["exec", "--yes", "--fetch-retries=0", "--fetch-timeout=20000", "--no-update-notifier"];
+  const quick = ["--fetch-retries=0", "--fetch-timeout=20000", "--no-update-notifier", "--no-color"];
+  const args = ["exec", "--yes", "--no-dry-run", "--no-global", "--location=project", ...quick];
   const result = await runGroup("npm", [...args, `pulumi@${engineVersion}`, "--", "version"], {
-    env: { ...env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    env: { ...npmEnvironment(env), PULUMI_SKIP_UPDATE_CHECK: "true" },
     timeoutMs: 300_000,
     progress: (elapsed) => note(`  npm's launcher: ${elapsed}`),
   });
@@ -35,7 +37,7 @@ export async function buildFromGo(world: EngineWorld): Promise<string> {
   const { env, note } = world;
   const target = builtPath(world);
   const folder = makeCacheFolder(dirname(target), "install Pulumi");
-  const problem = await goProblem(env);
+  const problem = await goProblem(world);
   if (problem) throw new Error(problem);
 
   note(`Building the Pulumi engine ${engineVersion} from its Go module: about 3 to 8 minutes, once`);
@@ -48,7 +50,7 @@ export async function buildFromGo(world: EngineWorld): Promise<string> {
     let packages = 0;
     const result = await runGroup("go", buildArguments(output), {
       cwd: scratch,
-      env: { ...env, CGO_ENABLED: "0", GOFLAGS: `${env.GOFLAGS ?? ""} -mod=mod`.trim() },
+      env: goEnvironment(env),
       timeoutMs: 45 * 60_000,
       onLine: (line) => {
         if (line.startsWith("go: downloading ")) modules++;
@@ -64,6 +66,27 @@ export async function buildFromGo(world: EngineWorld): Promise<string> {
   }
   note(`  the engine is built: ${target}`);
   return target;
+}
+
+/** Node's names of machines that Go has another one for. */
+const goArchitectures: Record<string, string> = { x64: "amd64", ia32: "386" };
+
+/**
+ * Go for this very machine and this one module: without what people have set for other machines and projects. Module
+ * proxies, caches and toolchains stay. What `go env -w` has set is outranked by a variable that is not empty only.
+ */
+export function goEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { GOEXPERIMENT, GODEBUG, GOARM, GO386, GOAMD64, GOARM64, GOCOVERDIR, ...rest } = env;
+  const flags = (env.GOFLAGS ?? "").split(/\s+/).filter((flag) => /^--?(p|modcacherw)(=|$)/.test(flag));
+  return {
+    ...rest,
+    GOOS: process.platform,
+    GOARCH: goArchitectures[process.arch] ?? process.arch,
+    GO111MODULE: "on",
+    GOWORK: "off",
+    CGO_ENABLED: "0",
+    GOFLAGS: [...flags, "-mod=mod"].join(" "),
+  };
 }
 
 const modulePath = "github.com/pulumi/pulumi";
@@ -90,10 +113,11 @@ function buildFailure({ output, timedOut, code }: GroupResult): string {
 }
 
 /** Why Go cannot build it; undefined when it can. */
-async function goProblem(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const result = await exec("go", ["env", "GOVERSION", "GOTOOLCHAIN"], { env, timeoutMs: 20_000 }).catch(
-    () => undefined,
-  );
+async function goProblem({ env, home }: EngineWorld): Promise<string | undefined> {
+  if (!env.GOPATH && home.includes(delimiter))
+    return `HOME is ${home}, and Go takes a path with "${delimiter}" for two: set GOPATH to a folder without one`;
+  const asking = exec("go", ["env", "GOVERSION", "GOTOOLCHAIN"], { env: goEnvironment(env), timeoutMs: 20_000 });
+  const result = await asking.catch(() => undefined);
   if (!result) return "Go is not on PATH";
   const [version = "", toolchain = ""] = result.stdout.trim().split("\n");
   if (result.code !== 0) return `\`go env\` ended with ${result.code}`;

@@ -1,8 +1,11 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { exec } from "../../lib/exec.ts";
+import { root } from "../../lib/paths.ts";
 import { scratch, script } from "../../provider/testing/scratch.ts";
-import { type KindSpec, ownerId } from "./kind/config.ts";
+import { documentIn, type KindSpec, ownerId } from "./kind/config.ts";
 import { createCluster, deleteCluster } from "./kind-command.ts";
 
 /** A machine whose docker and kind are scripts that write down what they are asked; the node is a file. */
@@ -23,7 +26,7 @@ function machine({ ready = true } = {}) {
     join(bin, "kind"),
     `echo "kind $*" >>${log}`,
     `case "$1 $2" in`,
-    `  "create cluster") cat >${bin}/config;;`,
+    `  "create cluster") cat >${bin}/config; env >${bin}/environment;;`,
     `  "delete cluster") rm -f ${node} ${bin}/finished;;`,
     `  "get kubeconfig") echo the-kubeconfig;;`,
     "esac",
@@ -67,6 +70,28 @@ it("makes a cluster whose node knows the registry, and keeps the kubeconfig to i
   expect(m.file("config")).toContain("hostPort: 30000");
   expect(m.file("finished")).toContain("http://c-registry:5000");
   expect(statSync(m.spec.kubeconfig).mode & 0o777).toBe(0o600);
+});
+
+it("has the node reach out through the proxy, and the registry without it", async () => {
+  const m = machine();
+  vi.stubEnv("https_proxy", "http://proxy.example.com:3128");
+  await createCluster(m.spec);
+  expect(m.file("environment")).toMatch(/^NO_PROXY=.*registry\.localhost,c-registry$/m);
+  expect(m.file("environment")).toMatch(/^HTTPS_PROXY=http:\/\/proxy\.example\.com:3128$/m);
+});
+
+it("prints the kubeconfig so that it is found, whatever is preloaded", async () => {
+  const m = machine();
+  const preload = join(scratch(), "preload.cjs");
+  writeFileSync(preload, 'console.log("hello"); process.on("exit", () => console.log("bye"));');
+  const file = fileURLToPath(new URL("kind-command.ts", import.meta.url));
+  const { stdout } = await exec(process.execPath, ["--import", "tsx/esm", file, "create"], {
+    cwd: root,
+    env: { ...process.env, NODE_OPTIONS: `--require ${preload}` },
+    input: JSON.stringify(m.spec),
+  });
+  expect(stdout).toMatch(/^hello\n/);
+  expect(documentIn(stdout)).toBe("the-kubeconfig");
 });
 
 it.each([

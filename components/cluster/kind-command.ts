@@ -6,11 +6,21 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { json } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { messageOf, UserError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
+import { type ExecOptions, exec } from "../../lib/exec.ts";
 import { withLock } from "../../process/lock.ts";
 import { type Container, docker, findContainers } from "./docker.ts";
-import { hostsDirectory, hostsToml, type KindSpec, kindConfig, nodeName, ownerId, ownership } from "./kind/config.ts";
+import {
+  asDocument,
+  hostsDirectory,
+  hostsToml,
+  type KindSpec,
+  kindConfig,
+  nodeName,
+  ownerId,
+  ownership,
+} from "./kind/config.ts";
 import { foreignCluster } from "./kind/machine.ts";
+import { kindEnvironment } from "./kind/proxies.ts";
 
 /** Pulling the node image is the longest part, and kind tells nothing of it meanwhile. */
 const createTimeoutMs = 900_000;
@@ -82,7 +92,10 @@ async function make(spec: KindSpec): Promise<void> {
   console.error(`creating the kind cluster ${spec.name}`);
   const image = spec.nodeImage === undefined ? [] : ["--image", spec.nodeImage];
   const args = ["--name", spec.name, "--kubeconfig", spec.kubeconfig, "--config", "-", "--wait", "180s", ...image];
-  await kind(["create", "cluster", ...args], kindConfig(spec));
+  await kind(["create", "cluster", ...args], {
+    input: kindConfig(spec),
+    env: kindEnvironment(process.env, hosts(spec)),
+  });
   const node = nodeName(spec.name);
   if (!(await isReady({ name: node } as Container, 5)))
     throw new UserError(`the cluster ${spec.name} did not get ready within 180 s: see \`docker logs ${node}\``);
@@ -115,8 +128,16 @@ export async function deleteCluster(spec: KindSpec): Promise<void> {
   for (const path of [spec.kubeconfig, `${spec.owner.directory}/kind`]) rmSync(path, { recursive: true, force: true });
 }
 
-async function kind(args: string[], input?: string): Promise<string> {
-  const { code, stdout, stderr } = await exec("kind", args, { input, timeoutMs: createTimeoutMs });
+/** What a node has to reach of the stack: the registry by both of its names. */
+function hosts({ registries }: KindSpec): string[] {
+  return Object.entries(registries).flatMap(([name, address]) => [
+    new URL(`http://${name}`).hostname,
+    new URL(address).hostname,
+  ]);
+}
+
+async function kind(args: string[], options: Pick<ExecOptions, "input" | "env"> = {}): Promise<string> {
+  const { code, stdout, stderr } = await exec("kind", args, { ...options, timeoutMs: createTimeoutMs });
   if (code !== 0) throw new UserError(`kind ${args.slice(0, 2).join(" ")} failed:\n${stderr.trim()}`);
   return stdout;
 }
@@ -125,7 +146,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const spec = (await json(process.stdin)) as KindSpec;
     if (process.argv[2] === "delete") await deleteCluster(spec);
-    else process.stdout.write(await createCluster(spec));
+    else process.stdout.write(asDocument(await createCluster(spec)));
   } catch (error) {
     console.error(error instanceof UserError ? error.message : error instanceof Error ? error.stack : messageOf(error));
     process.exitCode = 1;

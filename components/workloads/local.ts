@@ -45,7 +45,8 @@ export class LocalWorkloads extends pulumi.ComponentResource implements Workload
 
     function createPackages(): PythonPackages {
       const requirements = "services/httpbin/requirements.txt";
-      return new PythonPackages("httpbin", { requirements, directory: join(stateDir, "python") }, { parent });
+      const directory = join(stateDir, "python");
+      return new PythonPackages("httpbin", { requirements, directory, imports: ["httpbin", "waitress"] }, { parent });
     }
 
     function createHttpbin(name: "httpbin" | "httpbin-two"): Process {

@@ -79,8 +79,8 @@ describe.skipIf(Number(goVersion ?? 0) < 24)("a module of plain Go (skipped with
       surroundings: [
         "to standard output",
         "to standard error",
-        "args 0 env 0 random 16<nil>",
-        "open /etc/hostname: No such file or directory, read /dev/stdin: Not implemented",
+        "args 0 env 0 random 16 <nil>",
+        "open /etc/hostname: No such file or directory, read /dev/stdin: Not implemented on wasip1",
       ],
       sleep: ["slept true"],
       goroutines: ["answered"],

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Container } from "../docker.ts";
-import { generationLabel, hostsToml, type KindSpec, kindConfig, ownerId, ownerLabel, ownership } from "./config.ts";
+import {
+  asDocument,
+  documentIn,
+  generationLabel,
+  hostsToml,
+  type KindSpec,
+  kindConfig,
+  ownerId,
+  ownerLabel,
+  ownership,
+} from "./config.ts";
 
 const spec: KindSpec = {
   name: "meshup-dev",
@@ -16,6 +26,8 @@ const container = (parts: Partial<Container>): Container => ({
   ...{ id: "1", name: "x", running: true, paused: false, labels: {}, mounts: {}, ports: [], aliases: {} },
   ...parts,
 });
+
+const text = "apiVersion: v1\nclusters:\n- name: c";
 
 describe("kind's configuration", () => {
   const config = parse(kindConfig(spec));
@@ -70,4 +82,13 @@ it("a node pulls over plain HTTP", () => {
   expect(hostsToml("http://meshup-dev-registry:5000")).toBe(
     'server = "http://meshup-dev-registry:5000"\n\n[host."http://meshup-dev-registry:5000"]\n  capabilities = ["pull", "resolve"]\n',
   );
+});
+
+it.each([
+  ["as it is printed", asDocument(text)],
+  ["between what preloads print", `hello\n${asDocument(text)}bye\n`],
+  ["as the engine keeps it", asDocument(text).trimEnd()],
+  ["as an earlier version printed it", text],
+])("the kubeconfig is found %s", (_how, stdout) => {
+  expect(documentIn(stdout)).toBe(text);
 });

@@ -108,3 +108,11 @@ export const hostsDirectory = (registry: string) => `/etc/containerd/certs.d/${r
 export function hostsToml(address: string): string {
   return [`server = "${address}"`, "", `[host."${address}"]`, '  capabilities = ["pull", "resolve"]', ""].join("\n");
 }
+
+/** A kubeconfig between marks: people's preloads may print on the same standard output. */
+export const asDocument = (kubeconfig: string) => `---\n${kubeconfig.trimEnd()}\n...\n`;
+
+/** The kubeconfig in what `kind-command.ts create` has printed; an earlier version printed nothing else. */
+export function documentIn(stdout: string): string {
+  return /^---\n([\s\S]*?)\n\.\.\.$/m.exec(stdout)?.[1] ?? stdout;
+}

@@ -11,7 +11,7 @@ import { imageReference } from "../../config/overrides.ts";
 import { LocalRegistry } from "../../registry/local.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Cluster, Exposure } from "../cluster.ts";
-import type { KindSpec, Owner } from "./config.ts";
+import { documentIn, type KindSpec, type Owner } from "./config.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
 
 export interface KindClusterArgs {
@@ -101,7 +101,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
         "kind",
         {
           // The text, not the path: the file of a cluster made anew must never lead to the one that has gone.
-          kubeconfig: pulumi.secret(cluster.stdout),
+          kubeconfig: pulumi.secret(cluster.stdout.apply(documentIn)),
           // Known at once, and not by way of the Command: the engine would delete what is in a cluster that has gone, and
           // fails at that ("the client connection is closing"). So it is made anew first, and what has gone is dropped.
           clusterIdentifier: `${args.name}/${machine.cluster.generation}`,

@@ -1,0 +1,38 @@
+/** Lines of a resource in the engine's own log: a person sees them while the work goes on. */
+import engineProto from "@pulumi/pulumi/proto/engine_pb.js";
+import { getEngine, resetOptions } from "@pulumi/pulumi/runtime/settings.js"; // Pulumi's server has loaded it, too
+
+const { LogRequest, LogSeverity } = engineProto;
+
+/** The engine's address among the provider's arguments, after flags. */
+function addressOf(args: string[]): string | undefined {
+  return args.find((arg) => /^[^-].*:\d+$/.test(arg));
+}
+
+/** Connects when there is something to say. That a line does not get there is no reason to fail. */
+export class EngineLog {
+  readonly #address: string | undefined;
+  #engine: ReturnType<typeof getEngine>;
+
+  /** @param args what the engine has started the provider with */
+  constructor(args: string[]) {
+    this.#address = addressOf(args);
+  }
+
+  info(urn: string, message: string): void {
+    if (this.#address === undefined) return;
+    const request = new LogRequest();
+    request.setSeverity(LogSeverity.INFO);
+    request.setMessage(message);
+    request.setUrn(urn);
+    this.#connect(this.#address)?.log(request, () => {});
+  }
+
+  #connect(address: string): ReturnType<typeof getEngine> {
+    if (!this.#engine) {
+      resetOptions("", "", 1, address, "", false, "");
+      this.#engine = getEngine();
+    }
+    return this.#engine;
+  }
+}
