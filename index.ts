@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
 import { callable } from "./components/config/abilities.ts";
 import { readConfig } from "./components/config/config.ts";
+import { isSecret } from "./components/config/secret.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { createMesh } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
@@ -12,7 +13,7 @@ import { createWorkloads } from "./components/workloads/index.ts";
 /** The program: configuration in, filters checked, a mesh that serves with them attached, outputs out. */
 export default async function main(): Promise<Record<string, pulumi.Input<unknown>>> {
   const stack = pulumi.getStack();
-  const config = readConfig(pulumi.runtime.allConfig(), stack);
+  const config = readConfig(pulumi.runtime.allConfig(), stack, isSecret);
 
   const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);

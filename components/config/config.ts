@@ -2,6 +2,7 @@ import { z } from "zod";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { workloadProblems } from "../workloads/checks.ts";
 import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
+import { secretKeys, secretProblems } from "../workloads/secrets.ts";
 import { deliveries, inabilities, meshes, meshNames } from "./abilities.ts";
 import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
@@ -262,6 +263,9 @@ const stackConfig = z
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });
 
+/** The stack's own keys. */
+const settings = Object.keys(stackConfig.shape);
+
 /** Docker Hub has names of its own for its registry. */
 export function isDockerHub(address: string): boolean {
   return /^((index|registry-1)\.)?docker\.io(\/|$)/.test(address);
@@ -276,12 +280,21 @@ export type FilterTarget = FilterDeclaration["target"];
  * The configuration of the stack that runs.
  *
  * @param all Pulumi's whole configuration, by `namespace:key`
+ * @param isSecret whether Pulumi keeps such a key's value as a secret
  * @throws UserError, see `parseConfig`
  */
-export function readConfig(all: Record<string, string>, stack: string): StackConfig {
+export function readConfig(
+  all: Record<string, string>,
+  stack: string,
+  isSecret: (key: string) => boolean = () => true,
+): StackConfig {
   const own = Object.entries(all).filter(([key]) => key.startsWith("meshup:"));
   const values = Object.fromEntries(own.map(([key, text]) => [key.slice("meshup:".length), text]));
-  return parseConfig(withOverrides(withoutPassword(values)), stack);
+  const { workloads, ...rest } = values;
+  const keys = workloads === undefined ? [] : secretKeys(decode(workloads), settings);
+  const kept = Object.fromEntries(keys.flatMap((key) => (key in rest ? [[key, isSecret(`meshup:${key}`)]] : [])));
+  const shown = Object.fromEntries(Object.entries(values).filter(([key]) => !keys.includes(key)));
+  return parseConfig(withOverrides(withoutPassword(shown)), stack, kept);
 }
 
 /** In place of the password stands whether there is one: no error message can have it then. */
@@ -294,14 +307,21 @@ function withoutPassword(values: Record<string, string>): Record<string, string>
  *
  * @param values what stands under `meshup:` in Pulumi.STACK.yaml, by key; objects as Pulumi hands them over, in JSON; in
  * place of the password whether there is one
+ * @param secrets the keys of values that workloads name and that never come here, and whether they are kept as secrets
  * @throws UserError that names every problem, with its key and what would be right.
  */
-export function parseConfig(values: Record<string, string>, stack: string): StackConfig {
+export function parseConfig(
+  values: Record<string, string>,
+  stack: string,
+  secrets: Record<string, boolean> = {},
+): StackConfig {
   const decoded = Object.fromEntries(Object.entries(values).map(([key, text]) => [key, decode(text)]));
   const result = stackConfig.safeParse(decoded, { reportInput: true });
   const problems = [
     ...(result.success ? [] : problemsOf(result.error, "meshup:")),
-    ...unknownWorkloads(decoded).map(({ path, message }) => problemLine(path, message, "meshup:")),
+    ...[...unknownWorkloads(decoded), ...secretProblems(decoded.workloads, settings, (key) => secrets[key])].map(
+      ({ path, message }) => problemLine(path, message, "meshup:"),
+    ),
   ];
   if (result.success && problems.length === 0) return result.data;
   throw new UserError(

@@ -30,7 +30,7 @@ function nameProblems(name: string, stack: Stack, place: "machine" | "cluster"):
   if (hasDemo(stack) && (demoNames as readonly string[]).includes(name))
     return [{ path, message: `${name} is a workload of the demo's: choose another name, or leave meshup:demo out` }];
   if (taken[place].includes(name))
-    return [{ path, message: `the stack has a ${name} of its own: choose another name` }];
+    return [{ path, message: `a part of the stack has this name: choose another` }];
   return [];
 }
 
