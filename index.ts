@@ -1,10 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
-import { callable } from "./components/config/abilities.ts";
-import { readConfig } from "./components/config/config.ts";
-import { isSecret } from "./components/config/secret.ts";
+import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
+import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
-import { createMesh } from "./components/mesh/index.ts";
+import { meshKind } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { withBackends } from "./components/workloads/backend.ts";
 import { findBackends } from "./components/workloads/backends.ts";
@@ -13,18 +12,20 @@ import { createWorkloads } from "./components/workloads/index.ts";
 /** The program: configuration in, filters checked, a mesh that serves with them attached, outputs out. */
 export default async function main(): Promise<Record<string, pulumi.Input<unknown>>> {
   const stack = pulumi.getStack();
-  const config = readConfig(pulumi.runtime.allConfig(), stack, isSecret);
+  const { config, secrets } = readStack(stack);
+  keepSecrets(secrets);
 
+  const kind = meshKind(config.mesh);
   const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
-  const filters = await createFilters(config.filters, callable(config.mesh, backends));
+  const filters = await createFilters(config.filters, kind.capabilities, backends);
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);
-  const mesh = await createMesh({ config, filters, cluster, registry, backends, routes });
+  const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads(config, cluster, mesh.sidecars);
   const served = mesh.serve(workloads.resources);
 
-  return {
+  const outputs = {
     mesh: config.mesh,
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
@@ -32,4 +33,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
   };
+  if (secrets.length === 0) return outputs;
+  // What commands are not to print: logs and proxies may have it.
+  return { ...markSecrets(outputs, secrets), secrets: pulumi.secret(secrets.map(({ value }) => value)) };
 }

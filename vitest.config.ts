@@ -12,7 +12,10 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{bench,cli,components,envoy,host,kube,lib,process,provider,services,toolchain}/**/*.test.ts"],
+          include: [
+            "{bench,cli,components,envoy,host,kube,lib,process,provider,services,toolchain}/**/*.test.ts",
+            "test/*.test.ts",
+          ],
           testTimeout: 60_000,
           hookTimeout: 120_000, // on a busy machine a compiler takes long
         },

@@ -253,8 +253,8 @@ async function run() {
   // What is started keeps this and that in the folder for temporary files; nothing is to be left outside the clone.
   process.env.TMPDIR = join(clone, ".meshup", "tmp");
   mkdirSync(process.env.TMPDIR, { recursive: true });
-  const { main } = await load("cli/main.ts");
-  process.exitCode = await main(process.argv.slice(2));
+  const [{ main }, bench] = await Promise.all([load("cli/main.ts"), load("bench/commands.ts")]);
+  process.exitCode = await main(process.argv.slice(2), bench.commands);
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {

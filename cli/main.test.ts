@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { commands as benchmarks } from "../bench/commands.ts";
 import { exec } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
 import { shellQuote } from "./commands/init.ts";
@@ -56,7 +57,7 @@ it("package.json, the commands and the README's table name the same", () => {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
   };
-  const names = Object.keys(commands).sort();
+  const names = Object.keys({ ...commands, ...benchmarks }).sort();
   expect(Object.keys(scripts).sort()).toEqual(names);
   for (const [name, script] of Object.entries(scripts)) expect(script).toBe(`node cli/bootstrap.mjs ${name}`);
   const readme = readFileSync(join(root, "README.md"), "utf8");

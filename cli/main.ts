@@ -2,24 +2,12 @@ import { messageOf, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments/arguments.ts";
 import { createTerminal, reserveStdout, type Terminal } from "./output/terminal.ts";
-import type { Run } from "./run.ts";
-
-interface Command {
-  /** What follows `--`. */
-  arguments: string;
-  help: string;
-  maxPositionals: number;
-  options?: Record<string, OptionSpec>;
-  /** Takes its arguments as they are: they are another program's. */
-  passesOn?: boolean;
-  /** Loaded when it is called. */
-  load: () => Promise<{ run: Run }>;
-}
+import type { Command } from "./run.ts";
 
 const lines: OptionSpec = { value: "N", help: "how many lines of each log (default 20)" };
 const follow: OptionSpec = { help: "go on as the logs grow" };
 
-/** Every command, as `npm run` has them. */
+/** Every command but the benchmarks', as `npm run` has them. */
 export const commands: Record<string, Command> = {
   start: {
     arguments: "[STACK]",
@@ -120,36 +108,23 @@ export const commands: Record<string, Command> = {
     passesOn: true,
     load: () => import("./commands/test-e2e.ts"),
   },
-  bench: {
-    arguments: "[--quick] [--only ARM,…] [--soak]",
-    help: "what the filter costs Envoy, beside others, and five million requests through it",
-    maxPositionals: 0,
-    options: {
-      quick: { help: "two minutes in place of half an hour, and no soak" },
-      only: { value: "ARM,…", help: "these arms alone, and no soak" },
-      soak: { help: "the five million requests alone" },
-    },
-    load: () => import("./commands/bench.ts"),
-  },
-  "bench:stack": {
-    arguments: "[--quick]",
-    help: "how long the stack dev takes, in a cluster of its own; needs what test:e2e needs",
-    maxPositionals: 0,
-    options: { quick: { help: "each figure fewer times" } },
-    load: () => import("./commands/bench-stack.ts"),
-  },
 };
 
-/** Runs one command. @returns the exit code */
-export async function main(args: string[]): Promise<number> {
+/**
+ * Runs one command.
+ * @param more commands that are not of this folder
+ * @returns the exit code
+ */
+export async function main(args: string[], more: Record<string, Command> = {}): Promise<number> {
+  const all = { ...commands, ...more };
   // A reader that has gone (`npm start | head`) is no reason to leave the work half-done.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const [name = "", ...rest] = args;
-  const json = rest.includes("--json") && !commands[name]?.passesOn;
+  const json = rest.includes("--json") && !all[name]?.passesOn;
   const terminal = createTerminal(json ? { json, stdout: reserveStdout() } : { json });
   try {
-    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (!command) throw new UserError(`${name ? `There is no command "${name}". ` : ""}${commandList()}`);
+    const command = Object.hasOwn(all, name) ? all[name] : undefined;
+    if (!command) throw new UserError(`${name ? `There is no command "${name}". ` : ""}${commandList(all)}`);
     if (command.passesOn) return await (await command.load()).run({ positionals: rest, options: {} }, terminal);
     const spec = specOf(name, command);
     const line = parseArguments(rest, spec);
@@ -186,7 +161,7 @@ function specOf(name: string, command: Command): ArgumentSpec {
   };
 }
 
-function commandList(): string {
+function commandList(commands: Record<string, Command>): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const list = Object.entries(commands).map(([name, { help }]) => `  ${name.padEnd(width)}  ${help}`);
   return ["The commands of `npm run` are:", ...list].join("\n");

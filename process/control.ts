@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
+import { processEnvironment } from "./environment.ts";
 import { listenersOf } from "./listening.ts";
 import { type LogStart, openLog, quote } from "./log.ts";
 import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity, sessionMembers } from "./table.ts";
@@ -14,7 +15,7 @@ export interface StartOptions {
   command: string[];
   /** Absolute path of the folder that it runs in. */
   workingDirectory: string;
-  /** Added to the few variables that are passed on. */
+  /** Added to what is passed on of our own: `processEnvironment`. */
   env: Record<string, string>;
   /** Absolute path of the log file. */
   log: string;
@@ -44,9 +45,6 @@ function limit(maxFileBytes: number | undefined): string {
   return `trap "" XFSZ && (${set}) 2>/dev/null && ${set}; `;
 }
 
-/** All that a process inherits of our environment; ours holds the passphrase of the state. */
-const inherited = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
-
 /** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it. */
 export async function start(options: StartOptions): Promise<Started> {
   const { name, command, workingDirectory, env, log, maxFileBytes, onSpawn } = options;
@@ -55,7 +53,7 @@ export async function start(options: StartOptions): Promise<Started> {
     logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
     const child = spawn("/bin/sh", ["-c", limit(maxFileBytes) + gate, name, ...command], {
       cwd: workingDirectory,
-      env: { ...pick(process.env, inherited), ...env },
+      env: { ...processEnvironment(process.env), ...env },
       detached: true,
       stdio: ["pipe", fd, fd],
     });
@@ -177,8 +175,4 @@ async function within(timeoutMs: number, condition: () => boolean): Promise<bool
     await sleep(20);
   }
   return true;
-}
-
-function pick(env: NodeJS.ProcessEnv, names: string[]): NodeJS.ProcessEnv {
-  return Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]));
 }

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { ProcessInputs } from "../provider/types.ts";
 import type { ProcessIdentity } from "./table.ts";
 
 /**
@@ -15,16 +14,20 @@ export interface ProcessRecord extends ProcessIdentity {
   stopTimeoutMs: number;
 }
 
+/** What a process is started with, as far as it tells two processes apart. */
+export interface StartedWith {
+  command: string[];
+  env?: Record<string, string>;
+  files?: Record<string, string>;
+  ports: number[];
+  workingDirectory?: string;
+  ready: { url: string } | { port: number };
+  triggers?: string[];
+}
+
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
-export function commandHash({
-  command,
-  workingDirectory,
-  env,
-  files,
-  ports,
-  ready,
-  triggers = [],
-}: ProcessInputs): string {
+export function commandHash(started: StartedWith): string {
+  const { command, workingDirectory, env, files, ports, ready, triggers = [] } = started;
   const readiness = "url" in ready ? ready.url : ready.port;
   const place = workingDirectory === undefined ? [] : [workingDirectory];
   const parts = [command, sorted(env), sorted(files), ports, readiness, triggers, ...place];

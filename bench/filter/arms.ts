@@ -1,5 +1,5 @@
 /** What the benchmark compares: ways to put one and the same header on each response. */
-import { wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { wasmFilter } from "../../components/mesh/wasm-filter.ts";
 import type { Json } from "../../envoy/discovery.ts";
 import { Plugin } from "../../host/plugin/plugin.ts";
 import { UserError } from "../../lib/errors.ts";

@@ -28,6 +28,15 @@ export interface LoadSample {
   memoryBytes: number;
 }
 
+/** All that was measured. */
+export interface Report {
+  /** Under which circumstances it began: one line each. */
+  conditions: string[];
+  arms: { name: string; what: string; module?: { bytes: number; memoryBytes?: number } }[];
+  samples: Sample[];
+  loads: LoadSample[];
+}
+
 /** Figures by block, so that those of one block can be compared. */
 export type ByBlock = Map<number, number>;
 

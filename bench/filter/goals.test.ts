@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Report } from "./costs.ts";
 import { none, type Sample } from "./costs.ts";
 import { type Goal, goalsOf } from "./goals.ts";
-import type { Report } from "./report.ts";
 
 /** Each arm's microseconds a filter, in eight blocks that spread by `spread` in opposite directions. */
 function report(costs: Record<string, number>, { streams = [1], spread = 0, bytes = 9000 } = {}): Report {

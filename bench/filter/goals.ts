@@ -1,7 +1,7 @@
 /** What the project's filter is to reach, and whether a report shows that it does. Pure. */
 import type { Interval } from "../statistics.ts";
+import type { Report } from "./costs.ts";
 import { type ByBlock, filterCost, intervalOf, means, ratios } from "./costs.ts";
-import type { Report } from "./report.ts";
 
 export interface Goal {
   what: string;

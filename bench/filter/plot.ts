@@ -1,6 +1,7 @@
 /** The comparison as a picture: an SVG without scripts or fonts of its own. Pure. */
 import { threeDigits } from "../table.ts";
-import { conditionsOf, type Report, type Row, rowsOf } from "./report.ts";
+import type { Report } from "./costs.ts";
+import { conditionsOf, type Row, rowsOf } from "./report.ts";
 
 export interface Plot {
   title: string;

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
+import type { Report } from "./costs.ts";
 import { none, type Sample } from "./costs.ts";
-import { type Report, reportDocument, reportLines } from "./report.ts";
+import { reportDocument, reportLines } from "./report.ts";
 
 const blocks = [1, 2, 3, 4, 5, 6];
 const sample = (block: number, streams: number, arm: string, length: number, us: number): Sample => ({

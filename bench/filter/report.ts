@@ -1,17 +1,17 @@
 /** What the comparison of filters has measured, as tables and as JSON. Pure. */
 import type { Interval } from "../statistics.ts";
 import { renderTable, threeDigits, time } from "../table.ts";
-import type { Arm } from "./arms.ts";
-import { type ByBlock, baseCost, filterCost, intervalOf, type LoadSample, type Sample, singleCost } from "./costs.ts";
+import {
+  type ByBlock,
+  baseCost,
+  filterCost,
+  intervalOf,
+  type LoadSample,
+  type Report,
+  type Sample,
+  singleCost,
+} from "./costs.ts";
 import { type Goal, goalsOf } from "./goals.ts";
-
-export interface Report {
-  /** Under which circumstances it began: one line each. */
-  conditions: string[];
-  arms: Pick<Arm, "name" | "what" | "module">[];
-  samples: Sample[];
-  loads: LoadSample[];
-}
 
 /** An arm's figures. */
 export interface Row {

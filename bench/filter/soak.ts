@@ -2,7 +2,8 @@
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { duration, type Terminal } from "../../cli/output/terminal.ts";
-import { cluster, wasmFilter } from "../../components/mesh/standalone/envoy.ts";
+import { cluster } from "../../components/mesh/standalone/envoy.ts";
+import { wasmFilter } from "../../components/mesh/wasm-filter.ts";
 import { onThisMachine } from "../../components/workloads/backend.ts";
 import type { Json, Resource } from "../../envoy/discovery.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";

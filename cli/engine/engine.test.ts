@@ -12,16 +12,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { UserError } from "../../lib/errors.ts";
-import {
-  builtPath,
-  compareVersions,
-  type EngineWorld,
-  engineVersion,
-  findEngine,
-  parseVersion,
-  versionProblem,
-} from "./engine.ts";
+import { findEngine, versionProblem } from "./engine.ts";
 import { buildFromGo, goEnvironment, goVersionProblem } from "./get.ts";
+import { compareVersions, parseVersion } from "./version.ts";
+import { builtPath, type EngineWorld, engineVersion } from "./world.ts";
 
 let base: string;
 let world: EngineWorld;

@@ -1,26 +1,14 @@
-/** Finds the Pulumi engine: the `pulumi` command. What it takes to get one that is not there stands in engine-get.ts. */
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+/** Finds the Pulumi engine: the `pulumi` command. What it takes to get one that is not there stands in get.ts. */
+import { mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { CacheError } from "../../lib/cache.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { cacheDir, stateDir } from "../../lib/paths.ts";
-
-/** The version that is fetched or built where no suitable one is there. */
-export const engineVersion = "3.259.0";
-
-/** From this version on the engine reports what it does over gRPC, which is the one way that the CLI listens. */
-export const oldestEngine = "3.206.0";
+import { isExecutable } from "../../lib/which.ts";
+import { compareVersions, parseVersion } from "./version.ts";
+import { builtPath, type EngineWorld, engineVersion, oldestEngine, pulumiHome } from "./world.ts";
 
 export interface Engine {
   /** Absolute path of the executable. */
@@ -28,20 +16,6 @@ export interface Engine {
   version: string;
   /** Whether its language host for Node is there too: `pulumi up` needs it, `npm start` does not. */
   languageHost: boolean;
-}
-
-/** Where to look; tests have folders of their own. */
-export interface EngineWorld {
-  env: NodeJS.ProcessEnv;
-  home: string;
-  /** Outlives the clone; the built engine is kept here. */
-  cacheDir: string;
-  /** File that remembers which version each executable has. */
-  memory: string;
-  /** A line of progress. */
-  note: (line: string) => void;
-  /** The ways of getting one that is not there, in order. Each gives the executable's path, or throws with the reason. */
-  fetchers: { name: string; fetch: (world: EngineWorld) => Promise<string> }[];
 }
 
 export async function defaultEngineWorld(note: (line: string) => void): Promise<EngineWorld> {
@@ -109,15 +83,6 @@ function placesOf(world: EngineWorld): [place: string, paths: string[]][] {
   ];
 }
 
-export function pulumiHome({ env, home }: Pick<EngineWorld, "env" | "home">): string {
-  return env.PULUMI_HOME || join(home, ".pulumi");
-}
-
-/** Where a built engine is kept. */
-export function builtPath(world: Pick<EngineWorld, "cacheDir">): string {
-  return join(world.cacheDir, "pulumi", engineVersion, "bin", "pulumi");
-}
-
 /** `bin`, then what npm's launcher has downloaded, newest first. */
 function homeFolders(home: string): string[] {
   const versions = join(home, "versions");
@@ -135,15 +100,6 @@ function executables(folders: string[]): string[] {
   return [...new Set(folders)].map((folder) => join(folder, "pulumi")).filter(isExecutable);
 }
 
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
 function describe(path: string, version: string, { env }: EngineWorld): Engine {
   // The engine looks beside itself, behind any link, and then on PATH.
   const folders = [dirname(path), dirname(realpathSync(path)), ...(env.PATH ?? "").split(delimiter).filter(Boolean)];
@@ -157,20 +113,6 @@ export function versionProblem(version: string): string | undefined {
   const [known] = parseVersion(engineVersion) ?? [];
   if (compareVersions(version, oldestEngine) < 0) return `version ${version} is too old, ${oldestEngine} is needed`;
   return major === known ? undefined : `version ${version} is of another major version than ${engineVersion}`;
-}
-
-type Version = [major: number, minor: number, patch: number];
-
-/** `v3.259.0-alpha.1` → [3, 259, 0]; undefined when it is no version. */
-export function parseVersion(text: string): Version | undefined {
-  const match = /^v?(\d+)\.(\d+)\.(\d+)(?:[-+].*)?$/.exec(text.trim());
-  return match ? [Number(match[1]), Number(match[2]), Number(match[3])] : undefined;
-}
-
-export function compareVersions(a: string, b: string): number {
-  const none: Version = [0, 0, 0];
-  const [left, right] = [parseVersion(a) ?? none, parseVersion(b) ?? none];
-  return left[0] - right[0] || left[1] - right[1] || left[2] - right[2];
 }
 
 /** Asks each executable for its version once; it is asked again when the file has changed. */

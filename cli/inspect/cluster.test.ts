@@ -5,7 +5,9 @@ import { Answer, type Answers, fakeCluster } from "../../kube/testing/kubernetes
 import type { Deployment } from "../stack/stack.ts";
 import { clusterOf, openCluster, type StackCluster } from "./cluster.ts";
 import { clusterStatus } from "./cluster-status.ts";
-import { logsOf } from "./logs.ts";
+import { PodLogs } from "./pod-logs.ts";
+
+const podLogs = ({ api, parts }: StackCluster) => new PodLogs(api, parts);
 
 const stackOf = (outputs: object): Deployment => ({
   resources: [
@@ -77,7 +79,7 @@ test("what is ready: workloads, gateway and control plane; a part without a pod 
 });
 
 test("logs have the workloads', the gateway's and the control plane's names", async () => {
-  expect(logsOf(await open({}), {}).names).toEqual(["client", "echo", "envoy-gateway", "gateway"]);
+  expect(podLogs(await open({})).names).toEqual(["client", "echo", "envoy-gateway", "gateway"]);
 });
 
 test("the last lines, of each pod and of the right container", async () => {
@@ -96,7 +98,7 @@ test("the last lines, of each pod and of the right container", async () => {
     [logPath("echo-3")]: () => new Answer(400, "container is waiting to start: ContainerCreating"),
     [logPath("envoy-1", "envoy-gateway-system")]: log("[info] three\n"),
   });
-  const logs = logsOf(cluster, {});
+  const logs = podLogs(cluster);
   expect(await logs.last("echo", 7)).toMatchObject([
     { from: "echo-1", lines: ["one", "two"] },
     { from: "echo-2", lines: [] },
@@ -121,7 +123,7 @@ test("following goes on with a pod that comes in the place of another, and ends 
   });
   const stopping = new AbortController();
   const lines: string[] = [];
-  const following = logsOf(cluster, {}).follow(
+  const following = podLogs(cluster).follow(
     ["echo"],
     5,
     (name, from, line) => lines.push(`${name} ${from} ${line}`),
@@ -145,7 +147,7 @@ test("following ends with an error when the cluster goes", async () => {
   });
   const cluster = (await openCluster(stackOf({ kubeconfig, mesh: "envoy-gateway" }))) as StackCluster;
   const lines: string[] = [];
-  const following = logsOf(cluster, {}).follow(
+  const following = podLogs(cluster).follow(
     ["echo"],
     5,
     (_name, _from, line) => lines.push(line),

@@ -1,7 +1,4 @@
 /** A stack's logs, by name: files of this machine's processes, or those of pods. */
-import type { StackCluster } from "./cluster.ts";
-import { FileLogs } from "./log-files.ts";
-import { PodLogs } from "./pod-logs.ts";
 
 export interface Logs {
   /** In the order of the alphabet. */
@@ -22,8 +19,3 @@ export interface LogTail {
 
 /** @param from as in `LogTail` */
 export type OnLine = (name: string, from: string, line: string) => void;
-
-/** @param files absolute paths by name: the stack's output `logs` */
-export function logsOf(cluster: StackCluster | undefined, files: Record<string, string>): Logs {
-  return cluster ? new PodLogs(cluster.api, cluster.parts) : new FileLogs(files);
-}

@@ -338,6 +338,7 @@ describe("a person's own workloads", () => {
           ...values,
         },
         "local",
+        undefined,
         isSecret,
       );
 

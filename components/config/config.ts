@@ -1,12 +1,17 @@
 import { z } from "zod";
-import { messageOf, UserError } from "../../lib/errors.ts";
+import { UserError } from "../../lib/errors.ts";
+import { inexactNumbers } from "../../lib/numbers.ts";
+import { keyPath, problemList, type StackFile, tooManyDigits } from "../../lib/stack-file.ts";
+import { filterSchema } from "../filter/declared.ts";
+import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
+import { inabilities } from "../mesh/kind.ts";
 import { workloadProblems } from "../workloads/checks.ts";
 import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
 import { secretKeys, secretProblems } from "../workloads/secrets.ts";
-import { deliveries, inabilities, meshes, meshNames } from "./abilities.ts";
 import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
 import { problemLine, problemsOf } from "./problems.ts";
+import { route } from "./route.ts";
 
 /** Where the mesh runs: `local` is this machine without a cluster; the others have a folder in `components/cluster`. */
 export const clusterNames = ["local", "kind"] as const;
@@ -28,91 +33,6 @@ const ports = z.strictObject({
   echo: port.default(8300),
   "bursting-metrics": port.default(8400),
 });
-
-const route = z.strictObject({
-  name,
-  /** Requests at this path and below go to the workload, the path rewritten to `/`. `/` is all of them. */
-  path: z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$|^\/$/, 'a path such as "/one", without a slash at its end, or "/"'),
-  /** Only requests for this host. Default: any. */
-  host: z
-    .string()
-    .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a host name such as "www.example.com"')
-    .optional(),
-  /** False leaves the path as it is. */
-  rewrite: z.boolean().default(true),
-  workload: z.string(),
-});
-
-const target = z.union(
-  [
-    z.strictObject({ route: name }),
-    z.strictObject({ workload: z.string() }),
-    z.strictObject({ gateway: z.literal(true) }),
-    z.strictObject({ selector: z.record(z.string(), z.string()).refine((labels) => Object.keys(labels).length > 0) }),
-  ],
-  "exactly one of { route: NAME }, { workload: NAME }, { gateway: true }, { selector: { LABEL: VALUE } }",
-);
-
-/** Where in Istio's proxies a filter stands, as a WasmPlugin says it. */
-const istio = z.strictObject({
-  /** Before which of Istio's own filters. Default: after all of them. */
-  phase: z.enum(["AUTHN", "AUTHZ", "STATS"]).optional(),
-  /** Of filters of the same phase the higher goes first. */
-  priority: z.number().int().min(-2147483648).max(2147483647).optional(),
-  /** Which traffic it works on; any of them. Default: what a sidecar's workload is asked; in a gateway, all. */
-  match: z
-    .array(
-      z.strictObject({
-        /** The workload as `CLIENT` (a gateway is one), as `SERVER`, or both. */
-        mode: z.enum(["CLIENT", "SERVER", "CLIENT_AND_SERVER"]).default("CLIENT_AND_SERVER"),
-        /** Ports of the listener. Default: all. */
-        ports: z.array(z.number().int().min(1).max(65535)).optional(),
-      }),
-    )
-    .min(1)
-    .optional(),
-});
-
-const declaredFilter = z.strictObject({
-  name,
-  /** A folder of AssemblyScript, or a `.wasm` of any toolchain; relative to the clone. */
-  module: z.string().min(1).optional(),
-  /** In place of `module`: a Lua script; relative to the clone. */
-  script: z.string().min(1).optional(),
-  /** How the module comes to the proxy. Default: `file` on this machine, `image` in a cluster, `lua` for a script. */
-  delivery: z.enum(deliveries).optional(),
-  /** The root id that the module registers; a module with one root context may ignore it. */
-  root: z.string().default(""),
-  /** What the filter gets as its plugin configuration: an object is sent as JSON, a string as it is. */
-  config: z.union([z.string(), z.record(z.string(), z.json())], "an object (sent as JSON) or a string").optional(),
-  target,
-  /**
-   * What happens to requests when the module fails: `open` lets them pass, `close` answers 5xx, `reload` starts it anew.
-   * Default: `close`; for a script `open`, as Envoy lets every request pass that a script fails on.
-   */
-  failure: z.enum(["open", "close", "reload"]).default("close"),
-  /** Response headers that prove that the filter runs: exact text or `/regex/`. Default: what it adds in the host in Node. */
-  expect: z.record(z.string(), z.string().superRefine(checkPattern)).optional(),
-  istio: istio.optional(),
-});
-
-const filter = z.preprocess(
-  (declared) => (isScript(declared) ? { failure: "open", ...declared } : declared),
-  declaredFilter,
-);
-
-const isScript = (declared: unknown): declared is { script: unknown } =>
-  typeof declared === "object" && declared !== null && "script" in declared;
-
-/** `/…/` must be a regular expression that can be compiled. */
-function checkPattern(text: string, ctx: z.RefinementCtx): void {
-  const source = /^\/(.*)\/$/.exec(text)?.[1];
-  try {
-    if (source !== undefined) new RegExp(source);
-  } catch (error) {
-    ctx.addIssue({ code: "custom", message: messageOf(error) });
-  }
-}
 
 const load = z.strictObject({
   /** Requests in flight that one replica of echo is meant to carry. */
@@ -164,8 +84,7 @@ const stackConfig = z
     kind: kind.prefault({}),
     /** Where filters' images go. Default: the cluster's own registry. */
     registry: registry.optional(),
-    /** `gateway`: Istio's chart, or a Gateway of the Gateway API, whose pods istiod makes. */
-    istio: z.strictObject({ gateway: z.enum(["helm", "gateway-api"]).default("helm") }).prefault({}),
+    ...stackKeys,
     /** Whether there is one: the password itself never comes here. */
     registryPassword: z.boolean().default(false),
     ...overridesSchema.shape,
@@ -175,7 +94,7 @@ const stackConfig = z
     /** The demo's workloads beside a person's own. Default: only where there are none of those. */
     demo: z.boolean().optional(),
     routes: z.array(route).min(1),
-    filters: z.array(filter).default([]),
+    filters: z.array(filterSchema(filterKeys)).default([]),
     load: load.prefault({}),
     /** Envoy's worker threads. */
     concurrency: z.number().int().min(1).max(64).default(2),
@@ -230,10 +149,14 @@ const stackConfig = z
         problem(at("module"), "a filter has either a module or a script (Lua)");
       if (f.script !== undefined && f.expect === undefined)
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
-      for (const { key, message } of inabilities(f, config)) problem(at(key), message);
+      const unknown = Object.keys(filterKeys).filter(
+        (key) => key in f && !(key in meshKind(config.mesh).schema.filter),
+      );
+      for (const key of unknown) problem(at(key), `means nothing to ${config.mesh}`);
+      for (const { key, message } of inabilities(f, meshKind(config.mesh), config)) problem(at(key), message);
     });
 
-    const { cluster } = meshes[config.mesh];
+    const { cluster, logs } = meshKind(config.mesh).capabilities;
     if (cluster !== (config.cluster !== "local"))
       problem(
         ["mesh"],
@@ -258,7 +181,8 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
-    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine")) problem(path, message);
+    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", logs))
+      problem(path, message);
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });
@@ -272,29 +196,32 @@ export function isDockerHub(address: string): boolean {
 }
 
 export type StackConfig = z.infer<typeof stackConfig>;
-export type Route = StackConfig["routes"][number];
-export type FilterDeclaration = StackConfig["filters"][number];
-export type FilterTarget = FilterDeclaration["target"];
 
 /**
  * The configuration of the stack that runs.
  *
  * @param all Pulumi's whole configuration, by `namespace:key`
+ * @param file what is known of the stack's file; none where Pulumi has its configuration from elsewhere
  * @param isSecret whether Pulumi keeps such a key's value as a secret
  * @throws UserError, see `parseConfig`
  */
 export function readConfig(
   all: Record<string, string>,
   stack: string,
+  file?: Pick<StackFile, "problems">,
   isSecret: (key: string) => boolean = () => true,
 ): StackConfig {
-  const own = Object.entries(all).filter(([key]) => key.startsWith("meshup:"));
-  const values = Object.fromEntries(own.map(([key, text]) => [key.slice("meshup:".length), text]));
-  const { workloads, ...rest } = values;
+  const { workloads, ...rest } = ownValues(all);
   const keys = workloads === undefined ? [] : secretKeys(decode(workloads), settings);
   const kept = Object.fromEntries(keys.flatMap((key) => (key in rest ? [[key, isSecret(`meshup:${key}`)]] : [])));
-  const shown = Object.fromEntries(Object.entries(values).filter(([key]) => !keys.includes(key)));
-  return parseConfig(withOverrides(withoutPassword(shown)), stack, kept);
+  const shown = Object.fromEntries(Object.entries(ownValues(all)).filter(([key]) => !keys.includes(key)));
+  return parseConfig(withOverrides(withoutPassword(shown)), stack, file?.problems, kept);
+}
+
+/** What stands under `meshup:` in Pulumi's whole configuration, by key. */
+export function ownValues(all: Record<string, string>): Record<string, string> {
+  const own = Object.entries(all).filter(([key]) => key.startsWith("meshup:"));
+  return Object.fromEntries(own.map(([key, text]) => [key.slice("meshup:".length), text]));
 }
 
 /** In place of the password stands whether there is one: no error message can have it then. */
@@ -307,36 +234,42 @@ function withoutPassword(values: Record<string, string>): Record<string, string>
  *
  * @param values what stands under `meshup:` in Pulumi.STACK.yaml, by key; objects as Pulumi hands them over, in JSON; in
  * place of the password whether there is one
+ * @param written what the file has that did not come as it is written, each with its key
  * @param secrets the keys of values that workloads name and that never come here, and whether they are kept as secrets
  * @throws UserError that names every problem, with its key and what would be right.
  */
 export function parseConfig(
   values: Record<string, string>,
   stack: string,
+  written: string[] = [],
   secrets: Record<string, boolean> = {},
 ): StackConfig {
   const decoded = Object.fromEntries(Object.entries(values).map(([key, text]) => [key, decode(text)]));
   const result = stackConfig.safeParse(decoded, { reportInput: true });
+  const inexact = Object.entries(values).flatMap(([key, text]) => inexactNumbersOf(key, text));
   const problems = [
+    ...new Set([...written, ...inexact]),
     ...(result.success ? [] : problemsOf(result.error, "meshup:")),
     ...[...unknownWorkloads(decoded), ...secretProblems(decoded.workloads, settings, (key) => secrets[key])].map(
       ({ path, message }) => problemLine(path, message, "meshup:"),
     ),
   ];
   if (result.success && problems.length === 0) return result.data;
-  throw new UserError(
-    [
-      `Pulumi.${stack}.yaml has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:`,
-      ...problems,
-    ].join("\n  "),
-  );
+  throw new UserError(problemList(`Pulumi.${stack}.yaml`, problems));
 }
 
 /** Pulumi hands every value over as text: objects, numbers and booleans are JSON, all else is the text itself. */
-function decode(text: string): unknown {
+export function decode(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
+}
+
+/** Numbers that would be others from here on. */
+function inexactNumbersOf(key: string, text: string): string[] {
+  const isStructure = typeof decode(text) === "object";
+  const found = isStructure ? inexactNumbers(text) : [];
+  return found.map(({ path, text }) => `meshup:${keyPath([key, ...path])}: ${text} ${tooManyDigits(text)}`);
 }

@@ -6,15 +6,18 @@ import { messageOf, UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
 import { Module, Preflight } from "../../provider/resources.ts";
 import { resolveModule } from "../../toolchain/source.ts";
-import type { FilterDeclaration } from "../config/config.ts";
+import { type Capabilities, callable, deliveryOf } from "../mesh/capabilities.ts";
+import type { Delivery, FilterDeclaration } from "./declared.ts";
 
 export interface FilterArgs {
   /** The filter as the stack's configuration declares it. */
   declaration: FilterDeclaration;
   /** The built module, shared by the filters that use it; none for a script. */
   module?: Module;
-  /** Names of what it can call. */
-  clusters: string[];
+  /** What the mesh that it is for can do. */
+  capabilities: Capabilities;
+  /** What it can call. */
+  backends: { name: string }[];
 }
 
 /**
@@ -23,6 +26,8 @@ export interface FilterArgs {
  */
 export class Filter extends pulumi.ComponentResource {
   readonly declaration: FilterDeclaration;
+  /** How its code comes to the proxy. */
+  readonly delivery: Delivery;
   /** The plugin configuration as the module reads it. */
   readonly configuration: string | undefined;
   /** The sha256 of the module or script, hex. */
@@ -34,9 +39,11 @@ export class Filter extends pulumi.ComponentResource {
 
   constructor(name: string, args: FilterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:index:Filter", name, {}, opts);
-    const { declaration, module, clusters } = args;
+    const { declaration, module, capabilities, backends } = args;
+    const clusters = callable(capabilities, backends);
 
     this.declaration = declaration;
+    this.delivery = deliveryOf(declaration, capabilities);
     this.configuration = configurationText(declaration.config);
     const checked = module ? preflight(this, name, module, clusters) : readScript(declaration.script as string);
     this.digest = checked.digest;
@@ -91,10 +98,15 @@ function readText(file: string, path: string): string {
 
 /**
  * All declared filters, each module built once however many filters use it.
- * @param clusters names of what they can call
+ * @param capabilities of the mesh that they are for
+ * @param backends what they can call
  * @throws UserError that names every module and script that is not there, with its key
  */
-export async function createFilters(declarations: FilterDeclaration[], clusters: string[]): Promise<Filter[]> {
+export async function createFilters(
+  declarations: FilterDeclaration[],
+  capabilities: Capabilities,
+  backends: { name: string }[],
+): Promise<Filter[]> {
   const modules = new Map<string, Module>();
   const problems: string[] = [];
   for (const [i, { module: path }] of declarations.entries()) {
@@ -113,7 +125,7 @@ export async function createFilters(declarations: FilterDeclaration[], clusters:
   if (problems.length > 0) throw new UserError(problems.join("\n"));
   return declarations.map((declaration) => {
     const module = declaration.module === undefined ? undefined : modules.get(moduleName(declaration.module));
-    return new Filter(declaration.name, { declaration, module, clusters });
+    return new Filter(declaration.name, { declaration, module, capabilities, backends });
   });
 }
 

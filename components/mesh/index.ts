@@ -1,15 +1,20 @@
-import type { StackConfig } from "../config/config.ts";
-import type { Mesh, MeshArgs } from "./mesh.ts";
+/** The registry of meshes: nobody else imports their folders. */
+import { envoyGateway } from "./envoy-gateway/index.ts";
+import { istio } from "./istio/index.ts";
+import type { MeshKind } from "./kind.ts";
+import { standalone } from "./standalone/index.ts";
 
-/** Each mesh is loaded when it is asked for: Pulumi's SDK for Kubernetes is not needed without a cluster. */
-const meshes: Record<StackConfig["mesh"], () => Promise<new (name: string, args: MeshArgs) => Mesh>> = {
-  standalone: async () => (await import("./standalone/standalone.ts")).StandaloneMesh,
-  "envoy-gateway": async () => (await import("./envoy-gateway/envoy-gateway.ts")).EnvoyGatewayMesh,
-  istio: async () => (await import("./istio/istio.ts")).IstioMesh,
-};
+const kinds: MeshKind[] = [standalone, envoyGateway, istio];
 
-/** The mesh that the stack's configuration names. */
-export async function createMesh(args: MeshArgs): Promise<Mesh> {
-  const Mesh = await meshes[args.config.mesh]();
-  return new Mesh("mesh", args);
+export const meshNames = kinds.map(({ name }) => name);
+
+/** Keys of the stack's configuration, and of a filter's declaration, that one of the meshes knows. */
+export const stackKeys: object = Object.assign({}, ...kinds.map(({ schema }) => schema.stack));
+export const filterKeys: object = Object.assign({}, ...kinds.map(({ schema }) => schema.filter));
+
+/** @param name one of `meshNames` */
+export function meshKind(name: string): MeshKind {
+  const kind = kinds.find((one) => one.name === name);
+  if (!kind) throw new Error(`there is no mesh ${name}; there are ${meshNames.join(", ")}`);
+  return kind;
 }

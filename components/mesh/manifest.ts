@@ -1,7 +1,6 @@
 /** What the meshes that live in Kubernetes have in common. */
 import { UserError } from "../../lib/errors.ts";
 import type { Exposure } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config/config.ts";
 
 /** A resource as its own reference writes it. */
 export interface Manifest {
@@ -29,7 +28,7 @@ export const hostOf = (service: string) => `${service}.${namespace}.svc.cluster.
  * The node port that a gateway is to have, and where it leads from.
  * @throws UserError when the cluster has none to give
  */
-export function fixedAddress(mesh: StackConfig["mesh"], exposure: Exposure): { nodePort: number; url: string } {
+export function fixedAddress(mesh: string, exposure: Exposure): { nodePort: number; url: string } {
   if (exposure.type === "nodePort") return exposure;
   throw new UserError(`${mesh} needs a cluster whose gateway has a fixed address so far: meshup:cluster: kind`);
 }

@@ -1,15 +1,25 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Delivery } from "../config/abilities.ts";
-import type { StackConfig } from "../config/config.ts";
+import type { Overrides } from "../config/overrides.ts";
+import type { Delivery } from "../filter/declared.ts";
 import type { Filter } from "../filter/filter.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Backend, BackendRoute } from "../workloads/backend.ts";
 import type { DeploymentManifest } from "../workloads/kubernetes/pod.ts";
 
-/** What every mesh is made from: the stack's configuration and the filters that passed their pre-flight check. */
-export interface MeshArgs {
-  config: StackConfig;
+/** What every mesh is told of the stack's configuration. Its own keys are there too: see `MeshKind.schema`. */
+export interface MeshSettings extends Overrides {
+  /** Envoy's worker threads. */
+  concurrency: number;
+  /** Envoy's log level for each of its components. */
+  logLevels: Record<string, string>;
+  /** This machine's ports. */
+  ports: { gateway: number; admin: number };
+}
+
+/** What every mesh is made from; its filters have passed their pre-flight check. */
+export interface MeshArgs<Settings extends MeshSettings = MeshSettings> {
+  config: Settings;
   filters: Filter[];
   /** What filters can call. */
   backends: Backend[];
@@ -38,9 +48,12 @@ export interface AttachedFilter {
   expect: Record<string, string>;
 }
 
+/** The same, with fields that are known later. */
+export type AttachedFilterFields = { [Field in keyof AttachedFilter]: pulumi.Input<AttachedFilter[Field] | undefined> };
+
 /**
  * A mesh with the stack's routes and filters, in two steps: made, it is there for workloads to come into; then it serves
- * them. One file for each kind beside this one.
+ * them. One folder for each kind beside this file.
  */
 export interface Mesh {
   /** What its sidecars want of the workloads' pods; none for a mesh without sidecars. */
@@ -63,7 +76,8 @@ export interface Served {
   gatewayUrl: pulumi.Output<string>;
   /** Each route's address, by name. */
   routes: pulumi.Output<Record<string, string>>;
-  filters: pulumi.Output<AttachedFilter[]>;
+  /** Each of their fields by itself: one may be a secret. */
+  filters: AttachedFilterFields[];
   /** Each process's log file, by name. */
   logs: pulumi.Output<Record<string, string>>;
 }

@@ -4,14 +4,13 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
-import { delivery } from "../config/abilities.ts";
-import type { StackConfig } from "../config/config.ts";
 import { imageReference } from "../config/overrides.ts";
 import type { Filter } from "../filter/filter.ts";
 import { filterImage } from "../registry/image.ts";
 import type { Registry } from "../registry/registry.ts";
 import { nodeImage, ServiceCode } from "../workloads/kubernetes/service-code.ts";
 import { namespace } from "./manifest.ts";
+import type { MeshSettings } from "./mesh.ts";
 import { ModuleServer } from "./module-server.ts";
 
 /** Where a proxy, or its control plane, gets a filter's code. */
@@ -23,7 +22,7 @@ export type Code =
   | { type: "lua"; script: string };
 
 export interface PublishArgs {
-  config: Pick<StackConfig, "mesh" | "images">;
+  config: Pick<MeshSettings, "images">;
   filters: Filter[];
   /** Where filters' images go. */
   registry: Registry;
@@ -38,7 +37,7 @@ export interface PublishArgs {
  */
 export function publishModules(args: PublishArgs, opts: pulumi.ComponentResourceOptions) {
   const { config, filters, registry, pullSecret } = args;
-  const by = (how: string) => filters.filter((f) => delivery(f.declaration, config.mesh) === how);
+  const by = (how: string) => filters.filter((f) => f.delivery === how);
 
   refuseClashes(filters);
   const image = perModule((name, { file, digest }) => filterImage(registry, name, { file, digest }, opts));

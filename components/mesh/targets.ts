@@ -1,4 +1,4 @@
-import type { FilterTarget } from "../config/config.ts";
+import type { FilterTarget } from "../filter/declared.ts";
 import type { BackendRoute } from "../workloads/backend.ts";
 
 /** Whether a filter with this target works on this route. */

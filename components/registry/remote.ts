@@ -3,7 +3,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import { dockerHost } from "../cluster/docker.ts";
 import { isDockerHub, passwordKey, type StackConfig } from "../config/config.ts";
-import { isSecret } from "../config/secret.ts";
 import { hostOf, imageType, pushImage } from "./push.ts";
 import type { ImageArgs, PullCredentials, PushedImage, Registry } from "./registry.ts";
 
@@ -82,7 +81,9 @@ export async function createRemoteRegistry({
 }
 
 function readPassword(): pulumi.Output<string> {
-  if (!isSecret(`meshup:${passwordKey}`))
+  // Pulumi's types leave it out; its own `Config` asks it too.
+  const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
+  if (!isConfigSecret(`meshup:${passwordKey}`))
     throw new UserError(
       `meshup:${passwordKey} stands in Pulumi.${pulumi.getStack()}.yaml as plain text: take it out, and \`pulumi config set --secret meshup:${passwordKey}\` puts it there encrypted (a password that others have seen is better changed)`,
     );

@@ -1,4 +1,4 @@
-import type { Route } from "../config/config.ts";
+import type { Route } from "../config/route.ts";
 
 /**
  * A service that requests end at. Routes, filters' targets and filters' own calls name it; this is all that a mesh knows

@@ -7,30 +7,32 @@ export interface Problem {
   message: string;
 }
 
-/** Names of what else a stack has logs of. */
-const taken = { machine: ["envoy"], cluster: ["client", "gateway", "envoy-gateway", "istiod", "kubernetes"] };
+/** Of Services that are there besides. */
+const taken = { machine: [], cluster: ["client", "kubernetes"] };
 
 interface Stack extends Declared {
   workloads?: Record<string, DeclaredWorkload>;
   ports: Record<string, number>;
 }
 
-/** What of a stack's workloads cannot be, as far as their declarations tell. */
-export function workloadProblems(stack: Stack, place: "machine" | "cluster"): Problem[] {
+/**
+ * What of a stack's workloads cannot be, as far as their declarations tell.
+ * @param ofMesh names that the mesh has logs by
+ */
+export function workloadProblems(stack: Stack, place: "machine" | "cluster", ofMesh: string[]): Problem[] {
   const declared = Object.entries(stack.workloads ?? {});
   return [
-    ...declared.flatMap(([name]) => nameProblems(name, stack, place)),
+    ...declared.flatMap(([name]) => nameProblems(name, stack, [...taken[place], ...ofMesh])),
     ...declared.flatMap(([name, workload]) => placeProblems(name, workload, place)),
     ...(place === "machine" ? portProblems(stack) : []),
   ];
 }
 
-function nameProblems(name: string, stack: Stack, place: "machine" | "cluster"): Problem[] {
+function nameProblems(name: string, stack: Stack, taken: string[]): Problem[] {
   const path = ["workloads", name];
   if (hasDemo(stack) && (demoNames as readonly string[]).includes(name))
     return [{ path, message: `${name} is a workload of the demo's: choose another name, or leave meshup:demo out` }];
-  if (taken[place].includes(name))
-    return [{ path, message: `a part of the stack has this name: choose another` }];
+  if (taken.includes(name)) return [{ path, message: "a part of the stack has this name: choose another" }];
   return [];
 }
 

@@ -14,7 +14,6 @@ import {
   seenResponse,
   type UpstreamResponse,
 } from "./message.ts";
-import type { Plugin } from "./plugin.ts";
 import type { PluginRoot } from "./root.ts";
 
 export interface StreamResult {
@@ -28,6 +27,12 @@ export interface StreamResult {
   local: boolean;
 }
 
+/** The plugin that a stream goes through, as far as the stream knows it. */
+interface StreamOwner {
+  readonly failure: "open" | "close" | "reload";
+  advance(milliseconds: number): void;
+}
+
 /** One request through the filter, and the response on its way back. */
 export class Stream implements Context {
   readonly id: number;
@@ -35,7 +40,7 @@ export class Stream implements Context {
   /** In the access-log phase. */
   logging = false;
 
-  #plugin: Plugin;
+  #plugin: StreamOwner;
   #vm: Vm;
   /** The VM was dead when the stream began and the policy lets it pass: the filter takes no part. */
   #bypass: boolean;
@@ -55,7 +60,7 @@ export class Stream implements Context {
   #sent: { request?: HeaderMap; response?: HeaderMap } = {};
 
   /** @internal use `plugin.stream()` */
-  constructor(plugin: Plugin, vm: Vm, root: PluginRoot) {
+  constructor(plugin: StreamOwner, vm: Vm, root: PluginRoot) {
     this.#plugin = plugin;
     this.#vm = vm;
     this.root = root;

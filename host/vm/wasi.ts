@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import type { HostState } from "../hostcalls/hostcalls.ts";
+import type { Clock } from "../hostcalls/clock.ts";
 import type { HostFunction, Vm } from "./vm.ts";
 
 /** WASI's error numbers that Envoy answers with. */
@@ -9,7 +9,7 @@ const Errno = { Success: 0, Badf: 8, Notdir: 20, Fault: 21, Inval: 28, Noent: 44
  * WASI preview 1 as Envoy has it: no files, no sockets, no environment; standard output and error go to the log.
  * The same under both of WASI's names.
  */
-export function wasiFunctions(vm: Vm, { clock }: HostState): Map<string, HostFunction> {
+export function wasiFunctions(vm: Vm, { clock }: { clock: Clock }): Map<string, HostFunction> {
   const { memory } = vm;
   const ok = (written: boolean) => (written ? Errno.Success : Errno.Fault);
   const onlyOutput = (fd: number) => (isOutput(fd) ? Errno.Success : Errno.Badf);

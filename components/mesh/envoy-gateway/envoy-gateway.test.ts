@@ -2,10 +2,10 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import type { Cluster } from "../../cluster/cluster.ts";
-import { callable } from "../../config/abilities.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
+import { capabilities } from "./schema.ts";
 
 interface Made {
   type: string;
@@ -93,9 +93,11 @@ beforeAll(async () => {
   };
   const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
-  const declared = await createFilters(config.filters, callable("envoy-gateway", backends));
+  const declared = await createFilters(config.filters, capabilities, backends);
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });
-  filters = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
+  filters = await new Promise((resolve) =>
+    pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof filters)),
+  );
 });
 
 /** By name: the order in which resources are made is Pulumi's own. */

@@ -1,24 +1,16 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { PolicyReady, Proof } from "../../../provider/resources.ts";
-import { delivery } from "../../config/abilities.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Filter } from "../../filter/filter.ts";
-import {
-  controllerNamespace,
-  envoyProxy,
-  gateway,
-  gatewayClass,
-  gatewayName,
-  httpRoute,
-  httpRouteKind,
-  policyKind,
-} from "../gateway-api.ts";
+import { httpRoute, httpRouteKind } from "../http-route.ts";
 import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
-import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
+import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
+import { controllerNamespace, envoyProxy, gateway, gatewayClass, gatewayName, policyKind } from "./manifests.ts";
+import { name as kind } from "./schema.ts";
 import { helmValues } from "./values.ts";
 
 const version = "v1.9.1";
@@ -41,8 +33,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     const parent = this;
     const { exposure } = cluster;
     const { registry = cluster.registry } = args;
-    const url = fixedAddress(config.mesh, exposure).url;
-    const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: config.mesh };
+    const url = fixedAddress(kind, exposure).url;
+    const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: kind };
     const plans = planPolicies(
       served,
       filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
@@ -59,7 +51,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, served)),
-        filters: pulumi.all(filters.map((filter) => prove(filter, workloads))),
+        filters: filters.map((filter) => prove(filter, workloads)),
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -90,7 +82,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function createRoutes() {
-      return served.map((route) => createOf(httpRoute(route), [entry]));
+      return served.map((route) => createOf(httpRoute(route, { name: gatewayName }), [entry]));
     }
 
     /** Where the proxies can get each filter's code. */
@@ -107,8 +99,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       // A filter that lets nothing pass without it shows most of its module.
       const strict = (f: Filter) => Number(f.declaration.failure === "open");
       const modules = filters.filter((f) => f.declaration.script === undefined).sort((a, b) => strict(a) - strict(b));
-      return oncePerModule(modules, (f) => delivery(f.declaration, config.mesh)).map((filter) => {
-        const how = delivery(filter.declaration, config.mesh);
+      return oncePerModule(modules, (f) => f.delivery).map((filter) => {
+        const how = filter.delivery;
         const image = imageName(filter.declaration.module as string);
         const module = `${how}-${image}`;
         const made = pulumi
@@ -171,7 +163,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter, workloads: pulumi.Resource[]): pulumi.Output<AttachedFilter> {
+    function prove(filter: Filter, workloads: pulumi.Resource[]): AttachedFilterFields {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
       const { url: address, headers } = requestFor(target, url, served) as Request;
@@ -191,17 +183,17 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         },
         { parent, dependsOn: [...on.map(({ ready }) => ready), ...workloads] },
       );
-      return pulumi.output({
+      return {
         name,
         digest: filter.digest,
-        delivery: delivery(filter.declaration, config.mesh),
+        delivery: filter.delivery,
         image: (published.get(filter) as Published).code.apply((code) =>
           code.type === "image" ? code.reference : undefined,
         ),
         url: proof.url,
         headers,
         expect: filter.expect,
-      });
+      };
     }
 
     function createOf(manifest: NamedManifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
-import type { FilterTarget } from "../../config/config.ts";
+import type { FilterTarget } from "../../filter/declared.ts";
 import { deployed } from "../../workloads/demo.ts";
 import { extensionPolicy, type PolicyFilter, planPolicies, preload } from "./extension-policy.ts";
 

@@ -1,10 +1,11 @@
 import { UserError } from "../../../lib/errors.ts";
-import type { FilterDeclaration, FilterTarget } from "../../config/config.ts";
+import type { Failure, FilterTarget } from "../../filter/declared.ts";
 import type { BackendRoute } from "../../workloads/backend.ts";
-import { gatewayName, httpRouteKind, policyKind } from "../gateway-api.ts";
+import { httpRouteKind } from "../http-route.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
 import type { Code } from "../publish.ts";
 import { targets } from "../targets.ts";
+import { gatewayName, policyKind } from "./manifests.ts";
 
 /** A filter, as a policy has it. */
 export interface PolicyFilter {
@@ -12,7 +13,7 @@ export interface PolicyFilter {
   rootId: string;
   /** The plugin configuration as the module reads it. */
   configuration?: string;
-  failure: FilterDeclaration["failure"];
+  failure: Failure;
   code: Code;
 }
 

@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
-import { httpRoute } from "../gateway-api.ts";
+import { httpRoute } from "../http-route.ts";
 import { type Manifest, namespace } from "../manifest.ts";
 import type { Gateway, GatewayArgs } from "./gateway.ts";
 import { apiGatewayName, gatewayNamespace } from "./names.ts";

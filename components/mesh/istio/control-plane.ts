@@ -1,9 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../config/config.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Backend } from "../../workloads/backend.ts";
 import { namespace } from "../manifest.ts";
+import type { MeshSettings } from "../mesh.ts";
 import { callouts } from "./envoy-filter.ts";
 import { gatewayNamespace, rootNamespace } from "./names.ts";
 import { proxySettings } from "./proxy-settings.ts";
@@ -13,7 +13,7 @@ export const version = "1.31.1";
 const repository = "https://istio-release.storage.googleapis.com/charts";
 
 export interface ControlPlaneArgs {
-  config: StackConfig;
+  config: MeshSettings;
   /** What filters can call. */
   backends: Backend[];
 }
@@ -81,7 +81,7 @@ export class ControlPlane extends pulumi.ComponentResource {
 }
 
 export interface ChartArgs {
-  config: Pick<StackConfig, "charts">;
+  config: Pick<MeshSettings, "charts">;
   /** In Istio's repository. */
   chart: string;
   namespace: string;
@@ -100,7 +100,7 @@ export function installChart(
 }
 
 /** The image that the configuration has in an image's place; undefined leaves the chart its own. */
-function overridden(config: Pick<StackConfig, "images">, image: string): string | undefined {
+function overridden(config: Pick<MeshSettings, "images">, image: string): string | undefined {
   const reference = imageReference(config, image);
   return reference === image ? undefined : reference;
 }

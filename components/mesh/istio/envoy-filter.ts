@@ -1,7 +1,7 @@
 import type { Backend } from "../../workloads/backend.ts";
-import { envoyCluster, imageAuthorities } from "../callouts.ts";
+import { envoyCluster, imageAuthorities } from "../envoy-cluster.ts";
 import type { Manifest } from "../manifest.ts";
-import { type WasmFilterArgs, wasmFilter } from "../standalone/envoy.ts";
+import { type WasmFilterArgs, wasmFilter } from "../wasm-filter.ts";
 import { envoyFilterKind, rootNamespace } from "./names.ts";
 import type { Placement } from "./placement.ts";
 

@@ -1,7 +1,7 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../config/config.ts";
 import type { BackendRoute } from "../../workloads/backend.ts";
+import type { MeshSettings } from "../mesh.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { ModuleVolume } from "./module-volume.ts";
 import { gatewayNamespace } from "./names.ts";
@@ -14,7 +14,7 @@ export interface Gateway {
 }
 
 export interface GatewayArgs {
-  config: StackConfig;
+  config: MeshSettings;
   routes: BackendRoute[];
   controlPlane: ControlPlane;
   /** Modules that its pods are to have mounted. */

@@ -3,12 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
-import { callable } from "../../config/abilities.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
 import type { AttachedFilter, Sidecars } from "../mesh.ts";
+import { capabilities, withSettings } from "./schema.ts";
 
 interface Made {
   type: string;
@@ -115,10 +115,12 @@ beforeAll(async () => {
   };
   const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
-  const declared = await createFilters(config.filters, callable("istio", backends));
-  const mesh = new IstioMesh("mesh", { config, filters: declared, cluster, backends, routes });
+  const declared = await createFilters(config.filters, capabilities, backends);
+  const mesh = new IstioMesh("mesh", { config: withSettings(config), filters: declared, cluster, backends, routes });
   sidecars = mesh.sidecars;
-  attached = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
+  attached = await new Promise((resolve) =>
+    pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof attached)),
+  );
 });
 
 /** By name: the order in which resources are made is Pulumi's own. */

@@ -2,11 +2,10 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { FilterReady, Proof } from "../../../provider/resources.ts";
 
-import { delivery } from "../../config/abilities.ts";
-import type { FilterTarget } from "../../config/config.ts";
+import type { FilterTarget } from "../../filter/declared.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
-import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
+import type { AttachedFilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
@@ -26,6 +25,7 @@ import {
 import { envoyFilterKind, gatewayNamespace, wasmPluginKind } from "./names.ts";
 import { placementOf as placeOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
+import { type IstioSettings, name as kind, settingsOf } from "./schema.ts";
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
 /** A filter's resources, and how its proxies show that they run it. */
@@ -51,15 +51,15 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
   readonly sidecars: Sidecars;
   readonly serve: (workloads: pulumi.Resource[]) => Served;
 
-  constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: MeshArgs<IstioSettings>, opts?: pulumi.ComponentResourceOptions) {
     const { config, filters, cluster, backends, routes } = args;
     if (!cluster) throw new Error("istio is installed into a cluster");
     super("meshup:mesh:Istio", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
     const { kubeconfig } = cluster;
-    const { nodePort, url } = fixedAddress("istio", cluster.exposure);
+    const { nodePort, url } = fixedAddress(kind, cluster.exposure);
     const { registry = cluster.registry } = args;
-    const by = (...ways: string[]) => filters.filter((f) => ways.includes(delivery(f.declaration, config.mesh)));
+    const by = (...ways: string[]) => filters.filter((f) => ways.includes(f.delivery));
 
     const placementOf = (target: FilterTarget) => placeOf(target, config.istio.gateway, backends);
 
@@ -92,7 +92,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
-        filters: pulumi.all([...inForce].map(([one, ready]) => prove(one, [ready, entry]))),
+        filters: [...inForce].map(([one, ready]) => prove(one, [ready, entry])),
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -158,7 +158,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
           ? [create(scopeName(name), envoyFilterKind, scopeFilter({ name, envoyName, placement }))]
           : [];
       const order = orderOf(filter);
-      const istio = { ...(order > 0 && { priority: -order }), ...filter.declaration.istio };
+      const istio = { ...(order > 0 && { priority: -order }), ...settingsOf(filter.declaration) };
       const code = pulumi.all([codeOf(filter), pullSecrets.get(namespace)]);
       const manifest = code.apply(([code, pullSecret]) => {
         if (code.type === "lua") throw new Error(`${name} is a script`);
@@ -200,7 +200,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     function mountedInto({ filter, volume }: Mounted, workload: string) {
       const { declaration } = filter;
       const own = "workload" in declaration.target && declaration.target.workload === workload;
-      return own ? [{ volume, filter: declaration.name, by: delivery(declaration, config.mesh) as MountedBy }] : [];
+      return own ? [{ volume, filter: declaration.name, by: filter.delivery as MountedBy }] : [];
     }
 
     function createGateway(): Gateway {
@@ -240,22 +240,19 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return ready;
     }
 
-    function prove(
-      { filter, resources, image }: Attached,
-      dependsOn: pulumi.Resource[],
-    ): pulumi.Output<AttachedFilter> {
+    function prove({ filter, resources, image }: Attached, dependsOn: pulumi.Resource[]): AttachedFilterFields {
       const { name, target } = filter.declaration;
       const request = requestFor(target, url, routes);
       const proof = request && createProof(filter, request, versionOf(resources), dependsOn);
-      return pulumi.output({
+      return {
         name,
         digest: filter.digest,
-        delivery: delivery(filter.declaration, config.mesh),
+        delivery: filter.delivery,
         image,
         url: proof?.url,
         headers: request?.headers,
         expect: filter.expect,
-      });
+      };
     }
 
     function createProof(
@@ -264,7 +261,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       version: pulumi.Output<string>,
       dependsOn: pulumi.Resource[],
     ): Proof {
-      const cluster = { kubeconfig, mesh: config.mesh };
+      const cluster = { kubeconfig, mesh: kind };
       return new Proof(
         name,
         { filter: name, ...request, expect, digest, process: version, cluster, timeoutMs: proofTimeoutMs },

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
-import type { FilterTarget, Route } from "../../config/config.ts";
+import type { Route } from "../../config/route.ts";
+import type { FilterTarget } from "../../filter/declared.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster, deployed } from "../../workloads/demo.ts";
-import { httpRoute } from "../gateway-api.ts";
+import { httpRoute } from "../http-route.ts";
 import { apiGateway, gatewayOptions } from "./api-gateway.ts";
 import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.ts";
 import { entry } from "./gateway.ts";

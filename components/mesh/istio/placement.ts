@@ -1,7 +1,8 @@
-import type { FilterTarget, StackConfig } from "../../config/config.ts";
+import type { FilterTarget } from "../../filter/declared.ts";
 import type { Backend } from "../../workloads/backend.ts";
 import { namespace } from "../manifest.ts";
 import { apiGatewayName, apiRouteName, gatewayNamespace, gatewaySelector } from "./names.ts";
+import type { GatewayKind } from "./schema.ts";
 
 /** The proxies that a filter is for, and whether it works on all that they do. */
 export interface Placement {
@@ -15,8 +16,6 @@ export interface Placement {
   /** Envoy's names of the only routes that it works on; none: all. */
   routes?: string[];
 }
-
-type GatewayKind = StackConfig["istio"]["gateway"];
 
 const gateways: Record<GatewayKind, { placement: Placement; routeName: (route: string) => string }> = {
   helm: {

@@ -1,10 +1,10 @@
-import type { StackConfig } from "../../config/config.ts";
+import type { MeshSettings } from "../mesh.ts";
 import { labelsOf, type ModuleVolume, podVolume, volumeMount } from "./module-volume.ts";
 
 /** Values of Istio's charts, version 1.31: https://github.com/istio/istio/tree/master/manifests/charts */
 
 export interface IstiodValuesArgs {
-  config: Pick<StackConfig, "logLevels" | "concurrency" | "upstreamEnvoy">;
+  config: Pick<MeshSettings, "logLevels" | "concurrency" | "upstreamEnvoy">;
   /** Of the control plane, where the chart's own is not to be taken. */
   pilotImage?: string;
   /** Of sidecars and gateways, likewise. */

@@ -1,9 +1,10 @@
 import { UserError } from "../../../lib/errors.ts";
-import type { FilterDeclaration } from "../../config/config.ts";
+import type { Failure } from "../../filter/declared.ts";
 import type { Manifest } from "../manifest.ts";
 import type { Code } from "../publish.ts";
 import { wasmPluginKind } from "./names.ts";
 import type { Placement } from "./placement.ts";
+import type { FilterSettings } from "./schema.ts";
 
 export interface WasmPluginArgs {
   name: string;
@@ -13,8 +14,8 @@ export interface WasmPluginArgs {
   rootId: string;
   /** The plugin configuration as the module reads it. */
   configuration?: string;
-  failure: FilterDeclaration["failure"];
-  istio?: FilterDeclaration["istio"];
+  failure: Failure;
+  istio?: FilterSettings;
 }
 
 const failStrategies = { open: "FAIL_OPEN", close: "FAIL_CLOSE", reload: "FAIL_RELOAD" } as const;

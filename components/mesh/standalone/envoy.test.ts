@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Route } from "../../config/config.ts";
+import type { Route } from "../../config/route.ts";
 import { type Backend, type BackendRoute, type UrlAddress, withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
 import { targets } from "../targets.ts";
-import { cluster, listener, wasmFilter } from "./envoy.ts";
+import { wasmFilter } from "../wasm-filter.ts";
+import { cluster, listener } from "./envoy.ts";
 
 const declared: Route[] = [
   { name: "one", path: "/one", workload: "httpbin", rewrite: true },

@@ -1,16 +1,14 @@
 import { discoveryResponse, type Json, type Resource } from "../../../envoy/discovery.ts";
-import type { FilterTarget } from "../../config/config.ts";
+import type { FilterTarget } from "../../filter/declared.ts";
 import { type Backend, type BackendRoute, pathOf } from "../../workloads/backend.ts";
-import { envoyCluster } from "../callouts.ts";
+import { envoyCluster } from "../envoy-cluster.ts";
 import { targets } from "../targets.ts";
+import { type, wasmType } from "../wasm-filter.ts";
 
 /**
  * Envoy's configuration as plain functions: what a standalone Envoy is given, resource by resource.
  * Field names and types are those of Envoy's v3 API (https://www.envoyproxy.io/docs/envoy/latest/api-v3/api).
  */
-
-const type = (name: string) => `type.googleapis.com/envoy.${name}`;
-export const wasmType = type("extensions.filters.http.wasm.v3.Wasm");
 
 /** A file that Envoy watches. The folder is watched, since a rename into it is the only write that is seen whole. */
 function watchedFile(directory: string, file: string): Json {
@@ -150,49 +148,6 @@ function hostRewrite({ at }: Backend): { host_rewrite_literal?: string } {
 /** Envoy takes the first route that matches, so "/one/deep" goes before "/one". */
 function byLongestPath(routes: BackendRoute[]): BackendRoute[] {
   return [...routes].sort((a, b) => b.path.length - a.path.length);
-}
-
-export interface WasmFilterArgs {
-  name: string;
-  rootId: string;
-  /** The module's sha256, hex. */
-  digest: string;
-  /** The module's absolute path. */
-  file: string;
-  /** The plugin configuration, as the module reads it. */
-  configuration?: string;
-  failure: "open" | "close" | "reload";
-}
-
-/** `failure_policy: FAIL_OPEN` lets only the requests after the one that traps pass; the older field that one, too. */
-const failurePolicy = {
-  open: { fail_open: true },
-  close: { failure_policy: "FAIL_CLOSED" },
-  reload: { failure_policy: "FAIL_RELOAD" },
-} as const;
-
-/** The filter itself. Its VM is named by its content: a changed module is a new VM, and two filters never share one. */
-export function wasmFilter(args: WasmFilterArgs): Resource {
-  return {
-    "@type": type("config.core.v3.TypedExtensionConfig"),
-    name: args.name,
-    typed_config: {
-      "@type": wasmType,
-      config: {
-        name: args.name,
-        root_id: args.rootId,
-        ...failurePolicy[args.failure],
-        vm_config: {
-          vm_id: `${args.name}@sha256:${args.digest}`,
-          runtime: "envoy.wasm.runtime.v8",
-          code: { local: { filename: args.file } },
-        },
-        ...(args.configuration !== undefined && {
-          configuration: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: args.configuration },
-        }),
-      },
-    },
-  };
 }
 
 function loopback(port: number): Json {

@@ -1,20 +1,21 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { loadArms } from "../../bench/filter/arms.ts";
-import { conditions, FilterBench, plans } from "../../bench/filter/bench.ts";
-import { plotOf } from "../../bench/filter/plot.ts";
-import { requireProc } from "../../bench/filter/proc.ts";
-import { type Report, reportDocument, reportLines } from "../../bench/filter/report.ts";
-import { soak, soakPlans } from "../../bench/filter/soak.ts";
-import { soakDocument, soakLines } from "../../bench/filter/soak-report.ts";
+import type { Terminal } from "../../cli/output/terminal.ts";
+import type { Run } from "../../cli/run.ts";
+import { onSignals } from "../../cli/signals.ts";
+import { Interrupted } from "../../cli/stack/update.ts";
 import { UserError } from "../../lib/errors.ts";
 import { root, stateDir } from "../../lib/paths.ts";
 import { findEnvoy } from "../../provider/envoy-binary.ts";
 import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
-import type { Terminal } from "../output/terminal.ts";
-import type { Run } from "../run.ts";
-import { onSignals } from "../signals.ts";
-import { Interrupted } from "../stack/update.ts";
+import { loadArms } from "../filter/arms.ts";
+import { conditions, FilterBench, plans } from "../filter/bench.ts";
+import type { Report } from "../filter/costs.ts";
+import { plotOf } from "../filter/plot.ts";
+import { requireProc } from "../filter/proc.ts";
+import { reportDocument, reportLines } from "../filter/report.ts";
+import { soak, soakPlans } from "../filter/soak.ts";
+import { soakDocument, soakLines } from "../filter/soak-report.ts";
 
 type Size = "whole" | "quick";
 

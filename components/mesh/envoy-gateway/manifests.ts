@@ -1,15 +1,14 @@
 import { stringify } from "yaml";
-import type { Exposure } from "../cluster/cluster.ts";
-import type { StackConfig } from "../config/config.ts";
-import type { Backend, BackendRoute } from "../workloads/backend.ts";
-import { envoyCluster, imageAuthorities } from "./callouts.ts";
-import { type NamedManifest, namespace } from "./manifest.ts";
+import type { Exposure } from "../../cluster/cluster.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { envoyCluster, imageAuthorities } from "../envoy-cluster.ts";
+import { type NamedManifest, namespace } from "../manifest.ts";
+import type { MeshSettings } from "../mesh.ts";
 
 /**
- * The Gateway API's resources and Envoy Gateway's own, as plain functions. Field names and types are those of
+ * Envoy Gateway's own resources, and the Gateway that it is given, as plain functions. Field names and types are those of
  * https://gateway-api.sigs.k8s.io/reference/spec/ and https://gateway.envoyproxy.io/docs/api/extension_types/
  */
-export const httpRouteKind = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
 export const policyKind = { apiVersion: "gateway.envoyproxy.io/v1alpha1", kind: "EnvoyExtensionPolicy" };
 
 /** Where Envoy Gateway runs, and the proxies that it starts. */
@@ -39,7 +38,7 @@ export interface EnvoyProxyArgs {
   exposure: Exposure;
   /** What filters can call. */
   backends: Backend[];
-  config: Pick<StackConfig, "logLevels" | "concurrency">;
+  config: Pick<MeshSettings, "logLevels" | "concurrency">;
 }
 
 /** How Envoy Gateway runs its proxies. It replaces the chart's `envoyProxy` settings as a whole. */
@@ -70,7 +69,7 @@ export function envoyProxy({ image, exposure, backends, config }: EnvoyProxyArgs
 }
 
 /** Envoy says `warning`, Envoy Gateway `warn`. */
-function logLevels(levels: StackConfig["logLevels"]): Record<string, string> {
+function logLevels(levels: MeshSettings["logLevels"]): Record<string, string> {
   return Object.fromEntries(
     Object.entries(levels).map(([component, level]) => [component, level === "warning" ? "warn" : level]),
   );
@@ -106,39 +105,4 @@ export function gateway(): NamedManifest {
       listeners: [{ name: "http", protocol: "HTTP", port: 80, allowedRoutes: { namespaces: { from: "Same" } } }],
     },
   };
-}
-
-/**
- * The path's prefix is rewritten to `/`: `/one/get` is `/get` for the workload.
- * @param gateway the Gateway that it belongs to; without a namespace, the route's own
- */
-export function httpRoute(
-  route: BackendRoute,
-  gateway: { name: string; namespace?: string } = { name: gatewayName },
-): NamedManifest {
-  const rewrite = {
-    type: "URLRewrite",
-    urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } },
-  };
-  return {
-    ...httpRouteKind,
-    metadata: { name: route.name, namespace },
-    spec: {
-      parentRefs: [gateway],
-      ...(route.host !== undefined && { hostnames: [route.host] }),
-      rules: [
-        {
-          matches: [{ path: { type: "PathPrefix", value: route.path } }],
-          ...(route.rewrite && { filters: [rewrite] }),
-          backendRefs: [backendRef(route.backend)],
-        },
-      ],
-    },
-  };
-}
-
-function backendRef({ name, at }: Backend) {
-  if (at.type !== "service") throw new Error(`${name} is no Service`);
-  const elsewhere = at.namespace !== namespace && { namespace: at.namespace };
-  return { name: at.service, ...elsewhere, port: at.port };
 }

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { crdProblems } from "../../test/crds.ts";
-import type { BackendRoute } from "../workloads/backend.ts";
-import { demoInCluster, deployed } from "../workloads/demo.ts";
-import { envoyProxy, gateway, gatewayClass, httpRoute } from "./gateway-api.ts";
-import { fixedAddress } from "./manifest.ts";
+import { crdProblems } from "../../../test/crds.ts";
+import type { BackendRoute } from "../../workloads/backend.ts";
+import { demoInCluster, deployed } from "../../workloads/demo.ts";
+import { httpRoute as httpRouteOf } from "../http-route.ts";
+import { fixedAddress } from "../manifest.ts";
+import { envoyProxy, gateway, gatewayClass } from "./manifests.ts";
 
+const httpRoute = (route: BackendRoute) => httpRouteOf(route, { name: "gateway" });
 const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
 const config = { logLevels: { wasm: "info", upstream: "warning", lua: "off" }, concurrency: 2 } as const;
 const route: BackendRoute = { name: "one", path: "/one", backend: deployed("httpbin", "default"), rewrite: true };

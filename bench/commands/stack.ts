@@ -1,11 +1,11 @@
-import { reportDocument, reportLines } from "../../bench/report.ts";
-import { StackBench } from "../../bench/stack.ts";
+import { defaultEngineWorld, findEngine } from "../../cli/engine/engine.ts";
+import type { Run } from "../../cli/run.ts";
+import { onSignals } from "../../cli/signals.ts";
+import { Interrupted } from "../../cli/stack/update.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { missingTools } from "../../test/e2e/plugins.ts";
-import { defaultEngineWorld, findEngine } from "../engine/engine.ts";
-import type { Run } from "../run.ts";
-import { onSignals } from "../signals.ts";
-import { Interrupted } from "../stack/update.ts";
+import { reportDocument, reportLines } from "../report.ts";
+import { StackBench } from "../stack.ts";
 
 /** `npm run bench:stack [-- --quick]`: how long the stack `dev` takes, in a cluster of its own that goes with it. */
 export const run: Run = async ({ options }, terminal) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseConfig } from "./config.ts";
+import { parseConfig } from "../config/config.ts";
 
 const route = { name: "one", path: "/one", workload: "httpbin" };
 const filter = { name: "f", module: "./filter", target: { workload: "httpbin" } };

@@ -1,0 +1,32 @@
+import type { Delivery, Failure, FilterDeclaration } from "../filter/declared.ts";
+
+/** What a mesh can do. */
+export interface Capabilities {
+  /** It runs in a cluster. */
+  cluster: boolean;
+  /** By delivery, which targets it reaches; the first delivery is the mesh's default. */
+  deliveries: Partial<Record<Delivery, TargetKind[]>>;
+  failures: Failure[];
+  /** What its proxies know besides the backends, by names of its own, for filters' calls: exact names or `/regex/`. */
+  clusters?: string[];
+  /** Names that its own parts have logs by. */
+  logs: string[];
+  /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
+  jsonOnly?: boolean;
+}
+
+export type TargetKind = "route" | "workload" | "gateway" | "selector";
+
+/** How a filter's code comes to the proxy: as declared, else the mesh's own way. */
+export function deliveryOf(
+  filter: Pick<FilterDeclaration, "delivery" | "script">,
+  { deliveries }: Pick<Capabilities, "deliveries">,
+): Delivery {
+  if (filter.delivery !== undefined) return filter.delivery;
+  return filter.script === undefined ? (Object.keys(deliveries)[0] as Delivery) : "lua";
+}
+
+/** What a filter can call: exact names of clusters, or `/regex/`. */
+export function callable({ clusters = [] }: Capabilities, backends: { name: string }[]): string[] {
+  return [...backends.map(({ name }) => name), ...clusters];
+}

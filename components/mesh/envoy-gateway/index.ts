@@ -1,0 +1,10 @@
+import type { MeshKind } from "../kind.ts";
+import { capabilities, name, schema } from "./schema.ts";
+
+/** Envoy Gateway in a cluster. */
+export const envoyGateway: MeshKind = {
+  name,
+  capabilities,
+  schema,
+  create: async (args) => new (await import("./envoy-gateway.ts")).EnvoyGatewayMesh("mesh", args),
+};
