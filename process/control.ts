@@ -79,6 +79,18 @@ export async function start(options: StartOptions): Promise<Started> {
 /** It answers 2xx at an address, or takes a connection on a port of 127.0.0.1. */
 export type Ready = { url: string } | { port: number };
 
+export interface Readiness {
+  ready: Ready;
+  /** Milliseconds that it may take; `asLongAsItLives` for one that is busy, not broken, when it takes long. */
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Is told what is waited for, once it takes long. */
+  say?: (message: string) => void;
+}
+
+export const asLongAsItLives = 2 ** 31 - 1;
+const sayEveryMs = [5_000, 60_000];
+
 /**
  * Waits until it is ready.
  * @throws UserError with the process's own last words when it ends first; with where it listens, too, when it is not ready
@@ -87,23 +99,28 @@ export type Ready = { url: string } | { port: number };
 export async function waitReady(
   name: string,
   { identity, log, exit }: Started,
-  ready: Ready,
-  timeoutMs: number,
-  signal: AbortSignal,
+  { ready, timeoutMs, signal, say }: Readiness,
 ): Promise<void> {
-  const end = Date.now() + timeoutMs;
+  const began = Date.now();
+  let nextSay = began + (sayEveryMs[0] as number);
   while (true) {
     if (signal.aborted) throw new UserError(`${name}: cancelled before it was ready`);
     if (!isAlive(identity)) {
       await sleep(20); // its exit event
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
-    const missing = "url" in ready ? await missingAnswer(ready.url) : await missingListener(ready.port);
+    const missing = "url" in ready ? await missingAnswer(ready.url, signal) : await missingListener(ready.port);
     if (missing === undefined) return;
-    if (Date.now() > end) {
-      const { what, refused } = missing;
+    const { what, refused } = missing;
+    const now = Date.now();
+    if (now - began > timeoutMs) {
       const elsewhere = refused ? `; ${whereItListens(identity.pid)}` : "";
       throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${what}${elsewhere}${quote(log)}`);
+    }
+    if (now > nextSay && !signal.aborted) {
+      const seconds = Math.round((now - began) / 1000);
+      say?.(`${name} (pid ${identity.pid}) lives, but is not ready after ${seconds} s: ${what}. It is waited for.`);
+      nextSay = now + (sayEveryMs[1] as number);
     }
     await sleep(40);
   }
@@ -115,10 +132,10 @@ interface Missing {
   refused: boolean;
 }
 
-async function missingAnswer(url: string): Promise<Missing | undefined> {
+async function missingAnswer(url: string, signal: AbortSignal): Promise<Missing | undefined> {
   const gave = (last: string) => `${url} gave ${last}, not 2xx`;
   try {
-    const { status } = await httpRequest({ url, timeoutMs: 1000 });
+    const { status } = await httpRequest({ url, timeoutMs: 1000, signal });
     return status >= 200 && status < 300 ? undefined : { what: gave(`status ${status}`), refused: false };
   } catch (error) {
     const { code = messageOf(error) } = error as NodeJS.ErrnoException;

@@ -23,14 +23,16 @@ export interface StartedWith {
   workingDirectory?: string;
   ready: { url: string } | { port: number };
   triggers?: string[];
+  maxFileBytes?: number;
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
 export function commandHash(started: StartedWith): string {
-  const { command, workingDirectory, env, files, ports, ready, triggers = [] } = started;
+  const { command, workingDirectory, env, files, ports, ready, triggers = [], maxFileBytes } = started;
   const readiness = "url" in ready ? ready.url : ready.port;
-  const place = workingDirectory === undefined ? [] : [workingDirectory];
-  const parts = [command, sorted(env), sorted(files), ports, readiness, triggers, ...place];
+  const parts: unknown[] = [command, sorted(env), sorted(files), ports, readiness, triggers];
+  if (maxFileBytes !== undefined) parts.push(maxFileBytes);
+  if (workingDirectory !== undefined) parts.push(workingDirectory);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 

@@ -23,15 +23,15 @@ export function envoyCluster({ name, at }: Backend, authorities: string) {
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: address } } }] }],
     },
     ...(at.type === "url" && urlFields(at, authorities)),
+    ...(at.http !== 1 && { typed_extension_protocol_options: protocolOptions(at.http) }),
   };
 }
 
-function urlFields({ host, tls, http }: UrlAddress, authorities: string): Record<string, Json> {
+function urlFields({ host, tls }: UrlAddress, authorities: string): Record<string, Json> {
   return {
     // The other way round, a name with addresses of both kinds would not be reached where there is no IPv6.
     ...(isIP(host) === 0 && { dns_lookup_family: "V4_PREFERRED" }),
     ...(tls && { transport_socket: transportSocket(tls, authorities) }),
-    ...(http !== 1 && { typed_extension_protocol_options: protocolOptions(http) }),
   };
 }
 

@@ -20,6 +20,7 @@ export interface ServiceAddress {
   namespace: string;
   service: string;
   port: number;
+  http: HttpVersions;
 }
 
 export interface UrlAddress {
@@ -50,6 +51,8 @@ export interface Pods {
   selector: Record<string, string>;
   /** Labels that they all have. */
   labels: Record<string, string>;
+  /** Of those that somebody else has made: the containers that they all have, a sidecar among them. */
+  containers?: string[];
 }
 
 /** A route with the backend that it leads to. */

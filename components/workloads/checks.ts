@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { type Declared, type DeclaredWorkload, hasDemo } from "./declared.ts";
+import { type Declared, type DeclaredWorkload, hasDemo, type Kind } from "./declared.ts";
 import { demoNames } from "./demo.ts";
 
 export interface Problem {
@@ -9,6 +9,8 @@ export interface Problem {
 
 /** Of Services that are there besides. */
 const taken = { machine: [], cluster: ["client", "kubernetes"] };
+
+const onMachine: Kind[] = ["command", "url"];
 
 interface Stack extends Declared {
   workloads?: Record<string, DeclaredWorkload>;
@@ -38,9 +40,14 @@ function nameProblems(name: string, stack: Stack, taken: string[]): Problem[] {
 
 function placeProblems(name: string, workload: DeclaredWorkload, place: "machine" | "cluster"): Problem[] {
   const path = ["workloads", name, workload.kind];
-  if (place === "machine") return [];
+  if (place === "machine")
+    return onMachine.includes(workload.kind)
+      ? []
+      : [{ path, message: "needs a cluster (meshup:cluster); on this machine a workload is a command or a url" }];
+  if (workload.kind !== "url" && workload.kind !== "service" && !/^[a-z]/.test(name))
+    return [{ path: ["workloads", name], message: "it becomes a Service's name, which begins with a letter" }];
   if (workload.kind === "command")
-    return [{ path, message: "runs on this machine, which a mesh in a cluster does not reach: url" }];
+    return [{ path, message: "runs on this machine, which a cluster does not reach: image, build, service, url" }];
   if (workload.kind === "url" && isLoopback(workload.url))
     return [{ path, message: `${new URL(workload.url).hostname} is the proxy's own machine there, and not this one` }];
   return [];
