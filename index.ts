@@ -22,7 +22,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
-  const workloads = createWorkloads(config, cluster, mesh.sidecars);
+  const workloads = createWorkloads({ config, cluster, registry, sidecars: mesh.sidecars });
   const served = mesh.serve(workloads.resources);
 
   const outputs = {

@@ -4,7 +4,26 @@ import type { KubeApi, KubeObject } from "./api.ts";
 export interface Pod extends KubeObject {
   metadata: KubeObject["metadata"] & { namespace: string; labels?: Record<string, string> };
   spec?: { containers?: { name: string }[]; initContainers?: { name: string }[] };
-  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+  status?: {
+    phase?: string;
+    conditions?: { type: string; status: string; message?: string }[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
+}
+
+export interface ContainerStatus {
+  name: string;
+  ready?: boolean;
+  restartCount?: number;
+  state?: ContainerState;
+  lastState?: ContainerState;
+}
+
+interface ContainerState {
+  waiting?: { reason?: string; message?: string };
+  running?: object;
+  terminated?: { exitCode: number; reason?: string };
 }
 
 /** The pods with these labels, but those that are on their way out. */

@@ -204,9 +204,9 @@ test("no such program", async () => {
 });
 
 test("one that never gets ready is stopped", async () => {
-  const inputs = await inputsFor("never-ready", { readyTimeoutMs: 500 });
+  const inputs = await inputsFor("never-ready", { readyTimeoutMs: 3000 });
   await expect(create(inputs)).rejects.toThrow(
-    /was not ready within 500 ms: .* gave status 503, not 2xx[\s\S]*listening/,
+    /was not ready within 3000 ms: .* gave status 503, not 2xx[\s\S]*listening/,
   );
   await expect(answer(inputs.url)).rejects.toThrow(/ECONN/);
   expect(existsSync(recordOf(inputs))).toBe(false);

@@ -237,3 +237,20 @@ export interface FilterReadyOutputs {
   /** Where no pod is selected, or one has no proxy. */
   warnings: string[];
 }
+
+export interface RolloutInputs {
+  /** Absolute path of the kubeconfig file. */
+  kubeconfig: string;
+  /** Of the Deployment. */
+  namespace: string;
+  name: string;
+  /** Its uid and generation: another value means that it was made anew, or changed. */
+  version: string;
+  /** Milliseconds until its pods must be ready; default 300 000. */
+  timeoutMs?: number;
+}
+
+export interface RolloutOutputs {
+  /** Names of its pods. */
+  pods: string[];
+}

@@ -275,7 +275,56 @@ describe("a person's own workloads", () => {
     ["a path without a slash", web({ healthPath: "health" }), 'web.healthPath: a path such as "/healthz"'],
     ["a variable that is none", web({ env: { "A-B": "x" } }), "web.env.A-B: a name has letters, digits"],
     ["a variable with a list", web({ env: { A: [1] } }), "web.env.A: text, or { secret: KEY }"],
-    ["a command beside a cluster", web({}, inCluster), "web.command: runs on this machine, which a mesh in a cluster"],
+    [
+      "a command beside a cluster",
+      web({}, inCluster),
+      "web.command: runs on this machine, which a cluster does not reach: image, build, service, url",
+    ],
+    [
+      "an image without a cluster",
+      { workloads: { web: { image: "a/b:1", port: 80 } }, demo: true },
+      "web.image: needs a cluster",
+    ],
+    [
+      "an image's name with a space",
+      { ...inCluster, workloads: { web: { image: "a b", port: 80 } }, demo: true },
+      "web.image: an image such as",
+    ],
+    [
+      "a folder to build without a cluster",
+      { workloads: { web: { build: ".", port: 80 } }, demo: true },
+      "web.build: needs a cluster",
+    ],
+    [
+      "a Service without a cluster",
+      { workloads: { web: { service: { name: "a", port: 80 } } }, demo: true },
+      "web.service: needs a cluster",
+    ],
+    [
+      "a Service without a port",
+      { ...inCluster, workloads: { web: { service: { name: "a" } } }, demo: true },
+      "web.service.port: is missing",
+    ],
+    [
+      "a Service of no such name",
+      { ...inCluster, workloads: { web: { service: { name: "1a", port: 80 } } }, demo: true },
+      "web.service.name: a Service's name begins",
+    ],
+    [
+      "a name that no Service may have",
+      { ...inCluster, workloads: { "1web": { image: "a/b:1", port: 80 } }, demo: true },
+      "1web: it becomes a Service's name",
+    ],
+    [
+      "a name of the cluster's",
+      { ...inCluster, workloads: { kubernetes: { image: "a/b:1", port: 80 } }, demo: true },
+      "kubernetes: a part of the stack has this name",
+    ],
+    [
+      "a certificate by address for Envoy Gateway",
+      { ...inCluster, workloads: { web: { url: "https://10.0.0.1" } }, demo: true },
+      "web.sni: is missing; the mesh knows certificates by name",
+    ],
   ])("cannot have %s", (_, values, message) => {
     const found = problems(values);
     expect(found).toHaveLength(2);
@@ -290,6 +339,20 @@ describe("a person's own workloads", () => {
       );
     },
   );
+
+  it("of others have no volumes of the stack's", () => {
+    const istio = {
+      cluster: "kind",
+      mesh: "istio",
+      demo: true,
+      workloads: { web: { service: { name: "a", port: 80 } } },
+    };
+    const routes = [{ ...route, workload: "web" }];
+    for (const delivery of ["volume", "configmap"])
+      expect(problems({ ...istio, routes, filters: [{ ...filter, target: { workload: "web" }, delivery }] })).toContain(
+        `meshup:filters[0].delivery: ${delivery} changes pods, and these are not the stack's: image, http`,
+      );
+  });
 
   it("show no password in an address", () => {
     const [, problem] = problems({ workloads: { web: { url: "https://me:hunter2@a.b" } }, demo: true });

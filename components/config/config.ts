@@ -156,7 +156,8 @@ const stackConfig = z
       for (const { key, message } of inabilities(f, meshKind(config.mesh), config)) problem(at(key), message);
     });
 
-    const { cluster, logs } = meshKind(config.mesh).capabilities;
+    const { capabilities } = meshKind(config.mesh);
+    const { cluster } = capabilities;
     if (cluster !== (config.cluster !== "local"))
       problem(
         ["mesh"],
@@ -181,7 +182,7 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
-    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", logs))
+    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", capabilities))
       problem(path, message);
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
