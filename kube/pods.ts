@@ -6,7 +6,7 @@ export interface Pod extends KubeObject {
   spec?: { containers?: { name: string }[]; initContainers?: { name: string }[] };
   status?: {
     phase?: string;
-    conditions?: { type: string; status: string; message?: string }[];
+    conditions?: { type: string; status: string; message?: string; lastTransitionTime?: string }[];
     containerStatuses?: ContainerStatus[];
     initContainerStatuses?: ContainerStatus[];
   };
@@ -22,7 +22,7 @@ export interface ContainerStatus {
 
 interface ContainerState {
   waiting?: { reason?: string; message?: string };
-  running?: object;
+  running?: { startedAt?: string };
   terminated?: { exitCode: number; reason?: string };
 }
 
@@ -36,4 +36,17 @@ export async function podsOf(api: KubeApi, namespace: string, labels: Record<str
 
 export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+/** RFC 3339; undefined for one that is not ready. */
+export function readySince(pod: Pod): string | undefined {
+  return pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status === "True")?.lastTransitionTime;
+}
+
+/** Whether its containers were started after `time` (milliseconds since 1970): what is said of older ones may be outdated. */
+export function wasStartedSince({ status }: Pod, time: number): boolean {
+  // Times of Kubernetes are cut to the second.
+  return (status?.containerStatuses ?? []).every(
+    ({ state }) => Date.parse(state?.running?.startedAt ?? "") >= time - 1000,
+  );
 }

@@ -62,16 +62,18 @@ export function pullsWorthTrying(message: string): number {
   return /could not fetch/.test(message) ? 2 : 1;
 }
 
-/** What a person can do about a refusal. */
-export function advice(message: string): string {
+/**
+ * What a person can do about a refusal.
+ * @param kubectl how it is called for this cluster
+ * @param stack the stack's name
+ */
+export function advice(message: string, { kubectl = "kubectl", stack = "STACK" } = {}): string {
+  const restart = `${kubectl} -n envoy-gateway-system rollout restart deployment envoy-gateway`;
   const known: [RegExp, string][] = [
-    [
-      /cache is not initialized/,
-      "Envoy Gateway started without its certificates. Restart it: kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway",
-    ],
+    [/cache is not initialized/, `Envoy Gateway started without its certificates. Restart it: ${restart}`],
     [
       /after \d+ attempts$|after \d+ attempts\./,
-      "Envoy Gateway has given this address up for an hour. Restart it: kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway",
+      `Envoy Gateway has given this address up for an hour. Restart it: ${restart}`,
     ],
     [
       /HTTP response to HTTPS client/,
@@ -79,13 +81,13 @@ export function advice(message: string): string {
     ],
     [
       /MANIFEST_UNKNOWN|NAME_UNKNOWN/,
-      "The registry does not have this image: meshup:registry.push has to lead to the same registry as its address. If the image was deleted there, `pulumi up --replace URN-OF-THE-IMAGE` pushes it again.",
+      `The registry does not have this image: meshup:registry.push has to lead to the same registry as its address. If the image was deleted there, \`npm run push -- ${stack}\` pushes it again, and \`npm start -- ${stack}\` has it pulled.`,
     ],
     [
       /UNAUTHORIZED|DENIED|authentication required|401 Unauthorized|403 Forbidden/,
-      "The registry refuses the pull secret, or there is none: see meshup:registry.username, and set the password: `pulumi config set --secret meshup:registryPassword`. (A refusal is remembered for an hour; mended in the registry itself: kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway)",
+      `The registry refuses the pull secret, or there is none: see meshup:registry.username, and set the password: \`pulumi config set --secret meshup:registryPassword\`. (A refusal is remembered for an hour; mended in the registry itself: ${restart})`,
     ],
-    [/does not match/, "What the registry serves is not what was built: push it anew."],
+    [/does not match/, `What the registry serves is not what was built: push it anew (\`npm run push -- ${stack}\`).`],
     [/Conflicted|another .*policy/i, "Another policy has the same target: delete one of the two."],
     [/^Lua/, "Envoy Gateway runs each script before it takes it: mend the script."],
   ];

@@ -82,10 +82,12 @@ export async function waitForProxies(inputs: FilterReadyInputs, signal?: AbortSi
       nextFetch = Date.now() + fetchAgainMs;
     }
     if (signal?.aborted) throw new UserError(`filter "${filter}": cancelled before its proxies had it`);
-    if (Date.now() + pause - started > timeoutMs) {
+    // Pods that are still coming up have more time: after a restart of the machine, all of them come up at once.
+    const patience = serving.length < proxies.length ? 3 * timeoutMs : timeoutMs;
+    if (Date.now() + pause - started > patience) {
       if (proxies.length === 0) throw new UserError(withoutSidecar(inputs, pods));
       const late = missing.length > 0 ? missing : proxies.map((pod) => ({ pod, state: "not ready" }));
-      throw await failure(api, inputs, late, `is without it after ${timeoutMs / 1000} s`, started);
+      throw await failure(api, inputs, late, `is without it after ${patience / 1000} s`, started);
     }
     await sleep(pause);
   }
@@ -143,9 +145,9 @@ function pick(labels: Record<string, string>, keys: string[]): Record<string, st
   return Object.fromEntries(Object.entries(labels).filter(([name]) => keys.includes(name)));
 }
 
-function withoutSidecar({ filter, namespace }: FilterReadyInputs, pods: Pod[]): string {
+function withoutSidecar({ filter, namespace, kubeconfig }: FilterReadyInputs, pods: Pod[]): string {
   const names = pods.map(({ metadata }) => metadata.name).join(", ");
-  return `filter "${filter}": ${names} in namespace ${namespace} have no sidecar, and so no filter: pods get one when they are made in a namespace with the label istio-injection=enabled (kubectl -n ${namespace} rollout restart deployment)`;
+  return `filter "${filter}": ${names} in namespace ${namespace} have no sidecar, and so no filter: pods get one when they are made in a namespace with the label istio-injection=enabled (kubectl --kubeconfig ${kubeconfig} -n ${namespace} rollout restart deployment)`;
 }
 
 async function failure(

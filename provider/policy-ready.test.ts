@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { advice } from "../kube/policy.ts";
 import { fakeCluster, kubeconfig } from "../kube/testing/kubernetes.ts";
-import { waitForPolicy } from "./policy-ready.ts";
+import { policyReadyType, waitForPolicy } from "./policy-ready.ts";
 import type { PolicyReadyInputs } from "./types.ts";
 
 const policyPath = "GET /apis/gateway.envoyproxy.io/v1alpha1/namespaces/default/envoyextensionpolicies/route-one";
@@ -53,6 +53,15 @@ test("a refusal: after one more pull, with the condition, Envoy Gateway's own li
     ].join("\n"),
   );
   expect(asked.filter((path) => path === gatewayPath)).toHaveLength(1);
+});
+
+test.each([
+  ["accepted", () => policy("True"), false],
+  ["refused since", () => policy("False", "Wasm: could not fetch"), true],
+  ["gone", () => undefined, true],
+])("a policy that is %s is looked at by an up with nothing else to do", async (_what, found, drifted) => {
+  const { kubeconfig } = await fakeCluster({ [policyPath]: found });
+  expect(await policyReadyType.hasDrifted?.({} as never, inputs(kubeconfig), {} as never)).toBe(drifted);
 });
 
 test("a refusal that no pull can mend: at once", async () => {

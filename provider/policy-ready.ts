@@ -14,10 +14,6 @@ const defaultTimeoutMs = 120_000;
 /** A proxy that has refused a configuration says so until it takes the next one, which may be on its way. */
 const rejectionGraceMs = 3_000;
 
-/**
- * No `hasDrifted`: the Kubernetes library alone would take an `up` with nothing to do half a second longer. `npm run
- * verify` looks.
- */
 export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs> = {
   inputs: {
     kubeconfig: "update",
@@ -34,7 +30,18 @@ export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs
   id: ({ gateway }) => `${gateway.namespace}/${gateway.name}`,
   create: (inputs, { signal }) => waitForPolicy(inputs, signal),
   update: (_olds, news, { signal }) => waitForPolicy(news, signal),
+  // Envoy Gateway forgets its modules when it is restarted. Where it cannot pull one again, it does not try a second time.
+  // What the proxies run is not looked at: that would take an `up` with nothing to do too long, and the proofs tell.
+  hasDrifted: async (_olds, news) => {
+    const policy = await KubeApi.open(news.kubeconfig)
+      .then((api) => api.get<Policy>(pathOf(news)))
+      .catch(() => undefined);
+    return !policy || judge(policy).state !== "accepted";
+  },
 };
+
+const pathOf = ({ namespace, name }: PolicyReadyInputs) =>
+  `/apis/gateway.envoyproxy.io/v1alpha1/namespaces/${namespace}/envoyextensionpolicies/${name}`;
 
 /** @throws UserError with the condition, and what the control plane and the proxies say of it in their logs */
 export async function waitForPolicy(inputs: PolicyReadyInputs, signal?: AbortSignal): Promise<PolicyReadyOutputs> {
@@ -85,7 +92,7 @@ class Wait {
 }
 
 async function accepted(api: KubeApi, inputs: PolicyReadyInputs, wait: Wait): Promise<Policy> {
-  const path = `/apis/gateway.envoyproxy.io/v1alpha1/namespaces/${inputs.namespace}/envoyextensionpolicies/${inputs.name}`;
+  const path = pathOf(inputs);
   for (let pulls = 1, nextLook = 0; ; ) {
     const policy = await api.get<Policy>(path);
     const verdict: Verdict = policy ? judge(policy) : { state: "waiting", why: "there is no such policy" };
@@ -160,7 +167,8 @@ async function refusal(
   policy: Policy,
   { reason, message }: Extract<Verdict, { state: "refused" }>,
 ): Promise<UserError> {
-  const { namespace, name } = inputs;
+  const { namespace, name, kubeconfig } = inputs;
+  const names = { kubectl: `kubectl --kubeconfig ${kubeconfig}` };
   const closed = inputs.filters.some(({ failure }) => failure !== "open");
   return new UserError(
     report(
@@ -171,7 +179,7 @@ async function refusal(
           since: changedAt(policy),
         }),
       },
-      advice(message) || advice(reason),
+      advice(message, names) || advice(reason, names),
     ),
   );
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
 import { type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
@@ -46,7 +47,10 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
   hasDrifted: async (olds) => {
     const { record: path, log } = pathsOf(olds);
     const record = readRecord(path);
-    return !isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log);
+    if (!isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
+    // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
+    const answer = await httpRequest({ url: olds.ready.url, timeoutMs: 2000 }).catch(() => undefined);
+    return answer === undefined || answer.status < 200 || answer.status >= 300;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];

@@ -1,4 +1,4 @@
-import type { DiagnosedFilter, Step } from "../../kube/diagnose/steps.ts";
+import { advised, type DiagnosedFilter, kubectlOf, type Step } from "../../kube/diagnose/steps.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { prove } from "../../provider/proof.ts";
 import { type ClusterPlace, clusterOf, kindOf } from "../inspect/cluster.ts";
@@ -6,6 +6,7 @@ import { processesOf } from "../inspect/processes.ts";
 import { type FilterOutput, filterOutputs, hasAddress, otherAtGateway } from "../inspect/proof.ts";
 import { filterReadyInputs, servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
+import { driftIn } from "../stack/mend.ts";
 import { openOutputs } from "../stack/outputs.ts";
 import { type Deployment, readDeployment } from "../stack/stack.ts";
 
@@ -20,18 +21,22 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
 
   const filters = filterOutputs(known, outputs);
   const cluster = clusterOf(deployment);
-  const steps = cluster
+  const found = cluster
     ? await examineCluster(cluster, deployment, filters)
     : await examineMachine(deployment, outputs, filters);
-  steps.push(...(await localhostStep(outputs)));
+  found.push(...(await localhostStep(outputs)));
+  const kubectl = cluster ? kubectlOf({ kubeconfig: cluster.kubeconfig, kind: kindOf(deployment)?.name }) : "kubectl";
+  const steps = found.map((step) => advised(step, { stack: name, kubectl }));
   if (steps.length === 0)
-    throw new UserError(`Nothing of stack ${name} has come up that could be looked at: npm start -- ${name} says why.`);
+    throw new UserError(
+      `Nothing of stack ${name} has come up that could be looked at: \`npm start -- ${name}\` says why.`,
+    );
   const width = Math.max(...steps.map((step) => step.name.length));
   const { good, bad } = terminal.paint;
   for (const { name, ok, detail, mend } of steps) {
     const mark = ok === undefined ? "-     " : ok ? `${good("ok")}    ` : `${bad("BROKEN")}`;
     terminal.print(`  ${mark}  ${name.padEnd(width)}  ${detail.replaceAll("\n", `\n${" ".repeat(width + 12)}`)}`);
-    if (mend) terminal.print(`${" ".repeat(width + 12)}to mend it: ${mend.replaceAll("STACK", name)}`);
+    if (mend) terminal.print(`${" ".repeat(width + 12)}to mend it: ${mend}`);
   }
   const broken = steps.filter((step) => step.ok === false);
   terminal.print(
@@ -64,6 +69,7 @@ async function examineCluster(
     kubeconfig,
     kind: kindOf(deployment)?.name,
     registry: container && { url: `http://127.0.0.1:${container.ports[0]?.external}`, container: container.name },
+    drift: (api) => driftIn(api, deployment),
     mesh,
     filters: filters.map((filter) => diagnosed(filter, deployment)),
   });
@@ -85,7 +91,7 @@ async function examineMachine(
     name,
     ok: alive,
     detail: alive ? `pid ${pid}, port ${ports.join(", ")}` : `pid ${pid} has ended; what it said last stands in ${log}`,
-    ...(!alive && { mend: "npm start starts it again" }),
+    ...(!alive && { mend: "`npm start -- STACK` starts it again" }),
   }));
   const modules = await servedModules(deployment, outputs, filters).catch((error) => messageOf(error));
   for (const filter of filters) {
@@ -97,7 +103,7 @@ async function examineMachine(
         name: step,
         ok: false,
         detail: typeof modules === "string" ? modules : "Envoy has another module",
-        mend: "npm start",
+        mend: "`npm start -- STACK` hands Envoy its configuration again",
       });
     if (hasAddress(filter)) steps.push(await request(filter));
   }
@@ -120,7 +126,7 @@ async function request(filter: FilterOutput & { url: string }): Promise<Step> {
       name: step,
       ok: false,
       detail: messageOf(error),
-      mend: "npm run logs -- local envoy has the filter's own lines",
+      mend: "`npm run logs -- STACK envoy` has the filter's own lines",
     };
   }
 }

@@ -1,4 +1,5 @@
 /** A stack's cluster, as its state leads to it. */
+import type { KindSpec } from "../../components/cluster/kind/config.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import type { ClusterMesh } from "../../kube/mesh-proxies.ts";
 import { type Pod, podsOf } from "../../kube/pods.ts";
@@ -39,8 +40,8 @@ export function clusterOf(deployment: Deployment | undefined): ClusterPlace | un
 }
 
 /** What the command that makes a kind cluster was told. */
-export function kindOf(deployment: Deployment | undefined): { name: string; kubeconfig: string } | undefined {
-  const stdin = deployment?.resources?.find((r) => r.type === "command:local:Command")?.inputs?.stdin;
+export function kindOf(deployment: Deployment | undefined): KindSpec | undefined {
+  const stdin = deployment?.resources?.find((r) => r.type === "command:local:Command" && !r.delete)?.inputs?.stdin;
   return typeof stdin === "string" ? JSON.parse(stdin) : undefined;
 }
 

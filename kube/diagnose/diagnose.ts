@@ -17,6 +17,8 @@ export interface DiagnoseArgs {
   kind?: string;
   /** The registry as this machine reaches it: `http://127.0.0.1:5001`, and its container. */
   registry?: { url: string; container: string };
+  /** Finds what of the stack's objects is gone or changed, a line for each. */
+  drift?(api: KubeApi): Promise<string[]>;
   /** As configured: `meshup:mesh`. */
   mesh: string;
   filters: DiagnosedFilter[];
@@ -24,7 +26,7 @@ export interface DiagnoseArgs {
 
 /** Goes through the steps in order. What a broken step leaves unknown is not looked at; what is independent of it is. */
 export async function diagnose(args: DiagnoseArgs): Promise<Step[]> {
-  const { kubeconfig, kind, registry, mesh, filters } = args;
+  const { kubeconfig, kind, registry, drift, mesh, filters } = args;
   const steps = new Steps();
   const { check } = steps;
 
@@ -40,6 +42,7 @@ export async function diagnose(args: DiagnoseArgs): Promise<Step[]> {
     return `${version?.gitVersion} at ${api.server}`;
   });
   await check("nodes", ["kubernetes API"], () => nodes(api as KubeApi));
+  if (drift) await check("objects", ["kubernetes API"], async () => objects(await drift(api as KubeApi)));
   if (registry) {
     await check("registry", kind === undefined ? [] : ["docker"], () => registryAnswers(registry));
     for (const { name, image } of filters)
@@ -58,7 +61,11 @@ async function docker(): Promise<string> {
       throw new Broken(messageOf(error), "install Docker: https://docs.docker.com/get-docker/");
     },
   );
-  if (result.code !== 0) throw new Broken(firstLine(result.stderr), "start Docker; you need the right to use it");
+  if (result.code !== 0)
+    throw new Broken(
+      firstLine(result.stderr),
+      "start Docker (you need the right to use it), then `npm start -- STACK`",
+    );
   return `engine ${result.stdout.trim()}`;
 }
 
@@ -71,7 +78,13 @@ async function running(container: string, what: string): Promise<string> {
   const result = await exec("docker", ["container", "inspect", ...format, container], { timeoutMs: 10_000 });
   if (result.code !== 0) throw new Broken(`there is no container ${container}`, up);
   const status = result.stdout.trim();
-  if (status !== "running") throw new Broken(`${what}'s container is ${status}`, `docker start ${container}`);
+  if (status === "restarting")
+    throw new Broken(`${what}'s container ends again and again`, `docker logs ${container} says why`);
+  if (status !== "running")
+    throw new Broken(
+      `${what}'s container is ${status}`,
+      `docker ${status === "paused" ? "unpause" : "start"} ${container}`,
+    );
   return `container ${container} runs`;
 }
 
@@ -82,9 +95,14 @@ async function nodes(api: KubeApi): Promise<string> {
   if (all.length === 0) throw new Broken("the cluster has no nodes", up);
   if (unready.length > 0) {
     const names = unready.map((node) => node.metadata.name);
-    throw new Broken(`not ready: ${names.join(", ")}`, `kubectl describe node ${names[0]} says why`);
+    throw new Broken(`not ready: ${names.join(", ")}`, `KUBECTL describe node ${names[0]} says why`);
   }
   return `${all.length} ready`;
+}
+
+async function objects(drift: string[]): Promise<string> {
+  if (drift.length === 0) return "all that the stack has made is there as it was made";
+  throw new Broken(drift.join("\n"), "`npm start -- STACK` puts all of it back");
 }
 
 async function registryAnswers({ url, container }: { url: string; container: string }): Promise<string> {
@@ -105,7 +123,8 @@ async function imageIsThere(
   const address = `${url}/v2/${repository}/manifests/${digest}`;
   const { status } = await httpRequest({ url: address, method: "HEAD", headers: { accept }, timeoutMs: 5000 });
   if (status === 401) return `${repository}: the registry asks for a password; not looked at`;
-  if (status !== 200) throw new Broken(`${repository}@${digest}: ${status}`, `${up}: it pushes the image anew`);
+  if (status !== 200)
+    throw new Broken(`${repository}@${digest}: ${status}`, "`npm start -- STACK` pushes the image anew");
   return `${repository}@${digest}`;
 }
 

@@ -40,7 +40,21 @@ export class Broken extends Error {
   }
 }
 
-export const up = "npm start -- STACK makes what is missing (STACK: this stack's name)";
+/** In what is advised, `STACK` stands for the stack's name, and `KUBECTL` for kubectl with the cluster's own kubeconfig. */
+export const up = "`npm start -- STACK` makes what is missing";
+
+/** What is advised, for one stack. */
+export function advised(step: Step, { stack, kubectl }: { stack: string; kubectl: string }): Step {
+  if (step.mend === undefined) return step;
+  return { ...step, mend: step.mend.replaceAll("STACK", stack).replaceAll("KUBECTL", kubectl) };
+}
+
+/** In a kind cluster's node there is one that needs nothing else. */
+export function kubectlOf({ kubeconfig, kind }: { kubeconfig: string; kind?: string }): string {
+  return kind === undefined
+    ? `kubectl --kubeconfig ${kubeconfig}`
+    : `docker exec ${kind}-control-plane kubectl --kubeconfig /etc/kubernetes/admin.conf`;
+}
 
 /** Looks at one step, unless one that it needs is broken. @param look what it sees, or throws */
 export type Check = (name: string, needs: string[], look: () => Promise<string>) => Promise<void>;
@@ -86,7 +100,7 @@ export async function request(
   } catch (error) {
     throw new Broken(
       [messageOf(error), ...(await lines())].join("\n"),
-      "the last lines are the proxy's and its control plane's own",
+      "the last lines above are the proxy's and its control plane's own; `npm run logs -- STACK gateway` has the rest",
     );
   }
 }
