@@ -13,7 +13,7 @@ export interface Pod extends KubeObject {
 }
 
 export interface ContainerStatus {
-  name: string;
+  name?: string;
   ready?: boolean;
   restartCount?: number;
   state?: ContainerState;

@@ -64,7 +64,7 @@ export function troubleOf(pod: Pod): Trouble | undefined {
   if (isReady(pod)) return undefined;
   const { name } = pod.metadata;
   for (const status of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
-    const { name: container, state = {}, lastState, restartCount = 0, ready } = status;
+    const { name: container = "", state = {}, lastState, restartCount = 0, ready } = status;
     const ended = state.terminated ?? lastState?.terminated;
     if (!ready && ended && !state.running) {
       const signal = ended.reason && !["Error", "Completed"].includes(ended.reason) ? ` (${ended.reason})` : "";
@@ -80,5 +80,5 @@ export function troubleOf(pod: Pod): Trouble | undefined {
   const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "False");
   if (unscheduled?.message) return { pod: name, container: "", what: unscheduled.message, isFinal: false };
   const [first] = (pod.status?.containerStatuses ?? []).filter(({ ready, state }) => !ready && state?.running);
-  return first && { pod: name, container: first.name, what: "runs, but is not ready", log: "current", isFinal: false };
+  return first && { pod: name, container: first.name ?? "", what: "runs, but is not ready", log: "current", isFinal: false };
 }
