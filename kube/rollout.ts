@@ -80,5 +80,7 @@ export function troubleOf(pod: Pod): Trouble | undefined {
   const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "False");
   if (unscheduled?.message) return { pod: name, container: "", what: unscheduled.message, isFinal: false };
   const [first] = (pod.status?.containerStatuses ?? []).filter(({ ready, state }) => !ready && state?.running);
-  return first && { pod: name, container: first.name ?? "", what: "runs, but is not ready", log: "current", isFinal: false };
+  return (
+    first && { pod: name, container: first.name ?? "", what: "runs, but is not ready", log: "current", isFinal: false }
+  );
 }

@@ -109,7 +109,7 @@ export async function waitReady(
       await sleep(20); // its exit event
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
-    const missing = "url" in ready ? await missingAnswer(ready.url, signal) : await missingListener(ready.port);
+    const missing = await missingOf(ready, { timeoutMs: 1000, signal });
     if (missing === undefined) return;
     const { what, refused } = missing;
     const now = Date.now();
@@ -127,15 +127,25 @@ export async function waitReady(
 }
 
 /** What is not yet as it has to be, and whether nobody took the connection. */
-interface Missing {
+export interface Missing {
   what: string;
   refused: boolean;
 }
 
-async function missingAnswer(url: string, signal: AbortSignal): Promise<Missing | undefined> {
+interface Look {
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+/** @returns undefined where it is ready */
+export function missingOf(ready: Ready, look: Look): Promise<Missing | undefined> {
+  return "url" in ready ? missingAnswer(ready.url, look) : missingListener(ready.port, look);
+}
+
+async function missingAnswer(url: string, { timeoutMs, signal }: Look): Promise<Missing | undefined> {
   const gave = (last: string) => `${url} gave ${last}, not 2xx`;
   try {
-    const { status } = await httpRequest({ url, timeoutMs: 1000, signal });
+    const { status } = await httpRequest({ url, timeoutMs, signal });
     return status >= 200 && status < 300 ? undefined : { what: gave(`status ${status}`), refused: false };
   } catch (error) {
     const { code = messageOf(error) } = error as NodeJS.ErrnoException;
@@ -143,12 +153,16 @@ async function missingAnswer(url: string, signal: AbortSignal): Promise<Missing 
   }
 }
 
-function missingListener(port: number): Promise<Missing | undefined> {
+function missingListener(port: number, { timeoutMs }: Look): Promise<Missing | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port });
-    socket.once("connect", () => resolve(undefined));
-    socket.once("error", () => resolve({ what: `nothing listens on 127.0.0.1:${port}`, refused: true }));
-    socket.once("connect", () => socket.destroy());
+    const end = (missing?: Missing) => {
+      socket.destroy();
+      resolve(missing);
+    };
+    socket.setTimeout(timeoutMs, () => end({ what: `127.0.0.1:${port} takes no connection`, refused: false }));
+    socket.once("connect", () => end());
+    socket.once("error", () => end({ what: `nothing listens on 127.0.0.1:${port}`, refused: true }));
   });
 }
 

@@ -2,9 +2,8 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
-import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
-import { type Started, start, stop, waitReady } from "../process/control.ts";
+import { missingOf, type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
 import { deleteLog, isLost, needsCare, putAside } from "../process/log.ts";
 import { assertPortsFree } from "../process/ports.ts";
@@ -49,8 +48,7 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     const record = readRecord(path);
     if (!isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
     // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
-    const answer = await httpRequest({ url: olds.ready.url, timeoutMs: 2000 }).catch(() => undefined);
-    return answer === undefined || answer.status < 200 || answer.status >= 300;
+    return (await missingOf(olds.ready, { timeoutMs: 2000 })) !== undefined;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
