@@ -20,7 +20,7 @@ const devServer = `
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 const { HOST, PORT, TOKEN, GREETING } = process.env;
-const figures = "service=default/web, current-load=1, target-load=1, max-load=2";
+const figures = "service=default/shop, current-load=1, target-load=1, max-load=2";
 const server = createServer(({ url, headers, httpVersion }, response) => {
   if (url === "/figures") return void response.end(figures);
   response.setHeader("content-type", "application/json");
@@ -65,46 +65,7 @@ beforeAll(async () => {
   mkdirSync(join(clone.folder, "site"));
   await clone.write("site/server.mjs", devServer);
   await clone.write("site/ca.pem", certificate.cert);
-  await setSecret("token", secret);
-  await clone.configure((stack) => {
-    stack.setIn(["config", "meshup:workloads"], {
-      web: {
-        command: ["node", "server.mjs"],
-        directory: "site",
-        port,
-        env: { TOKEN: { secret: "token" }, GREETING: "hello" },
-      },
-      api: {
-        url: `https://127.0.0.1:${apiPort}/v1`,
-        ca: "site/ca.pem",
-        sni: "api.example.com",
-        host: "api.example.com",
-      },
-    });
-    stack.setIn(
-      ["config", "meshup:routes"],
-      [
-        { name: "web", path: "/", workload: "web" },
-        { name: "api", path: "/api", workload: "api" },
-      ],
-    );
-    const module = "./filter";
-    stack.setIn(
-      ["config", "meshup:filters"],
-      [
-        { name: "on-web", module, root: "add_header_root", config: { "x-on": "web" }, target: { workload: "web" } },
-        { name: "on-api", module, root: "add_header_root", config: { "x-on": "api" }, target: { route: "api" } },
-        {
-          name: "calls-web",
-          module,
-          root: "load_feedback_root",
-          config: { cluster: "web", path: "/figures", interval_ms: 100 },
-          target: { workload: "api" },
-          expect: { "x-load-feedback": "/default\\/web/" },
-        },
-      ],
-    );
-  });
+  await clone.write("site/package.json", JSON.stringify({ type: "module", scripts: { dev: "node server.mjs" } }));
 });
 
 afterAll(async () => {
@@ -120,14 +81,51 @@ async function setSecret(key: string, value: string): Promise<void> {
   expect(code, stderr).toBe(0);
 }
 
-it("come up with their filters, which call them by name, and without the demo", async () => {
+/** What the README has a person write, but for the folder and the ports. */
+async function readmeStack(): Promise<string> {
+  const [, section = ""] = (await clone.read("README.md")).split("\n## Your own workload\n");
+  const [, text = ""] = /```yaml\n(.*?)```/s.exec(section) ?? [];
+  expect(text.trim().split("\n").length).toBeLessThanOrEqual(10);
+  return text.replace("directory: ../shop, port: 3000", `directory: site, port: ${port}`);
+}
+
+it("the README's ten lines: a development server behind Envoy, with a filter on it", async () => {
+  await clone.write("Pulumi.local.yaml", await readmeStack());
+  await clone.configure((stack) => stack.setIn(["config", "meshup:ports"], clone.ports));
+  const { code, stdout, stderr } = await clone.run(["start"]);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stdout).toContain(`GET http://localhost:${clone.ports.gateway}/ → 200  x-mine: yes`);
+  expect(Object.keys(await clone.processes()).sort()).toEqual(["envoy", "shop"]);
+});
+
+it("come up with their filters, which call them by name", async () => {
+  await setSecret("token", secret);
+  await clone.configure((stack) => {
+    const own = ["config", "meshup:workloads"];
+    stack.setIn([...own, "shop", "env"], { TOKEN: { secret: "token" }, GREETING: "hello" });
+    const https = { url: `https://127.0.0.1:${apiPort}/v1`, ca: "site/ca.pem" };
+    stack.setIn([...own, "api"], { ...https, sni: "api.example.com", host: "api.example.com" });
+    stack.addIn(["config", "meshup:routes"], { name: "api", path: "/api", workload: "api" });
+    const module = "./filter";
+    for (const filter of [
+      { name: "on-api", module, root: "add_header_root", config: { "x-on": "api" }, target: { route: "api" } },
+      {
+        name: "calls-shop",
+        module,
+        root: "load_feedback_root",
+        config: { cluster: "shop", path: "/figures", interval_ms: 100 },
+        target: { workload: "api" },
+        expect: { "x-load-feedback": "/default\\/shop/" },
+      },
+    ])
+      stack.addIn(["config", "meshup:filters"], filter);
+  });
   const { code, stdout, stderr } = await clone.run(["start"]);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   const at = `http://localhost:${clone.ports.gateway}`;
-  expect(stdout).toContain(`GET ${at}/ → 200  x-on: web`);
+  expect(stdout).toContain(`GET ${at}/ → 200  x-mine: yes`);
   expect(stdout).toContain(`GET ${at}/api → 200  x-on: api`);
-  expect(stdout).toContain("x-load-feedback: service=default/web");
-  expect(Object.keys(await clone.processes()).sort()).toEqual(["envoy", "web"]);
+  expect(stdout).toContain("x-load-feedback: service=default/shop");
 });
 
 it("are there again with nothing to change", async () => {
@@ -138,7 +136,7 @@ it("are there again with nothing to change", async () => {
 
 it("a command has its environment, and gets requests as they are", async () => {
   const { body, headers } = await clone.get("/some/where?a=1");
-  expect(headers["x-on"]).toBe("web");
+  expect(headers["x-mine"]).toBe("yes");
   expect(JSON.parse(body)).toEqual({
     url: "/some/where?a=1",
     host: "localhost",
@@ -172,7 +170,7 @@ it("a WebSocket passes", async () => {
   const headers = { connection: "upgrade", upgrade: "websocket" };
   const upgrading = request(`http://127.0.0.1:${clone.ports.gateway}/live`, { headers }).end();
   const [response, socket] = await once(upgrading, "upgrade");
-  expect(response.headers["x-on"]).toBe("web");
+  expect(response.headers["x-mine"]).toBe("yes");
   socket.write("hello");
   expect(String((await once(socket, "data"))[0])).toBe("/live hello");
   socket.destroy();
@@ -186,8 +184,8 @@ describe("a secret", () => {
       .filter((path) => readFileSync(path, "latin1").includes(secret))
       .map((path) => path.slice(clone.folder.length + 1));
     expect(plain).toEqual([]);
-    const { web } = await clone.processes();
-    expect(readFileSync(`/proc/${web?.pid}/cmdline`, "latin1")).not.toContain(secret);
+    const { shop } = await clone.processes();
+    expect(readFileSync(`/proc/${shop?.pid}/cmdline`, "latin1")).not.toContain(secret);
     const { stdout } = await clone.run(["status", "--json"]);
     expect(stdout).not.toContain(secret);
   });
@@ -197,16 +195,16 @@ describe("a secret", () => {
     await setSecret("token", "another");
     await clone.json(["start"]);
     expect(JSON.parse((await clone.get("/")).body).token).toBe(hashOf("another"));
-    expect((await clone.processes()).web?.pid).not.toBe(before.web?.pid);
+    expect((await clone.processes()).shop?.pid).not.toBe(before.shop?.pid);
   });
 });
 
 it("logs, status, doctor and config-dump know them by name", async () => {
-  expect((await clone.run(["logs", "local", "web"])).stdout).toContain(`ready at ${port}`);
-  expect((await clone.run(["status"])).stdout).toMatch(new RegExp(`web\\s+alive\\s+pid \\d+\\s+port ${port}`));
-  expect((await clone.run(["doctor"])).stdout).toMatch(/ok\s+web[\s\S]*Nothing is broken/);
-  const { stdout } = await clone.run(["config-dump", "local", "web"]);
-  expect(stdout).toContain("# on-web, ");
+  expect((await clone.run(["logs", "local", "shop"])).stdout).toContain(`ready at ${port}`);
+  expect((await clone.run(["status"])).stdout).toMatch(new RegExp(`shop\\s+alive\\s+pid \\d+\\s+port ${port}`));
+  expect((await clone.run(["doctor"])).stdout).toMatch(/ok\s+shop[\s\S]*Nothing is broken/);
+  const { stdout } = await clone.run(["config-dump", "local", "shop"]);
+  expect(stdout).toContain("# mine, ");
   expect(stdout).not.toContain("# on-api, ");
 });
 
@@ -225,13 +223,13 @@ describe("what cannot be is told before anything is made", () => {
   it("all at once: a program, a folder, a port, an address, a certificate", async () => {
     const own = ["config", "meshup:workloads"];
     const text = await failure((stack) => {
-      stack.setIn([...own, "web", "command"], ["nodee"]);
+      stack.setIn([...own, "shop", "command"], ["nodee"]);
       stack.setIn([...own, "lost"], { command: ["node"], port: 20_000, directory: "nowhere" });
       stack.setIn([...own, "taken"], { command: ["node"], port: apiPort });
       stack.setIn([...own, "gone"], { url: "http://localhost:9" });
       stack.deleteIn([...own, "api", "ca"]);
     });
-    expect(text).toMatch(/meshup:workloads\.web\.command: there is no program nodee on PATH/);
+    expect(text).toMatch(/meshup:workloads\.shop\.command: there is no program nodee on PATH/);
     expect(text).toMatch(/meshup:workloads\.lost\.directory: nowhere: there is no such folder/);
     expect(text).toMatch(new RegExp(`port ${apiPort} is in use .*meshup:workloads\\.taken\\.port`));
     expect(text).toMatch(/meshup:workloads\.gone\.url: nobody answers at http:\/\/localhost:9/);
@@ -241,12 +239,12 @@ describe("what cannot be is told before anything is made", () => {
 
   it("a secret that is not set, by its key; a callout to nobody, by its name", async () => {
     expect(
-      await failure((stack) => stack.setIn(["config", "meshup:workloads", "web", "env", "X"], { secret: "nope" })),
+      await failure((stack) => stack.setIn(["config", "meshup:workloads", "shop", "env", "X"], { secret: "nope" })),
     ).toMatch(
-      /meshup:workloads\.web\.env\.X\.secret: meshup:nope is not set: `pulumi config set --secret meshup:nope`/,
+      /meshup:workloads\.shop\.env\.X\.secret: meshup:nope is not set: `pulumi config set --secret meshup:nope`/,
     );
     expect(await failure((stack) => stack.setIn(["config", "meshup:filters", 2, "config", "cluster"], "wob"))).toMatch(
-      /filter "calls-web": it calls the cluster "wob", which the proxy does not know; it knows api, web/,
+      /filter "calls-shop": it calls the cluster "wob", which the proxy does not know; it knows api, shop/,
     );
   });
 });
@@ -254,10 +252,10 @@ describe("what cannot be is told before anything is made", () => {
 it("a command that ends at once gives its last words, and the one before goes on", async () => {
   const stackFile = await clone.read("Pulumi.local.yaml");
   await clone.write("site/server.mjs", 'console.error("no database"); process.exit(3);');
-  await clone.configure((stack) => stack.setIn(["config", "meshup:workloads", "web", "env", "GREETING"], "bye"));
+  await clone.configure((stack) => stack.setIn(["config", "meshup:workloads", "shop", "env", "GREETING"], "bye"));
   const { code, stdout, stderr } = await clone.run(["start"]);
   expect(code).toBe(1);
-  expect(stdout + stderr).toMatch(/web exited with code 3 before it was ready[\s\S]*no database/);
+  expect(stdout + stderr).toMatch(/shop exited with code 3 before it was ready[\s\S]*no database/);
   await clone.write("site/server.mjs", devServer);
   await clone.write("Pulumi.local.yaml", stackFile);
   await clone.json(["start"]);
