@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { withPath } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { processEnvironment } from "./environment.ts";
@@ -50,7 +51,8 @@ export async function start(options: StartOptions): Promise<Started> {
   const { name, command, workingDirectory, env, log, maxFileBytes, onSpawn } = options;
   const { fd, start: logStart } = openLog(log);
   try {
-    logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
+    const title = `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`;
+    logStart.offset += withPath(log, () => writeSync(fd, title));
     const child = spawn("/bin/sh", ["-c", limit(maxFileBytes) + gate, name, ...command], {
       cwd: workingDirectory,
       env: { ...processEnvironment(process.env), ...env },
@@ -66,8 +68,13 @@ export async function start(options: StartOptions): Promise<Started> {
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     if (!identity)
       throw await failure.catch((error) => new UserError(`${name} cannot be started: ${messageOf(error)}`));
-    onSpawn(identity);
     child.stdin?.on("error", () => {}); // it may be dead already
+    try {
+      onSpawn(identity);
+    } catch (error) {
+      child.stdin?.destroy(); // what could not be recorded is not to run
+      throw error;
+    }
     child.stdin?.end("\n");
     child.unref();
     return { identity, log: logStart, exit: () => exit };

@@ -1,8 +1,9 @@
 /** Where processes listen: Linux through /proc, macOS through lsof. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { isOurs } from "./owner.ts";
 import { readRecord, recordsIn } from "./record.ts";
-import { isAlive, sessionMembers } from "./table.ts";
+import { sessionMembers } from "./table.ts";
 
 export interface Listener {
   /** As people write it: `127.0.0.1`, `::`. */
@@ -22,7 +23,7 @@ export function listenersOf(pids: number[]): Listener[] {
 export function portsOfRecorded(directory: string): Set<number> {
   const leaders = recordsIn(directory).flatMap((path) => {
     const record = readRecord(path);
-    return record && isAlive(record) ? [record.pid] : [];
+    return record && isOurs(record) ? [record.pid] : [];
   });
   return new Set(listenersOf(leaders.flatMap(sessionMembers)).map(({ port }) => port));
 }

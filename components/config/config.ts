@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../lib/errors.ts";
 import { inexactNumbers } from "../../lib/numbers.ts";
-import { keyPath, problemList, type StackFile, tooManyDigits } from "../../lib/stack-file.ts";
+import { keyPath, problemList, tooManyDigits } from "../../lib/stack-file.ts";
 import { filterSchema } from "../filter/declared.ts";
 import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
 import { inabilities } from "../mesh/kind.ts";
@@ -202,21 +202,21 @@ export type StackConfig = z.infer<typeof stackConfig>;
  * The configuration of the stack that runs.
  *
  * @param all Pulumi's whole configuration, by `namespace:key`
- * @param file what is known of the stack's file; none where Pulumi has its configuration from elsewhere
+ * @param written what the stack's file has that did not come as it is written, each with its key
  * @param isSecret whether Pulumi keeps such a key's value as a secret
  * @throws UserError, see `parseConfig`
  */
 export function readConfig(
   all: Record<string, string>,
   stack: string,
-  file?: Pick<StackFile, "problems">,
+  written: string[] = [],
   isSecret: (key: string) => boolean = () => true,
 ): StackConfig {
   const { workloads, ...rest } = ownValues(all);
   const keys = workloads === undefined ? [] : secretKeys(decode(workloads), settings);
   const kept = Object.fromEntries(keys.flatMap((key) => (key in rest ? [[key, isSecret(`meshup:${key}`)]] : [])));
   const shown = Object.fromEntries(Object.entries(ownValues(all)).filter(([key]) => !keys.includes(key)));
-  return parseConfig(withOverrides(withoutPassword(shown)), stack, file?.problems, kept);
+  return parseConfig(withOverrides(withoutPassword(shown)), stack, written, kept);
 }
 
 /** What stands under `meshup:` in Pulumi's whole configuration, by key. */
