@@ -1,4 +1,4 @@
-import { messageOf, UserError } from "../lib/errors.ts";
+import { isDiskFull, mendable, messageOf, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments/arguments.ts";
 import { createTerminal, reserveStdout, type Terminal } from "./output/terminal.ts";
@@ -134,7 +134,11 @@ export async function main(args: string[], more: Record<string, Command> = {}): 
       terminal.document({ help: command.help, usage: spec.usage });
       return 0;
     }
-    settleClone((line) => terminal.note(line));
+    try {
+      settleClone((line) => terminal.note(line));
+    } catch (error) {
+      if (!isDiskFull(error)) throw error; // the next command notes it: this one may need no room
+    }
     return await (await command.load()).run(line, terminal);
   } catch (error) {
     return report(error, terminal);
@@ -143,11 +147,11 @@ export async function main(args: string[], more: Record<string, Command> = {}): 
 
 /** A person's error is its message; ours shows where it is. */
 function report(error: unknown, terminal: Terminal): number {
-  const expected = error instanceof UserError;
-  const text = expected ? error.message : stackOf(error);
-  terminal.note(terminal.paint.bad(expected ? text : `${text}\nThis is a defect of meshup.`));
-  terminal.document({ ok: false, error: messageOf(error) });
-  return expected && error.constructor.name === "Interrupted" ? 130 : 1;
+  const expected = mendable(error);
+  const text = expected ? expected.message : `${stackOf(error)}\nThis is a defect of meshup.`;
+  terminal.note(terminal.paint.bad(text));
+  terminal.document({ ok: false, error: expected?.message ?? messageOf(error) });
+  return expected?.constructor.name === "Interrupted" ? 130 : 1;
 }
 
 function specOf(name: string, command: Command): ArgumentSpec {

@@ -2,7 +2,7 @@
  * A disk that is full, or that may not be written to: said in one line, with the folder. Plain JavaScript, since what
  * installs and builds the rest needs it too.
  */
-import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 const reasons = {
@@ -43,6 +43,18 @@ function addPath(error, path) {
   return error;
 }
 
+/** Makes a folder that nobody else can look into; one that is there becomes so, if it is ours. */
+export function makePrivateFolder(path) {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const { mode, uid } = statSync(path);
+  if ((mode & 0o077) === 0 || uid !== process.getuid?.()) return;
+  try {
+    chmodSync(path, 0o700);
+  } catch (error) {
+    if (error.code !== "EROFS") throw error;
+  }
+}
+
 /**
  * What a person can mend of an error of the file system; undefined for any other error.
  * `/home/me/meshup/.meshup cannot be written to: its disk is full: free some space, and run the command again (ENOSPC).`
@@ -65,6 +77,17 @@ export function diskProblemIn(text, folders) {
   if (code === undefined) return undefined;
   const there = folders.map(folderOf);
   return sentence(there.find(code === "EROFS" ? isReadOnly : isFull) ?? there[0], code);
+}
+
+/** The same where nothing has been said yet, and a folder's disk is full. */
+export function fullDisk(folder) {
+  const there = folderOf(folder);
+  return isFull(there) ? sentence(there, "ENOSPC") : undefined;
+}
+
+/** What of a text is such a sentence, each once. */
+export function diskProblemsSaid(text) {
+  return [...new Set(text.match(/\/\S.*? cannot be written to: .*?\(E[A-Z]+\)\./g) ?? [])];
 }
 
 function sentence(folder, code) {

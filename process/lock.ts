@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { folderId } from "../lib/clone.ts";
+import { withPath } from "../lib/disk.mjs";
 import { UserError } from "../lib/errors.ts";
 import { identify, isAlive, type ProcessIdentity, processSpace } from "./table.ts";
 
@@ -76,8 +77,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>, timeoutM
 /** A link appears with its content or not at all: nobody reads a lock that has no owner yet. */
 function take(path: string): boolean {
   const own = `${path}.${process.pid}.${taken++}`;
-  writeFileSync(own, JSON.stringify(holderOf(path)));
   try {
+    withPath(own, () => writeFileSync(own, JSON.stringify(holderOf(path))));
     linkSync(own, path);
     return true;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { writeWhole } from "../lib/files.ts";
 import type { OwnedProcess } from "./owner.ts";
 
 /**
@@ -20,16 +21,19 @@ export interface StartedWith {
   env?: Record<string, string>;
   files?: Record<string, string>;
   ports: number[];
-  ready: { url: string };
+  workingDirectory?: string;
+  ready: { url: string } | { port: number };
   triggers?: string[];
   maxFileBytes?: number;
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
 export function commandHash(started: StartedWith): string {
-  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = started;
-  const parts: unknown[] = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+  const { command, workingDirectory, env, files, ports, ready, triggers = [], maxFileBytes } = started;
+  const readiness = "url" in ready ? ready.url : ready.port;
+  const parts: unknown[] = [command, sorted(env), sorted(files), ports, readiness, triggers];
   if (maxFileBytes !== undefined) parts.push(maxFileBytes);
+  if (workingDirectory !== undefined) parts.push(workingDirectory);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
@@ -49,10 +53,7 @@ export function readRecord(path: string): ProcessRecord | undefined {
 
 /** Written beside and renamed: a reader finds the old record or the new one, never half of one. */
 export function writeRecord(path: string, record: ProcessRecord): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}`);
-  writeFileSync(beside, JSON.stringify(record, null, 2), { mode: 0o600 });
-  renameSync(beside, path);
+  writeWhole(path, JSON.stringify(record, null, 2), 0o600);
 }
 
 export function deleteRecord(path: string): void {

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { inThisClone } from "../lib/clone.ts";
+import { withPathAsync } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { root, stateDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
@@ -65,6 +66,6 @@ async function read(path: string): Promise<Buffer> {
 /** With one time stamp for all: builders put it into the layer, whose digest would tell when and not what. */
 async function write(path: string, content: string | Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, content, { mode: 0o644 });
+  await withPathAsync(path, () => writeFile(path, content, { mode: 0o644 }));
   await utimes(path, 1, 1);
 }

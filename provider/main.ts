@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { closeSync, writeSync } from "node:fs";
 import type { CheckResult, CreateResult, DiffResult, Provider, ReadResult } from "@pulumi/pulumi/provider/provider.js";
 import { main } from "@pulumi/pulumi/provider/server.js"; // a quarter of the load time of the whole SDK
-import { UserError } from "../lib/errors.ts";
+import { mendable, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { EngineLog } from "./engine-log.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
@@ -20,6 +20,7 @@ const types: Record<string, () => Promise<AnyResourceType>> = {
   "meshup:index:ImageContext": async () => (await import("./image-context.ts")).imageContextType,
   "meshup:index:Preflight": async () => (await import("./preflight.ts")).preflightType,
   "meshup:kubernetes:PolicyReady": async () => (await import("./policy-ready.ts")).policyReadyType,
+  "meshup:kubernetes:Rollout": async () => (await import("./rollout.ts")).rolloutType,
   "meshup:kubernetes:FilterReady": async () => (await import("./filter-ready.ts")).filterReadyType,
   "meshup:index:Evidence": async () => (await import("./evidence.ts")).evidenceType,
   "meshup:index:Proof": async () => (await import("./proof.ts")).proofType,
@@ -119,8 +120,7 @@ async function answer<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new Error(stackOf(error));
+    throw mendable(error) ?? new Error(stackOf(error));
   } finally {
     underWay--;
   }

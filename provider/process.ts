@@ -1,11 +1,11 @@
 /** `meshup:local:Process`: a process that outlives the `up` which started it. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { cloneId, inThisClone } from "../lib/clone.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
-import { httpRequest } from "../lib/http.ts";
+import { makePrivateFolder, writeWhole } from "../lib/files.ts";
 import { root } from "../lib/paths.ts";
-import { type Started, start, stop, waitReady } from "../process/control.ts";
+import { missingOf, type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
 import { deleteLog, isLost, needsCare, putAside } from "../process/log.ts";
 import { isOurs, type OwnedProcess } from "../process/owner.ts";
@@ -31,6 +31,7 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     name: "replace",
     directory: "replace",
     command: "update",
+    workingDirectory: "update",
     env: "update",
     files: "update",
     ports: "update",
@@ -49,8 +50,7 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     const record = readRecord(path);
     if (!isOurs(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
     // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
-    const answer = await httpRequest({ url: olds.ready.url, timeoutMs: 2000 }).catch(() => undefined);
-    return answer === undefined || answer.status < 200 || answer.status >= 300;
+    return (await missingOf(olds.ready, { timeoutMs: 2000 })) !== undefined;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
@@ -58,15 +58,18 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     // Dead, but not gone: its record and log are still to be deleted. The next `up` starts it again.
     return outputs(living ?? { pid: 0, startTime: "", bootId: "" }, pathsOf(state).log);
   },
+  // A clone that was moved has left nothing at its old place, and nothing is to come there for a lock.
   delete: (state) =>
-    locked(state, async () => {
-      const { record, log } = pathsOf(state);
-      for (const one of [readRecord(record), state]) if (one && isOurs(one)) await stop(one, stopTimeout(state));
-      deleteRecord(record);
-      deleteLog(log);
-      for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, inThisClone(path)), { force: true });
-    }),
+    existsSync(resolve(root, inThisClone(state.directory))) ? locked(state, () => remove(state)) : remove(state),
 };
+
+async function remove(state: State): Promise<void> {
+  const { record, log } = pathsOf(state);
+  for (const one of [readRecord(record), state]) if (one && isOurs(one)) await stop(one, stopTimeout(state));
+  deleteRecord(record);
+  deleteLog(log);
+  for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, inThisClone(path)), { force: true });
+}
 
 /**
  * Stops every process that has a record in a folder, and removes the records. For `destroy`: an `up` that was killed
@@ -91,7 +94,7 @@ export async function stopRecorded(directory: string): Promise<{ name: string; p
  * time; otherwise stops that and starts another.
  */
 async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutputs> {
-  const { name, command, env = {}, ports, portHints, maxFileBytes } = inputs;
+  const { name, command, workingDirectory, env = {}, ports, portHints, maxFileBytes } = inputs;
   const { record, log } = pathsOf(inputs);
 
   const recorded = readRecord(record);
@@ -107,6 +110,7 @@ async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutp
   const started = await start({
     name,
     command,
+    workingDirectory: workingDirectory === undefined ? root : resolve(root, workingDirectory),
     env,
     log,
     maxFileBytes,
@@ -127,7 +131,7 @@ type Waiting = Pick<Context, "signal" | "say">;
 
 function untilReady(inputs: ProcessInputs, started: Started, { signal, say }: Waiting): Promise<void> {
   const { name, ready, readyTimeoutMs: timeoutMs = defaultReadyTimeoutMs } = inputs;
-  return waitReady(name, started, { url: ready.url, timeoutMs, signal, say });
+  return waitReady(name, started, { ready, timeoutMs, signal, say });
 }
 
 /** Whether the living process `recorded` is what `inputs` ask for. Its log, where it is long, begins anew. */
@@ -178,6 +182,7 @@ async function change(olds: State, news: ProcessInputs, context: Context): Promi
 
 function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
   const { readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+  makePrivateFolder(dirname(pathsOf(inputs).lock)); // logs may have secrets
   return withLock(pathsOf(inputs).lock, work, 3 * readyTimeoutMs + 2 * stopTimeout(inputs) + 30_000);
 }
 
@@ -189,9 +194,7 @@ function pathsOf({ name, directory }: ProcessInputs): { record: string; log: str
 function writeFiles({ files = {} }: ProcessInputs): void {
   for (const [name, text] of Object.entries(files)) {
     const path = resolve(root, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.new`, text, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    writeWhole(path, text, 0o600);
   }
 }
 

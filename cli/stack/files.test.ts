@@ -5,7 +5,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { UserError } from "../../lib/errors.ts";
 import { stackAndName } from "../arguments/positionals.ts";
-import { forgetSalt, prepareToTakeDown, projectFor, refreshWorkspace, requireStack, stackNames } from "./files.ts";
+import {
+  forgetSalt,
+  hasSecrets,
+  prepareToTakeDown,
+  projectFor,
+  refreshWorkspace,
+  requireStack,
+  stackNames,
+} from "./files.ts";
 
 let clone: string;
 const stateDir = () => join(clone, ".meshup");
@@ -89,11 +97,11 @@ describe("the engine's folder", () => {
     expect(statSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml")).mode & 0o777).toBe(0o600);
   });
 
-  it("is not made where the file has values that Pulumi takes for others: every one is named", () => {
-    write("Pulumi.local.yaml", "config:\n  meshup:load: { a: 2024-01-01, b: 251985589757358482 }\n");
+  it("is not made where the file has values that cannot come as they are written: every one is named", () => {
+    write("Pulumi.local.yaml", "config:\n  meshup:load: { a: .nan, b: 251985589757358482 }\n");
     expect(() => refreshWorkspace(clone, stateDir(), "local")).toThrow(UserError);
     expect(() => refreshWorkspace(clone, stateDir(), "local")).toThrow(
-      /Pulumi\.local\.yaml has 2 problems:\n {2}meshup:load\.a: 2024-01-01 is a date.*\n {2}meshup:load\.b: 251985589757358482 has more digits/,
+      /Pulumi\.local\.yaml has 2 problems:\n {2}meshup:load\.a: \.nan is no number.*\n {2}meshup:load\.b: 251985589757358482 has more digits/,
     );
   });
 });
@@ -102,13 +110,18 @@ describe("the salt and other keepers of secrets", () => {
   const copy = () => parse(file("Pulumi.local.yaml"));
   beforeEach(() => {
     refreshWorkspace(clone, stateDir(), "local");
-    writeFileSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml"), "config: {}\nencryptionsalt: v1:kept\n");
+    // As the engine leaves a file that was written in brackets.
+    writeFileSync(
+      join(stateDir(), "workspaces/local/Pulumi.local.yaml"),
+      '{ config: {}, encryptionsalt: "v1:kept" }\n',
+    );
   });
 
   it.each([
     ["config: {}\n", { config: {}, encryptionsalt: "v1:kept" }],
     ["config: {}\nencryptionsalt: v1:own\n", { config: {}, encryptionsalt: "v1:own" }],
     ["secretsprovider: awskms://x\nencryptedkey: k\n", { secretsprovider: "awskms://x", encryptedkey: "k" }],
+    ["{}\n", { encryptionsalt: "v1:kept" }],
   ])("of %j: the clone's file wins", (text, expected) => {
     write("Pulumi.local.yaml", text);
     refreshWorkspace(clone, stateDir(), "local");
@@ -216,4 +229,15 @@ describe("[STACK] [NAME]", () => {
   it("refuses a first that is no stack", () => {
     expect(() => stackAndName(["prod", "echo"], "NAME", ["local"])).toThrow(/no stack "prod"; the stacks are local/);
   });
+});
+
+describe("secrets in a stack's file", () => {
+  const secret = "config:\n  meshup:filters:\n    - config: { a: { secure: v1:x } }\n";
+  it.each([
+    [`${secret}encryptionsalt: v1:y\n`, true],
+    [`${secret}encryptionsalt: v1:y\n: {`, true],
+    [secret, false], // kept with something else
+    ["config: {}\nencryptionsalt: v1:y\n", false],
+    ["config: {\n", false],
+  ])("of %j that the passphrase keeps: %j", (text, expected) => expect(hasSecrets(text, "f")).toBe(expected));
 });

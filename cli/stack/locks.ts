@@ -1,8 +1,9 @@
 /** Two runs on one stack at once: who has it, and what a run that was killed has left. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../lib/errors.ts";
+import { writeWhole } from "../../lib/files.ts";
 import { type Holder, holderOf, keepFresh, stillHolds, withLock } from "../../process/lock.ts";
 import { identify } from "../../process/table.ts";
 
@@ -115,7 +116,7 @@ export function takeStack(
         `Another run on stack ${stack} is under way (npm run ${other.command}, pid ${other.pid}, since ${clock(new Date(other.since))}). Wait until it has ended; nothing was changed.`,
       );
     const own: RunRecord = { ...holderOf(path), command, since: new Date().toISOString() };
-    writeFileSync(path, JSON.stringify(own));
+    writeWhole(path, JSON.stringify(own), 0o600);
     const stop = keepFresh(path);
     const release = () => {
       stop();

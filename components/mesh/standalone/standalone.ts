@@ -8,6 +8,8 @@ import { asLongAsItLives } from "../../../process/control.ts";
 import { maxLogBytes } from "../../../process/log.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { systemAuthorities } from "../../workloads/reach.ts";
 import type { Mesh, MeshArgs, Served } from "../mesh.ts";
 import { proveShown, type Shown, show } from "../shown.ts";
 import { routeUrls } from "../targets.ts";
@@ -27,6 +29,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
+    const authorities = backends.some(isTrusted) ? systemAuthorities() : undefined;
 
     const envoy = createEnvoy();
     this.serve = (workloads) => {
@@ -85,7 +88,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           admin: `http://127.0.0.1:${config.ports.admin}`,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-          clusters: backends.map(cluster),
+          clusters: backends.map((backend) => cluster(backend, authorities)),
           listeners: [attached.apply((filters) => listener({ directory: xds, port, routes, filters }))],
           filters: attached.apply((all) =>
             Object.fromEntries(all.map(({ name, digest, resource }) => [name, { digest, resource }])),
@@ -112,4 +115,9 @@ function xdsFilter(filter: Filter): pulumi.Output<XdsFilter> {
     digest,
     resource: wasmFilter({ name, rootId, digest, file, configuration, failure }),
   }));
+}
+
+/** By the authorities that the system trusts. */
+function isTrusted({ at }: Backend): boolean {
+  return at.type === "url" && at.tls !== undefined && at.tls.authorities === undefined;
 }
