@@ -61,10 +61,14 @@ afterAll(async () => {
   await clone?.remove();
 });
 
-/** Answers 200 at a port, in a process group of its own. */
+/** Answers 200 at a port, in a process group of its own, and in the clone's folder as all of a stack's. */
 async function liveOn(port: number) {
   const program = `require("http").createServer((_, r) => r.end()).listen(${port}, "127.0.0.1", () => console.log("up"))`;
-  const child = spawn(process.execPath, ["-e", program], { detached: true, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.execPath, ["-e", program], {
+    cwd: clone.folder,
+    detached: true,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   await once(child.stdout, "data");
   return { child, identity: identify(child.pid as number) as ProcessIdentity };
 }
