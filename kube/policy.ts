@@ -62,6 +62,9 @@ export function pullsWorthTrying(message: string): number {
   return /could not fetch/.test(message) ? 2 : 1;
 }
 
+/** Whether Envoy Gateway has given a module's address up, for an hour. */
+export const hasGivenUp = (message: string) => /after \d+ attempts\.?$/.test(message);
+
 /**
  * What a person can do about a refusal.
  * @param kubectl how it is called for this cluster

@@ -1,9 +1,9 @@
 /** `meshup:kubernetes:PolicyReady`: Envoy Gateway has accepted a policy, and its proxies run the filters that it names. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeApi } from "../kube/api.ts";
-import { controllerComplaints } from "../kube/controller.ts";
+import { controllerComplaints, restartController } from "../kube/controller.ts";
 import type { Pod } from "../kube/pods.ts";
-import { advice, changedAt, judge, type Policy, pullsWorthTrying, type Verdict } from "../kube/policy.ts";
+import { advice, changedAt, hasGivenUp, judge, type Policy, pullsWorthTrying, type Verdict } from "../kube/policy.ts";
 import { digestOf, proxyComplaints, proxyPods, type Served, served } from "../kube/proxy.ts";
 import { UserError } from "../lib/errors.ts";
 import type { ResourceType } from "./resource.ts";
@@ -93,13 +93,15 @@ class Wait {
 
 async function accepted(api: KubeApi, inputs: PolicyReadyInputs, wait: Wait): Promise<Policy> {
   const path = pathOf(inputs);
-  for (let pulls = 1, nextLook = 0; ; ) {
+  for (let pulls = 1, nextLook = 0, restarted = false; ; ) {
     const policy = await api.get<Policy>(path);
     const verdict: Verdict = policy ? judge(policy) : { state: "waiting", why: "there is no such policy" };
     if (policy && verdict.state === "accepted") return policy;
     if (policy && verdict.state === "refused" && Date.now() >= nextLook) {
-      if (pulls >= pullsWorthTrying(verdict.message)) throw await refusal(api, inputs, policy, verdict);
-      await pullAgain(api, inputs.gateway);
+      // One that has given the address up forgets that, and everything else, when it starts.
+      if (!restarted && hasGivenUp(verdict.message) && (await restartController(api))) restarted = true;
+      else if (pulls >= pullsWorthTrying(verdict.message)) throw await refusal(api, inputs, policy, verdict);
+      else await pullAgain(api, inputs.gateway);
       pulls += 1;
       nextLook = Date.now() + 2000 * pulls;
     }

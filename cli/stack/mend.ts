@@ -170,13 +170,14 @@ export function recordedReleases({ resources = [] }: Deployment): RecordedReleas
 }
 
 /** Images that the stack has pushed to its own registry, which has not got them any more. */
-async function missingImages({ resources = [] }: Deployment): Promise<{ urn: string; text: string }[]> {
+export async function missingImages({ resources = [] }: Deployment): Promise<{ urn: string; text: string }[]> {
   const container = resources.find((r) => inUse(r) && r.type === "docker:index/container:Container");
   const port = (container?.inputs?.ports as { external: number }[] | undefined)?.[0]?.external;
   const images = resources.filter((r) => inUse(r) && r.type === "docker:index/image:Image");
   const looked = images.map(async ({ urn, outputs }) => {
     const reference = String(outputs?.repoDigest);
-    const [, repository, digest] = new RegExp(`^localhost:${port}/(.+)@(sha256:[0-9a-f]+)$`).exec(reference) ?? [];
+    const [, repository, digest] =
+      new RegExp(`^(?:localhost|127\\.0\\.0\\.1):${port}/(.+)@(sha256:[0-9a-f]+)$`).exec(reference) ?? [];
     if (repository === undefined) return [];
     const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
     const url = `http://127.0.0.1:${port}/v2/${repository}/manifests/${digest}`;
