@@ -13,6 +13,8 @@ import type { PolicyReadyInputs, PolicyReadyOutputs } from "./types.ts";
 const defaultTimeoutMs = 120_000;
 /** A proxy that has refused a configuration says so until it takes the next one, which may be on its way. */
 const rejectionGraceMs = 3_000;
+/** How long Envoy Gateway may take to look at all policies once it has started. */
+const verdictAfterRestartMs = 30_000;
 
 export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs> = {
   inputs: {
@@ -99,11 +101,15 @@ async function accepted(api: KubeApi, inputs: PolicyReadyInputs, wait: Wait): Pr
     if (policy && verdict.state === "accepted") return policy;
     if (policy && verdict.state === "refused" && Date.now() >= nextLook) {
       // One that has given the address up forgets that, and everything else, when it starts.
-      if (!restarted && hasGivenUp(verdict.message) && (await restartController(api))) restarted = true;
-      else if (pulls >= pullsWorthTrying(verdict.message)) throw await refusal(api, inputs, policy, verdict);
-      else await pullAgain(api, inputs.gateway);
-      pulls += 1;
-      nextLook = Date.now() + 2000 * pulls;
+      if (!restarted && hasGivenUp(verdict.message) && (await restartController(api))) {
+        restarted = true;
+        nextLook = Date.now() + verdictAfterRestartMs; // until then, the verdict is the one from before
+      } else {
+        if (pulls >= pullsWorthTrying(verdict.message)) throw await refusal(api, inputs, policy, verdict);
+        await pullAgain(api, inputs.gateway);
+        pulls += 1;
+        nextLook = Date.now() + 2000 * pulls;
+      }
     }
     await wait.pause(verdict.state === "waiting" ? verdict.why : `${verdict.state}`);
   }
