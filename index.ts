@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createCluster } from "./components/cluster/index.ts";
-import { readConfig } from "./components/config/config.ts";
+import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
+import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { meshKind } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
@@ -11,7 +12,8 @@ import { createWorkloads } from "./components/workloads/index.ts";
 /** The program: configuration in, filters checked, a mesh that serves with them attached, outputs out. */
 export default async function main(): Promise<Record<string, pulumi.Input<unknown>>> {
   const stack = pulumi.getStack();
-  const config = readConfig(pulumi.runtime.allConfig(), stack);
+  const { config, secrets } = readStack(stack);
+  keepSecrets(secrets);
 
   const kind = meshKind(config.mesh);
   const backends = backendsOf(config);
@@ -23,7 +25,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const workloads = createWorkloads(config, cluster, mesh.sidecars);
   const served = mesh.serve(workloads.resources);
 
-  return {
+  const outputs = {
     mesh: config.mesh,
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
@@ -31,4 +33,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
   };
+  if (secrets.length === 0) return outputs;
+  // What commands are not to print: logs and proxies may have it.
+  return { ...markSecrets(outputs, secrets), secrets: pulumi.secret(secrets.map(({ value }) => value)) };
 }

@@ -5,13 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
+import { processEnvironment } from "./environment.ts";
 import { type LogStart, openLog, quote } from "./log.ts";
 import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity } from "./table.ts";
 
 export interface StartOptions {
   name: string;
   command: string[];
-  /** Added to the few variables that are passed on. */
+  /** Added to what is passed on of our own: `processEnvironment`. */
   env: Record<string, string>;
   /** Absolute path of the log file. */
   log: string;
@@ -41,9 +42,6 @@ function limit(maxFileBytes: number | undefined): string {
   return `trap "" XFSZ && (${set}) 2>/dev/null && ${set}; `;
 }
 
-/** All that a process inherits of our environment; ours holds the passphrase of the state. */
-const inherited = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
-
 /** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it, in the clone's folder. */
 export async function start(options: StartOptions): Promise<Started> {
   const { name, command, env, log, maxFileBytes, onSpawn } = options;
@@ -52,7 +50,7 @@ export async function start(options: StartOptions): Promise<Started> {
     logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
     const child = spawn("/bin/sh", ["-c", limit(maxFileBytes) + gate, name, ...command], {
       cwd: root,
-      env: { ...pick(process.env, inherited), ...env },
+      env: { ...processEnvironment(process.env), ...env },
       detached: true,
       stdio: ["pipe", fd, fd],
     });
@@ -140,8 +138,4 @@ async function within(timeoutMs: number, condition: () => boolean): Promise<bool
     await sleep(20);
   }
   return true;
-}
-
-function pick(env: NodeJS.ProcessEnv, names: string[]): NodeJS.ProcessEnv {
-  return Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]));
 }

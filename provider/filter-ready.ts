@@ -25,6 +25,7 @@ export const filterReadyType: ResourceType<FilterReadyInputs, FilterReadyOutputs
     version: "update",
     timeoutMs: "ignore",
   },
+  reveals: ["warnings"],
   id: ({ filter }) => filter,
   create: (inputs, { signal }) => waitForProxies(inputs, signal),
   update: (_olds, news, { signal }) => waitForProxies(news, signal),

@@ -7,7 +7,7 @@ import { UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { EngineLog } from "./engine-log.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
-import { changedNames, hasUnknown, type Properties, unwrap } from "./values.ts";
+import { changedNames, hasSecret, hasUnknown, type Properties, sealed, unwrap } from "./values.ts";
 
 /** Every resource type. Each is loaded when it is first needed: an `up` with nothing to do stays quick. */
 const types: Record<string, () => Promise<AnyResourceType>> = {
@@ -25,9 +25,22 @@ const types: Record<string, () => Promise<AnyResourceType>> = {
 };
 
 const cancelled = new AbortController();
-const context: Context = { signal: cancelled.signal, env: process.env };
 const engineLog = new EngineLog(process.argv.slice(2));
-const contextOf = (urn: string): Context => ({ ...context, say: (message) => engineLog.info(urn, message) });
+
+function contextOf(urn: string, inputs: Properties): Context {
+  const secretInputs = new Set(Object.keys(inputs).filter((name) => hasSecret(inputs[name])));
+  const say = (message: string) => engineLog.info(urn, message);
+  return { signal: cancelled.signal, env: process.env, secretInputs, say };
+}
+
+/** What goes back to the engine: inputs as they came, as its diffs know outputs only, and outputs. */
+function stateOf(type: AnyResourceType, inputs: Properties, outputs: object): Properties {
+  const isSecret = Object.keys(type.inputs).some((name) => hasSecret(inputs[name]));
+  const reveals = isSecret ? (type.reveals ?? []) : [];
+  const known = Object.entries(outputs).filter(([name]) => !hasSecret(inputs[name])); // else in its wrapping already
+  const entries = known.map(([name, value]) => [name, reveals.includes(name) ? sealed(value) : value]);
+  return { ...inputs, ...Object.fromEntries(entries) };
+}
 
 const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "update" | "delete" | "cancel">> = {
   check: (urn, _olds, news): Promise<CheckResult> =>
@@ -46,8 +59,14 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
         news,
       );
       const replaces = changed.filter((name) => type.inputs[name] === "replace");
+      const isToBeSealed = Object.keys(type.inputs).some(
+        (name) => hasSecret(newInputs[name]) && !hasSecret(oldState[name]),
+      );
       const changes =
-        changed.length > 0 || hasUnknown(news) || ((await type.hasDrifted?.(olds, news, context)) ?? false);
+        changed.length > 0 ||
+        isToBeSealed ||
+        hasUnknown(news) ||
+        ((await type.hasDrifted?.(olds, news, contextOf(urn, newInputs))) ?? false);
       // Names, ports and files are taken until the old resource has gone.
       return { changes, replaces, deleteBeforeReplace: true };
     }),
@@ -56,14 +75,14 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
     answer(async () => {
       const type = await typeOf(urn);
       const plain = unwrap(inputs);
-      const outputs = await type.create(plain, contextOf(urn));
-      return { id: type.id(plain), outs: { ...inputs, ...outputs } };
+      const outputs = await type.create(plain, contextOf(urn, inputs));
+      return { id: type.id(plain), outs: stateOf(type, inputs, outputs) };
     }),
 
   update: (_id, urn, olds, news) =>
     answer(async () => {
       const type = await typeOf(urn);
-      return { outs: { ...news, ...(await type.update(unwrap(olds), unwrap(news), contextOf(urn))) } };
+      return { outs: stateOf(type, news, await type.update(unwrap(olds), unwrap(news), contextOf(urn, news))) };
     }),
 
   read: (id, urn, state): Promise<ReadResult> =>
@@ -72,11 +91,11 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
       if (Object.keys(state).length === 0) {
         throw new UserError("`pulumi import` is not for resources of meshup: `pulumi up` makes them");
       }
-      const outputs = type.read ? await type.read(unwrap(state) as Properties, context) : {};
-      return outputs ? { id, props: { ...state, ...outputs } } : { id: "", props: {} };
+      const outputs = type.read ? await type.read(unwrap(state) as Properties, contextOf(urn, state)) : {};
+      return outputs ? { id, props: { ...state, ...stateOf(type, state, outputs) } } : { id: "", props: {} };
     }),
 
-  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), contextOf(urn))),
+  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), contextOf(urn, state))),
 
   cancel: async () => cancelled.abort(new UserError("cancelled")),
 };

@@ -30,6 +30,7 @@ export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs
     filters: "update",
     timeoutMs: "ignore",
   },
+  reveals: ["warnings"],
   id: ({ gateway }) => `${gateway.namespace}/${gateway.name}`,
   create: (inputs, { signal }) => waitForPolicy(inputs, signal),
   update: (_olds, news, { signal }) => waitForPolicy(news, signal),

@@ -16,6 +16,7 @@ export const preflightType: ResourceType<PreflightInputs, PreflightOutputs> = {
     failure: "update",
     clusters: "update",
   },
+  reveals: ["adds", "warnings"],
   id: ({ filter }) => filter,
   create: (inputs, { env }) => check(inputs, env),
   update: (_olds, news, { env }) => check(news, env),

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
@@ -65,13 +65,14 @@ test("create starts it in a session of its own, delete ends it and its files", a
   await destroy({ ...inputs, ...outputs }); // and once more is no error
 });
 
-test("only the named variables reach it: the state's passphrase does not", async () => {
-  process.env.PULUMI_CONFIG_PASSPHRASE = "not for services";
-  onTestFinished(() => void delete process.env.PULUMI_CONFIG_PASSPHRASE);
+test("a program that needs a variable gets it, and the variables that are its own; the state's passphrase it does not", async () => {
+  vi.stubEnv("PULUMI_CONFIG_PASSPHRASE", "not for services");
+  vi.stubEnv("LD_LIBRARY_PATH", "/needed");
+  onTestFinished(() => void vi.unstubAllEnvs());
   const inputs = await inputsFor("", { env: { COLOUR: "blue" } });
   await create(inputs);
   const { env } = await answer(inputs.ready.url);
-  expect(env).toMatchObject({ COLOUR: "blue", PATH: process.env.PATH });
+  expect(env).toMatchObject({ COLOUR: "blue", PATH: process.env.PATH, LD_LIBRARY_PATH: "/needed" });
   expect(env).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE");
 });
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { type HttpResponse, httpRequest } from "../lib/http.ts";
-import type { ResourceType } from "./resource.ts";
+import type { Context, ResourceType } from "./resource.ts";
 import type { ProofInputs, ProofOutputs } from "./types.ts";
 
 const defaultTimeoutMs = 15_000;
@@ -21,14 +21,14 @@ export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
     timeoutMs: "ignore",
   },
   id: ({ filter }) => filter,
-  create: (inputs, { signal }) => proveOrExplain(inputs, signal),
-  update: (_olds, news, { signal }) => proveOrExplain(news, signal),
+  create: (inputs, context) => proveOrExplain(inputs, context),
+  update: (_olds, news, context) => proveOrExplain(news, context),
 };
 
-async function proveOrExplain(inputs: ProofInputs, signal: AbortSignal): Promise<ProofOutputs> {
+async function proveOrExplain(inputs: ProofInputs, { signal, secretInputs }: Context): Promise<ProofOutputs> {
   const started = Date.now();
   try {
-    return await prove(inputs, signal);
+    return await prove(inputs, signal, secretInputs);
   } catch (error) {
     if (!(error instanceof UserError) || !inputs.cluster || signal.aborted) throw error;
     throw new UserError([error.message, ...(await explanation(inputs.cluster, started))].join("\n"));
@@ -51,6 +51,8 @@ async function explanation({ kubeconfig, mesh }: NonNullable<ProofInputs["cluste
   }
 }
 
+const hidden = "[secret]";
+
 const indented = (lines: string[]) => lines.slice(-8).map((line) => `    ${line}`);
 
 /** What a response has of the expected headers, and what of them does not hold. */
@@ -65,19 +67,23 @@ export interface Comparison {
 /**
  * Compares a response with what a filter promises.
  * @param expect by header name: the exact value, or a regular expression between slashes that it has to match.
+ * @param isSecret leaves the values out, those that came, too: they may be an earlier secret
  * @throws UserError when a regular expression is none.
  */
 export function compare(
   expect: Record<string, string>,
   { status, headers }: Pick<HttpResponse, "status" | "headers">,
+  isSecret = false,
 ): Comparison {
   const seen: Record<string, string> = {};
   const problems = status >= 500 ? ["a status of 500 or more is a failure, whatever the headers"] : [];
   for (const [name, wanted] of Object.entries(expect)) {
     const value = headers[name.toLowerCase()];
-    if (value !== undefined) seen[name] = value;
-    if (value === undefined) problems.push(`${name} is missing; expected: ${wanted}`);
-    else if (!matcher(name, wanted)(value)) problems.push(`${name} is: ${value}; expected: ${wanted}`);
+    if (value !== undefined) seen[name] = isSecret ? hidden : value;
+    const shown = isSecret ? hidden : wanted;
+    if (value === undefined) problems.push(`${name} is missing; expected: ${shown}`);
+    else if (!matcher(name, wanted)(value))
+      problems.push(isSecret ? `${name} is another than expected` : `${name} is: ${value}; expected: ${shown}`);
   }
   return { holds: problems.length === 0, seen, problems };
 }
@@ -93,8 +99,15 @@ function matcher(name: string, wanted: string): (value: string) => boolean {
   }
 }
 
-/** Sends the request until its response holds: a proxy takes a moment to put a new configuration in force. */
-export async function prove(inputs: ProofInputs, signal?: AbortSignal): Promise<ProofOutputs> {
+/**
+ * Sends the request until its response holds: a proxy takes a moment to put a new configuration in force.
+ * @param secretInputs names of inputs whose values are not to be told in an error
+ */
+export async function prove(
+  inputs: ProofInputs,
+  signal?: AbortSignal,
+  secretInputs: ReadonlySet<string> = new Set(),
+): Promise<ProofOutputs> {
   const { filter, url, headers = {}, expect, timeoutMs = defaultTimeoutMs } = inputs;
   for (const [name, wanted] of Object.entries(expect)) matcher(name, wanted); // a bad one needs no request
   const end = Date.now() + timeoutMs;
@@ -102,21 +115,28 @@ export async function prove(inputs: ProofInputs, signal?: AbortSignal): Promise<
     let problems: string[];
     try {
       const response = await httpRequest({ url, headers, timeoutMs: Math.max(1, Math.min(5000, timeoutMs)) });
-      const comparison = compare(expect, response);
+      const comparison = compare(expect, response, secretInputs.has("expect"));
       if (comparison.holds) return { status: response.status, seen: comparison.seen };
-      const body = response.status >= 400 && response.body ? [`the body begins: ${response.body.slice(0, 200)}`] : [];
+      const isShown = response.status >= 400 && response.body && secretInputs.size === 0; // a body may repeat a header
+      const body = isShown ? [`the body begins: ${response.body.slice(0, 200)}`] : [];
       problems = [`status ${response.status}`, ...comparison.problems, ...body];
     } catch (error) {
       problems = [`no response: ${messageOf(error)}`];
     }
     if (signal?.aborted) throw new UserError(`filter "${filter}": cancelled before it had proved itself`);
-    if (Date.now() + pause > end) throw new UserError(failure(inputs, timeoutMs, problems));
+    if (Date.now() + pause > end) throw new UserError(failure(inputs, timeoutMs, problems, secretInputs));
     await sleep(pause);
   }
 }
 
-function failure({ filter, url, headers = {} }: ProofInputs, timeoutMs: number, problems: string[]): string {
-  const sent = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+function failure(
+  { filter, url, headers = {} }: ProofInputs,
+  timeoutMs: number,
+  problems: string[],
+  secretInputs: ReadonlySet<string>,
+): string {
+  const shown = (value: string) => (secretInputs.has("headers") ? hidden : value);
+  const sent = Object.entries(headers).map(([name, value]) => `${name}: ${shown(value)}`);
   return [
     `filter "${filter}" did not prove itself within ${timeoutMs / 1000} s`,
     `  sent: GET ${url}${sent.length > 0 ? ` with ${sent.join(", ")}` : ""}`,

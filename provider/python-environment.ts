@@ -1,23 +1,12 @@
 /** What of people's settings for Python and pip reaches the ones that this project runs. */
 
-/** What an interpreter may need to run at all. Every other PYTHON… variable changes what a program does, or what it prints. */
-const needed = new Set([
-  "PYTHONHOME",
-  "PYTHONEXECUTABLE",
-  "PYTHONPLATLIBDIR",
-  "PYTHONUSERBASE", // pip may lie there
-  "PYTHONNOUSERSITE",
-  "PYTHONMALLOC",
-  "PYTHONUTF8",
-  "PYTHONCOERCECLOCALE",
-]);
+import { withoutPythonSettings } from "../process/environment.ts";
 
-const isPythonSetting = (name: string) => /^PYTHON[A-Z0-9_]+$/.test(name) && !needed.has(name);
 const isPipSetting = (name: string) => name.startsWith("PIP_");
 
 /** An environment in which Python and pip behave as they come. `PYTHON` itself is ours: which one to take. */
 export function plainPython(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !isPythonSetting(name) && !isPipSetting(name)));
+  return Object.fromEntries(Object.entries(withoutPythonSettings(env)).filter(([name]) => !isPipSetting(name)));
 }
 
 /** How pip reaches an index, and which. All else (where to, what, whether at all) is ours to say. */

@@ -145,6 +145,16 @@ test("a Python that prints of its own accord is understood; one that needs a var
   await expect(findPython({ ...process.env, PYTHON: wrapper })).rejects.toThrow("cannot open shared object file");
 });
 
+test("a wrapper that gives its Python what that needs stays in front of it", async () => {
+  const folder = scratch();
+  const inner = join(folder, "inner");
+  const answers = `echo 'meshup answers: ["${inner}", "3.12"]'`;
+  script(inner, `[ -n "$PY_ROOT" ] || exit 1`, `case "$1" in -c) ${answers};; esac`);
+  const wrapper = script(join(folder, "bin", "python3"), `PY_ROOT=/x exec ${inner} "$@"`);
+  expect((await findPython({ ...process.env, PATH: `${join(folder, "bin")}:/bin` })).path).toBe(wrapper);
+  expect((await findPython({ ...process.env, PYTHON: wrapper, PY_ROOT: "/y" })).path).toBe(inner);
+});
+
 test("a pip that only PYTHONPATH leads to is found there", async () => {
   const path = join(scratch(), "python");
   const answers = `echo 'meshup answers: ["${path}", "3.12"]'`;

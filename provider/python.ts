@@ -2,6 +2,7 @@
 import { isAbsolute } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { type ExecResult, exec } from "../lib/exec.ts";
+import { which } from "../lib/which.ts";
 import { keptSettings, type PipSettings, pipEnvironment, plainPython } from "./python-environment.ts";
 
 export interface Python {
@@ -38,15 +39,16 @@ const probe = "answer([sys.executable, '%d.%d' % sys.version_info[:2]])";
 
 /** The Python behind a name, or what is wrong with it. */
 async function inspect(name: string, env: NodeJS.ProcessEnv): Promise<Python | string> {
-  let answer: [path: string, version: string];
+  let answer: Answer;
   try {
     answer = await ask(name, probe, [], env);
   } catch (error) {
     if (error instanceof NoAnswer) return `it does not run: ${error.message}`;
     return (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such program" : messageOf(error);
   }
-  const [path, version] = answer;
-  if (!isAbsolute(path)) return "it does not run: it does not know its own path";
+  const [, version] = answer;
+  const path = await interpreter(name, answer, env);
+  if (path === undefined) return "it does not run: it does not know its own path";
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < 3 || (major === 3 && minor < 9)) return `it is ${version}, older than 3.9`;
   for (const pip of pipEnvironments(env)) {
@@ -54,6 +56,14 @@ async function inspect(name: string, env: NodeJS.ProcessEnv): Promise<Python | s
     if (code === 0) return { path, version, env: pip };
   }
   return "it has no pip (`-m pip --version` fails)";
+}
+
+type Answer = [path: string, version: string];
+
+/** The interpreter's own path, since a shim decides anew in each folder; a wrapper without which it does not run stays. */
+async function interpreter(name: string, [path, version]: Answer, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const itself = isAbsolute(path) && (await ask<Answer>(path, probe, [], env).catch(() => undefined));
+  return itself && itself[1] === version ? path : which(name, env);
 }
 
 /** Where environment modules put a pip on PYTHONPATH, it is not to be had without. */

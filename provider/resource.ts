@@ -11,6 +11,8 @@ export interface Context {
   /** Fires when the person cancels (Ctrl-C): stop waiting, undo, throw. */
   signal: AbortSignal;
   env: NodeJS.ProcessEnv;
+  /** Names of the inputs that are secrets, or have one in them: their values are not to be told in errors. */
+  secretInputs?: ReadonlySet<string>;
   /** Tells the person something while the work goes on. */
   say?: (message: string) => void;
 }
@@ -22,6 +24,8 @@ export interface Context {
 export interface ResourceType<Inputs extends object, Outputs extends object> {
   /** Every input and what a change of it does. */
   inputs: Record<keyof Inputs, OnChange>;
+  /** Outputs that may show what stands in the inputs: where an input is a secret, they are secrets too. */
+  reveals?: (keyof Outputs)[];
   /** The resource's ID in Pulumi's state. */
   id(inputs: Inputs): string;
   /** Makes it, or takes over what an interrupted `up` left behind. All or nothing: a failure leaves no trace. */

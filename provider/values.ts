@@ -19,6 +19,20 @@ export function unwrap(value: unknown): unknown {
   return Object.fromEntries(Object.entries(properties).map(([key, child]) => [key, unwrap(child)]));
 }
 
+/** Whether it is a secret, or has one in it. */
+export function hasSecret(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasSecret);
+  if (value === null || typeof value !== "object") return false;
+  const properties = value as Properties;
+  if (properties[signature] === output && properties.secret === true) return true;
+  return properties[signature] === secret || Object.values(properties).some(hasSecret);
+}
+
+/** The same value as a secret. */
+export function sealed(value: unknown): Properties {
+  return { [signature]: secret, value };
+}
+
 /** Whether anything in it is known only when the `up` runs. */
 export function hasUnknown(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(hasUnknown);

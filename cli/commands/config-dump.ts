@@ -6,7 +6,8 @@ import { openCluster, type StackCluster } from "../inspect/cluster.ts";
 import { envoyOf, filterConfigurations } from "../inspect/envoy-dump.ts";
 import { type FilterOutput, filterOutputs } from "../inspect/proof.ts";
 import type { Run } from "../run.ts";
-import { outputsOf, readDeployment } from "../stack/stack.ts";
+import { openOutputs } from "../stack/outputs.ts";
+import { readDeployment } from "../stack/stack.ts";
 
 /** A filter, as a proxy has it. */
 interface Dumped {
@@ -23,12 +24,11 @@ interface Dumped {
 export const run: Run = async ({ positionals }, terminal) => {
   const { stack: name, rest } = stackAndName(positionals, "FILTER");
   const deployment = await readDeployment(name, terminal);
+  const { shown } = await openOutputs(name, deployment, terminal);
   const cluster = await openCluster(deployment);
   const admin = envoyOf(deployment);
   if (!cluster && !admin) throw new UserError(`Stack ${name} has no proxy that could be asked; is it up?`);
-  const all = cluster
-    ? await ofCluster(cluster, filterOutputs(outputsOf(deployment)))
-    : await ofThisMachine(admin as string);
+  const all = cluster ? await ofCluster(cluster, filterOutputs(shown)) : await ofThisMachine(admin as string);
   const chosen = all.filter((one) => rest === undefined || rest === one.name || rest === one.proxy?.workload);
   if (rest !== undefined && chosen.length === 0)
     throw new UserError(

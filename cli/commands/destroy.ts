@@ -5,7 +5,7 @@ import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
 import { stopRecorded } from "../../provider/process.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { refreshOrKeepWorkspace, requireStack, type Workspace, workspaceDir } from "../stack/files.ts";
+import { prepareToTakeDown, requireStack, type Workspace, workspaceDir } from "../stack/files.ts";
 import { takeStack } from "../stack/locks.ts";
 import { backendOf, cloneStateFiles, readStateFile, runLock, Stack } from "../stack/stack.ts";
 import { destroy } from "../stack/update.ts";
@@ -58,7 +58,7 @@ async function takeDown(name: string, terminal: Terminal, patienceMs: number): P
 
 /** What runs can be taken down whatever its files look like by now. */
 function workspaceOf(name: string, terminal: Terminal): Workspace {
-  return refreshOrKeepWorkspace(root, stateDir, name, (line) => terminal.note(line));
+  return prepareToTakeDown(root, stateDir, name, (line) => terminal.note(line));
 }
 
 /** On this machine the process records tell what to take down; elsewhere only the state does. */

@@ -6,18 +6,19 @@ import { processesOf } from "../inspect/processes.ts";
 import { type FilterOutput, filterOutputs, hasAddress, otherAtGateway } from "../inspect/proof.ts";
 import { filterReadyInputs, servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
-import { type Deployment, outputsOf, readDeployment } from "../stack/stack.ts";
+import { openOutputs } from "../stack/outputs.ts";
+import { type Deployment, readDeployment } from "../stack/stack.ts";
 
 /** `npm run doctor [-- STACK]`: step by step from this machine to a header on a response, which one is broken. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
-  const outputs = outputsOf(deployment);
+  const { known, shown: outputs } = await openOutputs(name, deployment, terminal);
   if (!deployment?.resources?.length)
     throw new UserError(
       `Stack ${name} is not up: ${name === "local" ? "npm start" : `npm start -- ${name}`} brings it up.`,
     );
 
-  const filters = filterOutputs(outputs);
+  const filters = filterOutputs(known, outputs);
   const cluster = clusterOf(deployment);
   const steps = cluster
     ? await examineCluster(cluster, deployment, filters)
@@ -103,10 +104,15 @@ async function examineMachine(
   return steps;
 }
 
-async function request({ name, url, headers, expect, digest }: FilterOutput & { url: string }): Promise<Step> {
+async function request(filter: FilterOutput & { url: string }): Promise<Step> {
+  const { name, url, headers, expect, digest, secret } = filter;
   const step = `request for ${name}`;
   try {
-    const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs: 3_000 });
+    const { status, seen } = await prove(
+      { filter: name, url, headers, expect, digest, timeoutMs: 3_000 },
+      undefined,
+      new Set(secret),
+    );
     const what = Object.entries(seen).map(([header, value]) => `${header}: ${value}`);
     return { name: step, ok: true, detail: [`GET ${url} → ${status}`, ...what].join("  ") };
   } catch (error) {

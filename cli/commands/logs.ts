@@ -7,7 +7,8 @@ import type { Logs, LogTail } from "../inspect/logs.ts";
 import { PodLogs } from "../inspect/pod-logs.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { outputsOf, readDeployment } from "../stack/stack.ts";
+import { openOutputs } from "../stack/outputs.ts";
+import { readDeployment } from "../stack/stack.ts";
 
 /** `npm run logs [-- STACK] [NAME] [--lines N] [--follow]`: the last lines of each log, and what comes. */
 export const run: Run = async ({ positionals, options }, terminal) => {
@@ -16,7 +17,8 @@ export const run: Run = async ({ positionals, options }, terminal) => {
   if (options.follow && terminal.json)
     throw new UserError("--follow has no end and --json is one document: choose one of them.");
   const deployment = await readDeployment(name, terminal);
-  const files = (outputsOf(deployment).logs ?? {}) as Record<string, string>;
+  const { shown } = await openOutputs(name, deployment, terminal);
+  const files = (shown.logs ?? {}) as Record<string, string>;
   const cluster = await openCluster(deployment);
   const logs = cluster ? new PodLogs(cluster.api, cluster.parts) : new FileLogs(files);
   if (logs.names.length === 0) throw new UserError(`Stack ${name} has no logs; is it up?`);

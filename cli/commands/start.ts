@@ -20,9 +20,10 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     return up(stack, terminal);
   });
   terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
-  const proofs = await proveAll(filterOutputs(result.outputs));
-  const ok = await printProofs(terminal, result.outputs, proofs);
-  terminal.document({ ok, stack: name, changes: result.changes, outputs: result.outputs, proofs });
+  const { known, shown } = result.outputs;
+  const proofs = await proveAll(filterOutputs(known, shown));
+  const ok = await printProofs(terminal, shown, proofs);
+  terminal.document({ ok, stack: name, changes: result.changes, outputs: shown, proofs });
   terminal.print(`\nNext: ${next(name).join("\n      ")}`);
   return ok ? 0 : 1;
 };

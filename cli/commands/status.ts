@@ -3,7 +3,8 @@ import { clusterStatus, type PartStatus } from "../inspect/cluster-status.ts";
 import { type ProcessStatus, processesOf } from "../inspect/processes.ts";
 import { duration, type Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { outputsOf, readDeployment } from "../stack/stack.ts";
+import { outputsOf } from "../stack/outputs.ts";
+import { readDeployment } from "../stack/stack.ts";
 
 /**
  * `npm run status [-- STACK]`: the stack's processes, dead or alive, or what runs in its cluster. Exit code 1 when

@@ -2,13 +2,14 @@ import { UserError } from "../../lib/errors.ts";
 import { filterOutputs, printProofs, proveAll } from "../inspect/proof.ts";
 import { servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
-import { outputsOf, readDeployment } from "../stack/stack.ts";
+import { openOutputs } from "../stack/outputs.ts";
+import { readDeployment } from "../stack/stack.ts";
 
 /** `npm run verify [-- STACK]`: the proofs alone, and whether the proxy runs the very modules that were built. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
-  const outputs = outputsOf(deployment);
-  const filters = filterOutputs(outputs);
+  const { known, shown: outputs } = await openOutputs(name, deployment, terminal);
+  const filters = filterOutputs(known, outputs);
   if (typeof outputs.gatewayUrl !== "string")
     throw new UserError(
       `Stack ${name} is not up: ${name === "local" ? "npm start" : `npm start -- ${name}`} brings it up.`,

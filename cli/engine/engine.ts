@@ -6,8 +6,9 @@ import { CacheError } from "../../lib/cache.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { cacheDir, stateDir } from "../../lib/paths.ts";
+import { isExecutable } from "../../lib/which.ts";
 import { compareVersions, parseVersion } from "./version.ts";
-import { builtPath, type EngineWorld, engineVersion, isExecutable, oldestEngine, pulumiHome } from "./world.ts";
+import { builtPath, type EngineWorld, engineVersion, oldestEngine, pulumiHome } from "./world.ts";
 
 export interface Engine {
   /** Absolute path of the executable. */

@@ -6,9 +6,10 @@ import { makeCacheFolder } from "../../lib/cache.ts";
 import { npmEnvironment } from "../../lib/environment.mjs";
 import { UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
+import { isExecutable } from "../../lib/which.ts";
 import { duration } from "../output/terminal.ts";
 import { compareVersions } from "./version.ts";
-import { builtPath, type EngineWorld, engineVersion, isExecutable, pulumiHome } from "./world.ts";
+import { builtPath, type EngineWorld, engineVersion, pulumiHome } from "./world.ts";
 
 /** What pulumi's go.mod asks for. */
 const oldestGo = "1.25.11";

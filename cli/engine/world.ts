@@ -1,5 +1,4 @@
 /** Where an engine is looked for and kept, and which versions will do. */
-import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
 
 /** The version that is fetched or built where no suitable one is there. */
@@ -29,13 +28,4 @@ export function pulumiHome({ env, home }: Pick<EngineWorld, "env" | "home">): st
 /** Where a built engine is kept. */
 export function builtPath(world: Pick<EngineWorld, "cacheDir">): string {
   return join(world.cacheDir, "pulumi", engineVersion, "bin", "pulumi");
-}
-
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -2,7 +2,8 @@
 import type { KubeApi } from "../../kube/api.ts";
 import type { ClusterMesh } from "../../kube/mesh-proxies.ts";
 import { type Pod, podsOf } from "../../kube/pods.ts";
-import { type Deployment, outputsOf } from "../stack/stack.ts";
+import { outputsOf } from "../stack/outputs.ts";
+import type { Deployment } from "../stack/stack.ts";
 
 /** What runs in a cluster under one name, in one or several pods. */
 export interface Part {

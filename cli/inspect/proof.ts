@@ -1,4 +1,5 @@
 /** The proof that filters run: the request that is sent now, and the headers that come back. */
+import { isDeepStrictEqual } from "node:util";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { otherOnLocalhost } from "../../process/ports.ts";
 import { prove } from "../../provider/proof.ts";
@@ -18,6 +19,8 @@ export interface FilterOutput {
   headers?: Record<string, string>;
   /** Response headers by name: exact text or `/regex/`. */
   expect: Record<string, string>;
+  /** Which of its fields are secret: they are not to be shown. */
+  secret?: (keyof FilterOutput)[];
 }
 
 export interface Proof {
@@ -31,14 +34,23 @@ export interface Proof {
   problem?: string;
 }
 
-/** @throws UserError when the output is none of this shape: another program has made it */
-export function filterOutputs(outputs: Record<string, unknown>): FilterOutput[] {
-  const filters = outputs.filters ?? [];
+/**
+ * @param shown the same outputs as they may be shown
+ * @throws UserError when the output is none of this shape: another program has made it
+ */
+export function filterOutputs(known: Record<string, unknown>, shown: Record<string, unknown> = known): FilterOutput[] {
+  const filters = known.filters ?? [];
   const isFilter = (f: unknown): f is FilterOutput =>
     typeof f === "object" && f !== null && "name" in f && "digest" in f && "expect" in f;
   if (!Array.isArray(filters) || !filters.every(isFilter))
     throw new UserError("The stack's output `filters` is not a list of { name, digest, delivery, url, expect }.");
-  return filters;
+  const asShown = shown.filters as FilterOutput[] | undefined;
+  return filters.map((filter, i) => {
+    const secret = (["expect", "headers"] as const).filter(
+      (key) => !isDeepStrictEqual(asShown?.[i]?.[key], filter[key]),
+    );
+    return secret.length > 0 ? { ...filter, secret } : filter;
+  });
 }
 
 export function hasAddress(filter: FilterOutput): filter is FilterOutput & { url: string } {
@@ -48,10 +60,11 @@ export function hasAddress(filter: FilterOutput): filter is FilterOutput & { url
 /** Sends every filter's request. A header that has a moment ago changed gets `timeoutMs` to be as expected. */
 export function proveAll(filters: FilterOutput[], timeoutMs = 5_000): Promise<Proof[]> {
   return Promise.all(
-    filters.filter(hasAddress).map(async ({ name, url, headers, expect, digest }) => {
+    filters.filter(hasAddress).map(async ({ name, url, headers, expect, digest, secret = [] }) => {
       const base = { filter: name, url };
       try {
-        const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs });
+        const inputs = { filter: name, url, headers, expect, digest, timeoutMs };
+        const { status, seen } = await prove(inputs, undefined, new Set(secret));
         return { ...base, ok: true, status, seen };
       } catch (error) {
         return { ...base, ok: false, seen: {}, problem: messageOf(error) };

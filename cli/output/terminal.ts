@@ -1,3 +1,5 @@
+import { redact, redactIn } from "../../lib/redact.ts";
+
 /**
  * Where a command's words go: results to standard output, progress to standard error. With `--json` standard output
  * belongs to the one JSON document, whatever else is written in this process.
@@ -51,14 +53,14 @@ export function createTerminal({
     paint: paintFor(Boolean(stdout.isTTY) && Boolean(stderr.isTTY) && !env.NO_COLOR && env.TERM !== "dumb"),
     print(line = "") {
       clear();
-      if (!json) stdout.write(`${line}\n`);
+      if (!json) stdout.write(`${redact(line)}\n`);
     },
     note(line) {
       clear();
-      stderr.write(`${line}\n`);
+      stderr.write(`${redact(line)}\n`);
     },
     status(line) {
-      const text = line.slice(0, (stderr.columns || 80) - 1);
+      const text = redact(line).slice(0, (stderr.columns || 80) - 1);
       if (!stderr.isTTY || env.TERM === "dumb" || text === shown) return;
       clear();
       stderr.write(text);
@@ -66,7 +68,7 @@ export function createTerminal({
     },
     document(value) {
       clear();
-      if (json) stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      if (json) stdout.write(`${JSON.stringify(redactIn(value), null, 2)}\n`);
     },
   };
 }

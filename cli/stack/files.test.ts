@@ -5,15 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { UserError } from "../../lib/errors.ts";
 import { stackAndName } from "../arguments/positionals.ts";
-import {
-  forgetSalt,
-  mergeStack,
-  projectFor,
-  refreshOrKeepWorkspace,
-  refreshWorkspace,
-  requireStack,
-  stackNames,
-} from "./files.ts";
+import { forgetSalt, prepareToTakeDown, projectFor, refreshWorkspace, requireStack, stackNames } from "./files.ts";
 
 let clone: string;
 const stateDir = () => join(clone, ".meshup");
@@ -44,8 +36,11 @@ describe("the engine's folder", () => {
     refreshWorkspace(clone, stateDir(), "local");
     writeFileSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml"), "config: {}\nencryptionsalt: v1:abc\n");
     write("Pulumi.local.yaml", "config:\n  meshup:mesh: other\n");
-    refreshWorkspace(clone, stateDir(), "local");
-    expect(parse(file("Pulumi.local.yaml"))).toEqual({ config: { "meshup:mesh": "other" }, encryptionsalt: "v1:abc" });
+    expect(refreshWorkspace(clone, stateDir(), "local").config).toEqual({ "meshup:mesh": "other" });
+    expect(parse(file("Pulumi.local.yaml"))).toEqual({
+      config: { "meshup-config:mesh": "other" },
+      encryptionsalt: "v1:abc",
+    });
     expect(readFileSync(join(clone, "Pulumi.local.yaml"), "utf8")).not.toContain("salt");
   });
 
@@ -88,47 +83,101 @@ describe("the engine's folder", () => {
     expect(refreshWorkspace(clone, stateDir(), "local").config).toEqual({});
   });
 
-  it.each([
-    ["Pulumi.local.yaml", "config: {\n"],
-    ["Pulumi.local.yaml", "config:\n  - a\n"],
-    ["Pulumi.yaml", "- a list\n"],
-  ])("stays as it was, with a note, where that is asked for: %s with %j", (name, text) => {
-    const before = refreshWorkspace(clone, stateDir(), "local");
-    write(name, text);
-    const notes: string[] = [];
-    const kept = refreshOrKeepWorkspace(clone, stateDir(), "local", (line) => notes.push(line));
-    expect(kept).toEqual(before);
-    expect(kept.config).toEqual({ "meshup:mesh": "standalone" });
-    expect(notes).toEqual([expect.stringMatching(new RegExp(`${name}.*[\\s\\S]*Going by the copy of the last run`))]);
+  it("is nobody else's to look into", () => {
+    refreshWorkspace(clone, stateDir(), "local");
+    expect(statSync(join(stateDir(), "workspaces/local")).mode & 0o777).toBe(0o700);
+    expect(statSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml")).mode & 0o777).toBe(0o600);
   });
 
-  it("cannot stay where there is none yet", () => {
-    write("Pulumi.local.yaml", "config: {\n");
-    expect(() => refreshOrKeepWorkspace(clone, stateDir(), "local", () => {})).toThrow(UserError);
+  it("is not made where the file has values that Pulumi takes for others: every one is named", () => {
+    write("Pulumi.local.yaml", "config:\n  meshup:load: { a: 2024-01-01, b: 251985589757358482 }\n");
+    expect(() => refreshWorkspace(clone, stateDir(), "local")).toThrow(UserError);
+    expect(() => refreshWorkspace(clone, stateDir(), "local")).toThrow(
+      /Pulumi\.local\.yaml has 2 problems:\n {2}meshup:load\.a: 2024-01-01 is a date.*\n {2}meshup:load\.b: 251985589757358482 has more digits/,
+    );
   });
 });
 
-describe("the merge", () => {
-  const kept = { config: { a: 1 }, encryptionsalt: "kept" };
-  it.each([
-    [{ config: {} }, { config: {}, encryptionsalt: "kept" }],
-    [{ encryptionsalt: "own" }, { encryptionsalt: "own" }],
-    [
-      { secretsprovider: "awskms://x", encryptedkey: "k" },
-      { secretsprovider: "awskms://x", encryptedkey: "k" },
-    ],
-  ])("of %j", (own, merged) => {
-    expect(mergeStack(own, kept)).toEqual(merged);
+describe("the salt and other keepers of secrets", () => {
+  const copy = () => parse(file("Pulumi.local.yaml"));
+  beforeEach(() => {
+    refreshWorkspace(clone, stateDir(), "local");
+    writeFileSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml"), "config: {}\nencryptionsalt: v1:kept\n");
   });
 
-  it("has no salt where none was made", () => {
-    expect(mergeStack({ config: {} }, {})).toEqual({ config: {} });
+  it.each([
+    ["config: {}\n", { config: {}, encryptionsalt: "v1:kept" }],
+    ["config: {}\nencryptionsalt: v1:own\n", { config: {}, encryptionsalt: "v1:own" }],
+    ["secretsprovider: awskms://x\nencryptedkey: k\n", { secretsprovider: "awskms://x", encryptedkey: "k" }],
+  ])("of %j: the clone's file wins", (text, expected) => {
+    write("Pulumi.local.yaml", text);
+    refreshWorkspace(clone, stateDir(), "local");
+    expect(copy()).toEqual(expected);
+  });
+});
+
+describe("to take a stack down", () => {
+  const takeDown = () => {
+    const notes: string[] = [];
+    const workspace = prepareToTakeDown(clone, stateDir(), "local", (line) => notes.push(line));
+    return { ...workspace, notes, file: parse(readFileSync(join(workspace.folder, "Pulumi.local.yaml"), "utf8")) };
+  };
+  beforeEach(() => {
+    refreshWorkspace(clone, stateDir(), "local");
+    writeFileSync(
+      join(stateDir(), "workspaces/local/Pulumi.local.yaml"),
+      "config: { meshup-config:mesh: standalone }\nencryptionsalt: v1:kept\n",
+    );
+  });
+
+  it("there is no configuration, whatever the file has, and the salt", () => {
+    write(
+      "Pulumi.local.yaml",
+      `config:\n  meshup:mesh: standalone\n  meshup:filters: [${"x".repeat(200_000)}, .inf]\n`,
+    );
+    const { notes, file, project, config } = takeDown();
+    expect(file).toEqual({ encryptionsalt: "v1:kept" });
+    expect({ notes, project, mesh: config["meshup:mesh"] }).toEqual({
+      notes: [],
+      project: "meshup",
+      mesh: "standalone",
+    });
+  });
+
+  it("what keeps the secrets, and the environment, come from the clone's file", () => {
+    write("Pulumi.local.yaml", "secretsprovider: awskms://x\nencryptedkey: k\nenvironment: [dev]\nconfig: {}\n");
+    expect(takeDown().file).toEqual({ secretsprovider: "awskms://x", encryptedkey: "k", environment: ["dev"] });
+  });
+
+  it.each(["config: {\n", "config:\n  - a\n", "- a list\n", "a: 1\na: 2\n", "a: 1\n---\nb: 1\n", "\u0000"])(
+    "a file with %j is no hindrance: that is said, and the last copy tells which mesh it was",
+    (text) => {
+      write("Pulumi.local.yaml", text);
+      const { notes, file, config } = takeDown();
+      expect(file).toEqual({ encryptionsalt: "v1:kept" });
+      expect(config).toEqual({ "meshup:mesh": "standalone" });
+      expect(notes).toEqual([expect.stringMatching(/Pulumi\.local\.yaml[\s\S]*not needed to take the stack down/)]);
+    },
+  );
+
+  it("a salt is found in a file that is no YAML", () => {
+    write("Pulumi.local.yaml", 'config: {\nencryptionsalt: "v1:own"\n');
+    expect(takeDown().file).toEqual({ encryptionsalt: "v1:own" });
+  });
+
+  it("neither the stack's file nor the project's has to be there", () => {
+    rmSync(join(clone, "Pulumi.local.yaml"));
+    write("Pulumi.yaml", "- a list\n");
+    const { notes, file, project } = takeDown();
+    expect({ file, project }).toEqual({ file: { encryptionsalt: "v1:kept" }, project: "meshup" });
+    expect(notes).toEqual([expect.stringMatching(/Pulumi\.yaml: a mapping is needed/)]);
   });
 });
 
 it("leaves absolute paths and other keys of the project", () => {
   const project = {
     name: "x",
+    config: { "meshup:load": { value: 1 }, "aws:region": { value: "r" } },
     backend: { url: "file://." },
     stackConfigDir: "s",
     plugins: { analyzers: [{ path: "/a" }] },
@@ -136,6 +185,7 @@ it("leaves absolute paths and other keys of the project", () => {
   expect(projectFor(project, "/c")).toEqual({
     name: "x",
     backend: { url: "file://." },
+    config: { "meshup-config:load": { value: 1 }, "aws:region": { value: "r" } },
     plugins: { analyzers: [{ path: "/a" }] },
   });
 });

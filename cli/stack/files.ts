@@ -2,10 +2,12 @@
  * The folder that the engine works in: `.meshup/workspaces/STACK`, with the clone's Pulumi.yaml and Pulumi.STACK.yaml
  * as they are now. The engine writes the salt of its passphrase into the stack's file, which in the clone is committed.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { messageOf, UserError } from "../../lib/errors.ts";
+import { makePrivateFolder, writeWhole } from "../../lib/files.ts";
+import { engineCopy, type Mapping, problemList, readStackFile } from "../../lib/stack-file.ts";
 
 /** The stacks that the clone declares, by their files. */
 export function stackNames(clone: string): string[] {
@@ -30,57 +32,121 @@ export interface Workspace {
   folder: string;
   /** The project's name. */
   project: string;
-  /** The stack's configuration. */
+  /** The stack's configuration by key: `meshup:mesh`. */
   config: Mapping;
 }
 
-/** Brings the engine's folder up to date. @throws UserError when a file of the clone is not as it should be */
+/**
+ * Brings the engine's folder up to date.
+ * @throws UserError when a file of the clone is not as it should be, or has values that Pulumi takes for others
+ */
 export function refreshWorkspace(clone: string, stateDir: string, stack: string): Workspace {
   const folder = workspaceDir(stateDir, stack);
-  mkdirSync(folder, { recursive: true });
-  const project = projectFor(read(join(clone, "Pulumi.yaml")), clone);
-  write(join(folder, "Pulumi.yaml"), project);
-  const file = `Pulumi.${stack}.yaml`;
-  const kept = existsSync(join(folder, file)) ? read(join(folder, file)) : {};
-  write(join(folder, file), mergeStack(read(join(clone, file)), kept));
-  return openWorkspace(folder, stack);
+  const project = projectFor(readProject(clone), clone);
+  const name = `Pulumi.${stack}.yaml`;
+  const text = readFileSync(join(clone, name), "utf8");
+  const { config, rest, problems } = readStackFile(text, join(clone, name));
+  if (problems.length > 0) throw new UserError(problemList(name, problems));
+  const salt = keepsSecrets(rest) ? undefined : saltOf(join(folder, name));
+  makePrivateFolder(folder);
+  write(join(folder, "Pulumi.yaml"), stringify(project, { aliasDuplicateObjects: false }));
+  write(join(folder, name), engineCopy(text, join(clone, name), { namespace: engineNamespace, salt }));
+  return { folder, project: String(project.name), config };
 }
 
-/** As `refreshWorkspace`. Where a file of the clone is not as it should be, the last copies stay, with a note. */
-export function refreshOrKeepWorkspace(
+/**
+ * A folder for an engine that takes the stack down. It has no configuration, as what runs is in the state: whatever the
+ * stack's file has become, and however large, the stack can be taken down.
+ * @param note gets a line for each file of the clone that cannot be read
+ */
+export function prepareToTakeDown(
   clone: string,
   stateDir: string,
   stack: string,
   note: (line: string) => void,
 ): Workspace {
+  const kept = workspaceDir(stateDir, stack);
+  const folder = join(kept, "destroy");
+  const name = `Pulumi.${stack}.yaml`;
+  const project = orNote(() => projectFor(readProject(clone), clone), note) ?? readMapping(join(kept, "Pulumi.yaml"));
+  const file = existsSync(join(clone, name)) ? join(clone, name) : undefined;
+  const read = file === undefined ? undefined : orNote(() => readStackFile(readFileSync(file, "utf8"), file), note);
+  const rest = read ? neededToTakeDown(read.rest) : file === undefined ? {} : secretKeepers(readFileSync(file, "utf8"));
+  const salt = keepsSecrets(rest) ? undefined : saltOf(join(kept, name));
+  makePrivateFolder(folder);
+  write(join(folder, "Pulumi.yaml"), stringify(project, { aliasDuplicateObjects: false }));
+  write(join(folder, name), stringify({ ...rest, ...(salt !== undefined && { encryptionsalt: salt }) }));
+  return { folder, project: String(project.name), config: read?.config ?? configOf(join(kept, name)) };
+}
+
+/** Secrets of the state are kept with the first three; providers may need what Pulumi ESC puts into their environment. */
+function neededToTakeDown(rest: Mapping): Mapping {
+  const needed = ["encryptionsalt", "encryptedkey", "secretsprovider", "environment"];
+  return Object.fromEntries(Object.entries(rest).filter(([key]) => needed.includes(key)));
+}
+
+function orNote<T>(read: () => T, note: (line: string) => void): T | undefined {
   try {
-    return refreshWorkspace(clone, stateDir, stack);
+    return read();
   } catch (error) {
-    const folder = workspaceDir(stateDir, stack);
-    if (!(error instanceof UserError) || !existsSync(join(folder, `Pulumi.${stack}.yaml`))) throw error;
-    note(`${error.message.trimEnd()}\nGoing by the copy of the last run instead: ${folder}`);
-    return openWorkspace(folder, stack);
+    note(`${messageOf(error).trimEnd()}\nIt is not needed to take the stack down.`);
+    return undefined;
   }
 }
 
-function openWorkspace(folder: string, stack: string): Workspace {
-  const { config } = read(join(folder, `Pulumi.${stack}.yaml`));
-  const { name } = read(join(folder, "Pulumi.yaml"));
-  return { folder, project: String(name), config: (config ?? {}) as Mapping };
+/** Where meshup's configuration stands for the engine; the program finds it under its own name again. */
+export const engineNamespace = "meshup-config";
+
+/** The configuration in a copy; empty where there is none that can be read. */
+function configOf(copy: string): Mapping {
+  try {
+    const { config } = readStackFile(readFileSync(copy, "utf8"), copy);
+    const entries = Object.entries(config);
+    return Object.fromEntries(entries.map(([key, value]) => [key.replace(`${engineNamespace}:`, "meshup:"), value]));
+  } catch {
+    return {};
+  }
+}
+
+/** What keeps a stack's secrets, in the text of a file that is no YAML any more. */
+function secretKeepers(text: string): Mapping {
+  const lines = text.matchAll(/^(encryptionsalt|encryptedkey|secretsprovider): *(\S.*?) *$/gm);
+  return Object.fromEntries([...lines].map(([, key, value = ""]) => [key, value.replace(/^(["'])(.*)\1$/, "$2")]));
+}
+
+/** Whether a stack's file says what its secrets are kept with. The engine writes the salt of a passphrase into it. */
+function keepsSecrets(rest: Mapping): boolean {
+  return ["encryptionsalt", "encryptedkey", "secretsprovider"].some((key) => key in rest);
+}
+
+/** The engine's salt in a copy; undefined when it has made none. */
+function saltOf(copy: string): string | undefined {
+  const salt = existsSync(copy) ? secretKeepers(readFileSync(copy, "utf8")).encryptionsalt : undefined;
+  return typeof salt === "string" ? salt : undefined;
 }
 
 /** A stack that is yet to be made has no use for the salt of one before it. */
 export function forgetSalt(clone: string, stateDir: string, stack: string): void {
-  const file = `Pulumi.${stack}.yaml`;
-  write(join(workspaceDir(stateDir, stack), file), read(join(clone, file)));
+  rmSync(join(workspaceDir(stateDir, stack), `Pulumi.${stack}.yaml`), { force: true });
+  refreshWorkspace(clone, stateDir, stack);
 }
-
-type Mapping = Record<string, unknown>;
 
 /** Pulumi.yaml for another folder: what it names by path, it names by absolute path. */
 export function projectFor(project: Mapping, clone: string): Mapping {
-  const { main: _, stackConfigDir: __, ...rest } = project;
-  return { ...rest, plugins: absolutePaths(project.plugins, clone) };
+  const { main: _, stackConfigDir: __, config, ...rest } = project;
+  const defaults = isMapping(config) ? { config: renamed(config, String(project.name)) } : {};
+  return { ...rest, ...defaults, plugins: absolutePaths(project.plugins, clone) };
+}
+
+/** The project's defaults of a stack's configuration, as `engineCopy` names it. */
+function renamed(config: Mapping, project: string): Mapping {
+  const entries = Object.entries(config);
+  return Object.fromEntries(
+    entries.map(([key, value]) => [
+      (key.includes(":") ? key : `${project}:${key}`).replace(/^meshup:(config:)?/, `${engineNamespace}:`),
+      value,
+    ]),
+  );
 }
 
 function absolutePaths(value: unknown, clone: string): unknown {
@@ -94,35 +160,27 @@ function absolutePaths(value: unknown, clone: string): unknown {
   );
 }
 
-/** The clone's file wins; the salt that the engine has made is kept where the clone names nothing of its own. */
-export function mergeStack(own: Mapping, kept: Mapping): Mapping {
-  const decided = ["encryptionsalt", "encryptedkey", "secretsprovider"].some((key) => key in own);
-  return decided || kept.encryptionsalt === undefined ? own : { ...own, encryptionsalt: kept.encryptionsalt };
+function readProject(clone: string): Mapping {
+  return readMapping(join(clone, "Pulumi.yaml"));
 }
 
-function read(path: string): Mapping {
+function readMapping(path: string): Mapping {
   let value: unknown;
   try {
     value = parse(readFileSync(path, "utf8"));
   } catch (error) {
     throw new UserError(`${path} is not YAML: ${messageOf(error)}`);
   }
-  const mapping = value ?? {};
-  if (!isMapping(mapping)) throw new UserError(`${path}: a mapping is needed, such as${example}`);
-  if (!isMapping(mapping.config ?? {})) throw new UserError(`${path}: config: a mapping is needed, such as${example}`);
-  return mapping;
+  if (!isMapping(value)) throw new UserError(`${path}: a mapping is needed, such as\nname: meshup`);
+  return value;
 }
-
-const example = "\nconfig:\n  meshup:mesh: standalone";
 
 function isMapping(value: unknown): value is Mapping {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Beside and renamed: an engine that runs never reads half a file. */
-function write(path: string, value: Mapping): void {
-  const text = stringify(value, { aliasDuplicateObjects: false });
+function write(path: string, text: string): void {
   if (existsSync(path) && readFileSync(path, "utf8") === text) return;
-  writeFileSync(`${path}.${process.pid}`, text);
-  renameSync(`${path}.${process.pid}`, path);
+  writeWhole(path, text, 0o600);
 }

@@ -100,6 +100,20 @@ export class Stack {
     throw this.#failure("stack export", stderr);
   }
 
+  /** The stack's outputs with its secrets in plain text. */
+  async openOutputs(): Promise<Record<string, unknown>> {
+    const { code, stdout, stderr } = await this.run([
+      "stack",
+      "output",
+      "--stack",
+      this.name,
+      "--json",
+      "--show-secrets",
+    ]);
+    if (code !== 0) throw this.#failure("stack output", stderr);
+    return JSON.parse(stdout);
+  }
+
   /** Takes the stack, which has no resources any more, out of its backend. Its file in the clone stays. */
   async remove(): Promise<void> {
     const args = ["stack", "rm", this.name, "--yes", "--preserve-config", "--force"];
@@ -248,9 +262,4 @@ export async function readDeployment(name: string, terminal: Terminal): Promise<
   if (!deployment)
     throw new UserError(`The state of stack ${name} cannot be read: ${file}. npm run destroy cleans up.`);
   return deployment;
-}
-
-/** The stack's outputs; empty before the first `up`. */
-export function outputsOf(deployment: Deployment | undefined): Record<string, unknown> {
-  return deployment?.resources?.find((r) => r.type === "pulumi:pulumi:Stack")?.outputs ?? {};
 }

@@ -4,11 +4,13 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import { UserError } from "../../lib/errors.ts";
+import { giveConfigItsName } from "../engine/config-name.ts";
 import { lightenSdk } from "../engine/light-sdk.ts";
 import { Progress } from "../output/progress.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { backendFolder } from "./backend.ts";
 import { engineLocks, heldError } from "./locks.ts";
+import { type Outputs, resolveOutputs } from "./outputs.ts";
 import { engineError, type Stack } from "./stack.ts";
 
 export interface UpdateResult {
@@ -29,13 +31,17 @@ export async function up(
   stack: Stack,
   terminal: Terminal,
   without: string[] = [],
-): Promise<UpdateResult & { outputs: Record<string, unknown> }> {
+): Promise<UpdateResult & { outputs: Outputs }> {
   const program = new Program();
   const progress = new Progress();
   const started = performance.now();
   await drive(stack, terminal, program, progress, "up", without);
   if (progress.sawPendingOperations) await stack.clearPendingOperations();
-  return { changes: progress.changes, durationMs: performance.now() - started, outputs: program.outputs };
+  return {
+    changes: progress.changes,
+    durationMs: performance.now() - started,
+    outputs: (await program.outputs) as Outputs,
+  };
 }
 
 /** Says what `up` would do, without doing it. */
@@ -56,7 +62,8 @@ export async function destroy(stack: Stack, terminal: Terminal): Promise<UpdateR
 
 /** The function of index.ts, remembering what it gave or threw: the engine hands on neither as it was. */
 class Program {
-  outputs: Record<string, unknown> = {};
+  /** Complete once an `up` has ended well. */
+  outputs: Promise<Outputs> | undefined;
   error: unknown;
   #loading: Promise<[typeof import("../../index.ts"), typeof import("@pulumi/pulumi")]> | undefined;
 
@@ -69,11 +76,11 @@ class Program {
 
   readonly run: PulumiFn = async () => {
     try {
-      const [{ default: main }, { output }] = await this.load();
+      const [{ default: main }, sdk] = await this.load();
+      giveConfigItsName(sdk.runtime);
       const outputs = await main();
-      output(outputs).apply((values) => {
-        this.outputs = values;
-      });
+      this.outputs = resolveOutputs(outputs, sdk);
+      this.outputs.catch(() => {}); // the engine says what has failed
       return outputs;
     } catch (error) {
       this.error = error;

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../lib/errors.ts";
+import { inexactNumbers } from "../../lib/numbers.ts";
+import { keyPath, problemList, type StackFile, tooManyDigits } from "../../lib/stack-file.ts";
 import { filterSchema } from "../filter/declared.ts";
 import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
 import { inabilities } from "../mesh/kind.ts";
@@ -195,12 +197,21 @@ export type StackConfig = z.infer<typeof stackConfig>;
  * The configuration of the stack that runs.
  *
  * @param all Pulumi's whole configuration, by `namespace:key`
+ * @param file what is known of the stack's file; none where Pulumi has its configuration from elsewhere
  * @throws UserError, see `parseConfig`
  */
-export function readConfig(all: Record<string, string>, stack: string): StackConfig {
+export function readConfig(
+  all: Record<string, string>,
+  stack: string,
+  file?: Pick<StackFile, "problems">,
+): StackConfig {
+  return parseConfig(withOverrides(withoutPassword(ownValues(all))), stack, file?.problems);
+}
+
+/** What stands under `meshup:` in Pulumi's whole configuration, by key. */
+export function ownValues(all: Record<string, string>): Record<string, string> {
   const own = Object.entries(all).filter(([key]) => key.startsWith("meshup:"));
-  const values = Object.fromEntries(own.map(([key, text]) => [key.slice("meshup:".length), text]));
-  return parseConfig(withOverrides(withoutPassword(values)), stack);
+  return Object.fromEntries(own.map(([key, text]) => [key.slice("meshup:".length), text]));
 }
 
 /** In place of the password stands whether there is one: no error message can have it then. */
@@ -213,29 +224,34 @@ function withoutPassword(values: Record<string, string>): Record<string, string>
  *
  * @param values what stands under `meshup:` in Pulumi.STACK.yaml, by key; objects as Pulumi hands them over, in JSON; in
  * place of the password whether there is one
+ * @param written what the file has that did not come as it is written, each with its key
  * @throws UserError that names every problem, with its key and what would be right.
  */
-export function parseConfig(values: Record<string, string>, stack: string): StackConfig {
+export function parseConfig(values: Record<string, string>, stack: string, written: string[] = []): StackConfig {
   const decoded = Object.fromEntries(Object.entries(values).map(([key, text]) => [key, decode(text)]));
   const result = stackConfig.safeParse(decoded, { reportInput: true });
+  const inexact = Object.entries(values).flatMap(([key, text]) => inexactNumbersOf(key, text));
   const problems = [
+    ...new Set([...written, ...inexact]),
     ...(result.success ? [] : problemsOf(result.error, "meshup:")),
     ...unknownWorkloads(decoded).map(({ path, message }) => problemLine(path, message, "meshup:")),
   ];
   if (result.success && problems.length === 0) return result.data;
-  throw new UserError(
-    [
-      `Pulumi.${stack}.yaml has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:`,
-      ...problems,
-    ].join("\n  "),
-  );
+  throw new UserError(problemList(`Pulumi.${stack}.yaml`, problems));
 }
 
 /** Pulumi hands every value over as text: objects, numbers and booleans are JSON, all else is the text itself. */
-function decode(text: string): unknown {
+export function decode(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
+}
+
+/** Numbers that would be others from here on. */
+function inexactNumbersOf(key: string, text: string): string[] {
+  const isStructure = typeof decode(text) === "object";
+  const found = isStructure ? inexactNumbers(text) : [];
+  return found.map(({ path, text }) => `meshup:${keyPath([key, ...path])}: ${text} ${tooManyDigits(text)}`);
 }

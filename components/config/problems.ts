@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { keyPath } from "../../lib/stack-file.ts";
 
 /**
  * What a schema found wrong, one line for each problem: its key, what it is, and what would be right.
@@ -20,12 +21,4 @@ function describe(issue: z.core.$ZodIssue, prefix: string): string[] {
 /** `["filters", 0, "target"]` and what is wrong there. */
 export function problemLine(path: PropertyKey[], message: string, prefix = ""): string {
   return `${prefix}${keyPath(path)}: ${message}`;
-}
-
-/** `["filters", 0, "target"]` → `filters[0].target` */
-function keyPath(path: PropertyKey[]): string {
-  return path.reduce<string>(
-    (text, key) => text + (typeof key === "number" ? `[${key}]` : (text && `.${String(key)}`) || String(key)),
-    "",
-  );
 }

@@ -1,3 +1,5 @@
+import { inexactNumbers } from "../../lib/numbers.ts";
+import { tooManyDigits } from "../../lib/stack-file.ts";
 import type { Delivery, FilterDeclaration } from "../filter/declared.ts";
 import { type Capabilities, deliveryOf, type TargetKind } from "./capabilities.ts";
 import type { Mesh, MeshArgs } from "./mesh.ts";
@@ -60,7 +62,14 @@ export function inabilities(declaration: FilterDeclaration, { name, capabilities
     problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
   if (jsonOnly && typeof declaration.config === "string" && !isJson(declaration.config))
     problem("config", `${name} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
+  if (jsonOnly) problems.push(...numberProblems(declaration));
   return [...problems, ...(schema.problems?.({ declaration, delivery }, config) ?? [])];
+}
+
+/** Of a configuration that becomes a part of an object of the cluster: numbers are JavaScript's on the way there. */
+export function numberProblems({ config }: Pick<FilterDeclaration, "config">): Problem[] {
+  const inexact = typeof config === "string" && isJson(config) ? inexactNumbers(config) : [];
+  return inexact.map(({ text }) => ({ key: "config", message: `${text} ${tooManyDigits(text)}` }));
 }
 
 function isJson(text: string): boolean {

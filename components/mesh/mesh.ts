@@ -48,6 +48,9 @@ export interface AttachedFilter {
   expect: Record<string, string>;
 }
 
+/** The same, with fields that are known later. */
+export type AttachedFilterFields = { [Field in keyof AttachedFilter]: pulumi.Input<AttachedFilter[Field] | undefined> };
+
 /**
  * A mesh with the stack's routes and filters, in two steps: made, it is there for workloads to come into; then it serves
  * them. One folder for each kind beside this file.
@@ -73,7 +76,8 @@ export interface Served {
   gatewayUrl: pulumi.Output<string>;
   /** Each route's address, by name. */
   routes: pulumi.Output<Record<string, string>>;
-  filters: pulumi.Output<AttachedFilter[]>;
+  /** Each of their fields by itself: one may be a secret. */
+  filters: AttachedFilterFields[];
   /** Each process's log file, by name. */
   logs: pulumi.Output<Record<string, string>>;
 }

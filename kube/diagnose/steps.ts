@@ -12,6 +12,8 @@ export interface DiagnosedFilter {
   url?: string;
   headers?: Record<string, string>;
   expect: Record<string, string>;
+  /** Which of these are secret: they are not to be shown. */
+  secret?: string[];
   /** Its image, where it is delivered by one: below the registry, and the manifest's `sha256:…`. */
   image?: { repository: string; digest: string };
   /** What Istio's proxies are asked for, as the stack's state has it. */
@@ -69,12 +71,16 @@ export type MeshSteps = (check: Check, api: KubeApi, filters: DiagnosedFilter[])
 
 /** A request that shows a filter; where it does not, what `lines` has is said, too. */
 export async function request(
-  { name, digest, url, headers, expect }: DiagnosedFilter,
+  { name, digest, url, headers, expect, secret }: DiagnosedFilter,
   lines: () => Promise<string[]>,
 ): Promise<string> {
   if (url === undefined) return "no route leads to it";
   try {
-    const { status, seen } = await prove({ filter: name, url, headers, expect, digest, timeoutMs: 2000 });
+    const { status, seen } = await prove(
+      { filter: name, url, headers, expect, digest, timeoutMs: 2000 },
+      undefined,
+      new Set(secret),
+    );
     const what = Object.entries(seen).map(([header, value]) => `${header}: ${value}`);
     return [`GET ${url} → ${status}`, ...what].join("  ");
   } catch (error) {

@@ -95,7 +95,9 @@ beforeAll(async () => {
   const routes = withBackends(config.routes, backends);
   const declared = await createFilters(config.filters, capabilities, backends);
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });
-  filters = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
+  filters = await new Promise((resolve) =>
+    pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof filters)),
+  );
 });
 
 /** By name: the order in which resources are made is Pulumi's own. */

@@ -5,7 +5,7 @@ import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { httpRoute, httpRouteKind } from "../http-route.ts";
 import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
-import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
+import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
@@ -51,7 +51,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, served)),
-        filters: pulumi.all(filters.map((filter) => prove(filter, workloads))),
+        filters: filters.map((filter) => prove(filter, workloads)),
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -163,7 +163,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter, workloads: pulumi.Resource[]): pulumi.Output<AttachedFilter> {
+    function prove(filter: Filter, workloads: pulumi.Resource[]): AttachedFilterFields {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
       const { url: address, headers } = requestFor(target, url, served) as Request;
@@ -183,7 +183,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         },
         { parent, dependsOn: [...on.map(({ ready }) => ready), ...workloads] },
       );
-      return pulumi.output({
+      return {
         name,
         digest: filter.digest,
         delivery: filter.delivery,
@@ -193,7 +193,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         url: proof.url,
         headers,
         expect: filter.expect,
-      });
+      };
     }
 
     function createOf(manifest: NamedManifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {

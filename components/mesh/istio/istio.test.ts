@@ -118,7 +118,9 @@ beforeAll(async () => {
   const declared = await createFilters(config.filters, capabilities, backends);
   const mesh = new IstioMesh("mesh", { config: withSettings(config), filters: declared, cluster, backends, routes });
   sidecars = mesh.sidecars;
-  attached = await new Promise((resolve) => mesh.serve([]).filters.apply(resolve));
+  attached = await new Promise((resolve) =>
+    pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof attached)),
+  );
 });
 
 /** By name: the order in which resources are made is Pulumi's own. */

@@ -5,7 +5,7 @@ import { FilterReady, Proof } from "../../../provider/resources.ts";
 import type { FilterTarget } from "../../filter/declared.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
-import type { AttachedFilter, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
+import type { AttachedFilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
 import { type Code, createPullSecret, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
@@ -92,7 +92,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
-        filters: pulumi.all([...inForce].map(([one, ready]) => prove(one, [ready, entry]))),
+        filters: [...inForce].map(([one, ready]) => prove(one, [ready, entry])),
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -240,14 +240,11 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return ready;
     }
 
-    function prove(
-      { filter, resources, image }: Attached,
-      dependsOn: pulumi.Resource[],
-    ): pulumi.Output<AttachedFilter> {
+    function prove({ filter, resources, image }: Attached, dependsOn: pulumi.Resource[]): AttachedFilterFields {
       const { name, target } = filter.declaration;
       const request = requestFor(target, url, routes);
       const proof = request && createProof(filter, request, versionOf(resources), dependsOn);
-      return pulumi.output({
+      return {
         name,
         digest: filter.digest,
         delivery: filter.delivery,
@@ -255,7 +252,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         url: proof?.url,
         headers: request?.headers,
         expect: filter.expect,
-      });
+      };
     }
 
     function createProof(

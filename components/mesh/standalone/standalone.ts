@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { stackDir } from "../../../lib/paths.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
-import type { AttachedFilter, Mesh, MeshArgs, Served } from "../mesh.ts";
+import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
 import { wasmFilter } from "../wasm-filter.ts";
 import { cluster, listener, startFiles } from "./envoy.ts";
@@ -30,7 +30,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
-        filters: pulumi.all(filters.map((filter) => prove(filter, configuration))),
+        filters: filters.map((filter) => prove(filter, configuration)),
         logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
       };
     };
@@ -80,13 +80,13 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
               filters: filters.map((f) => ({ name: f.declaration.name, target: f.declaration.target })),
             }),
           ],
-          filters: pulumi.all(filters.map(xdsFilter)).apply(Object.fromEntries),
+          filters: Object.fromEntries(filters.map((filter) => [filter.declaration.name, xdsFilter(filter)])),
         },
         { parent, dependsOn: workloads },
       );
     }
 
-    function prove(filter: Filter, configuration: EnvoyConfiguration): pulumi.Output<AttachedFilter> {
+    function prove(filter: Filter, configuration: EnvoyConfiguration): AttachedFilterFields {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
       const { url: address, headers } = requestFor(target, url, routes) as Request;
@@ -102,14 +102,14 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
         },
         { parent, dependsOn: [configuration] },
       );
-      return pulumi.output({
+      return {
         name,
         digest: filter.digest,
         delivery: "file" as const,
         url: proof.url,
         headers,
         expect: filter.expect,
-      });
+      };
     }
   }
 }
@@ -118,10 +118,8 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
 function xdsFilter(filter: Filter) {
   const { name, root: rootId, failure } = filter.declaration;
   const { configuration } = filter;
-  return pulumi
+  const resource = pulumi
     .all([filter.digest, filter.file])
-    .apply(
-      ([digest, file]) =>
-        [name, { digest, resource: wasmFilter({ name, rootId, digest, file, configuration, failure }) }] as const,
-    );
+    .apply(([digest, file]) => wasmFilter({ name, rootId, digest, file, configuration, failure }));
+  return { digest: filter.digest, resource };
 }
