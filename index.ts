@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { createCluster } from "./components/cluster/index.ts";
+import { clusterKind } from "./components/cluster/index.ts";
 import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
 import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
@@ -19,7 +19,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
   const backends = backendsOf(config);
   const routes = withBackends(config.routes, backends);
   const filters = await createFilters(config.filters, kind.capabilities, backends);
-  const cluster = await createCluster(config, stack);
+  const cluster = await clusterKind(config.cluster).create(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads(config, cluster, mesh.sidecars);
@@ -30,6 +30,7 @@ export default async function main(): Promise<Record<string, pulumi.Input<unknow
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
     filters: served.filters,
+    proxies: served.proxies,
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
   };

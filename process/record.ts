@@ -12,6 +12,8 @@ export interface ProcessRecord extends ProcessIdentity {
   commandHash: string;
   state: "starting" | "ready";
   stopTimeoutMs: number;
+  /** That it listens on; records of older versions have none. */
+  ports?: number[];
 }
 
 /** What a process is started with, as far as it tells two processes apart. */

@@ -97,7 +97,7 @@ async function run(inputs: ProcessInputs, signal: AbortSignal): Promise<ProcessO
   await assertPortsFree(ports, portHints);
 
   writeFiles(inputs);
-  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs) };
+  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs), ports };
   const started = await start({
     name,
     command,
@@ -128,7 +128,7 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, signal: 
     signal.throwIfAborted();
     return false;
   }
-  writeRecord(record, { ...recorded, stopTimeoutMs: stopTimeout(inputs), state: "ready" });
+  writeRecord(record, { ...recorded, stopTimeoutMs: stopTimeout(inputs), ports: inputs.ports, state: "ready" });
   return true;
 }
 

@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Answer, type Answers, fakeCluster } from "../kube/testing/kubernetes.ts";
 import { UserError } from "../lib/errors.ts";
+import { compare, prove } from "../proof/prove.ts";
 import { freePort } from "../test/ports.ts";
-import { compare, proofType, prove } from "./proof.ts";
+import { proofType } from "./proof.ts";
 import type { ProofInputs } from "./types.ts";
 
 async function serve(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
+import { runsInCluster } from "../../components/mesh/inspectors.ts";
 import { UserError } from "../../lib/errors.ts";
 import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
 import { stopRecorded } from "../../provider/process.ts";
@@ -64,7 +65,7 @@ function workspaceOf(name: string, terminal: Terminal): Workspace {
 /** On this machine the process records tell what to take down; elsewhere only the state does. */
 function dropBrokenState(name: string, file: string, terminal: Terminal): void {
   const where = relative(root, file);
-  if (workspaceOf(name, terminal).config["meshup:mesh"] !== "standalone")
+  if (runsInCluster(workspaceOf(name, terminal).config["meshup:mesh"]))
     throw new UserError(
       `The state of stack ${name} cannot be read (${where}). The one before is ${where}.bak: put it in its place and run the command again.`,
     );

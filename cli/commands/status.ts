@@ -1,8 +1,10 @@
-import { openCluster } from "../inspect/cluster.ts";
+import { stackDir } from "../../lib/paths.ts";
+import { openCluster, placeOf } from "../inspect/cluster.ts";
 import { clusterStatus, type PartStatus } from "../inspect/cluster-status.ts";
-import { type ProcessStatus, processesOf } from "../inspect/processes.ts";
+import { type ProcessStatus, processesIn } from "../inspect/processes.ts";
 import { duration, type Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
+import { configured } from "../stack/configured.ts";
 import { outputsOf } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
 
@@ -12,9 +14,10 @@ import { readDeployment } from "../stack/stack.ts";
  */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
-  const processes = processesOf(deployment, Date.now());
-  const cluster = await openCluster(deployment);
-  const parts = cluster && (await clusterStatus(cluster));
+  const outputs = outputsOf(deployment);
+  const processes = processesIn(stackDir(name), Date.now());
+  const place = deployment && (await placeOf(name, outputs, configured(name)));
+  const parts = place && (await clusterStatus(await openCluster(place, outputs)));
   const resources = deployment?.resources?.filter((r) => !r.type.startsWith("pulumi:providers:")).length ?? 0;
   if (resources === 0) terminal.print(`Stack ${name} is not up.`);
   else terminal.print(`Stack ${name}: ${resources} resources`);
@@ -28,7 +31,6 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     );
   if (unready.length > 0)
     terminal.print(`\nNot ready: ${unready.map((part) => part.name).join(", ")}; npm run doctor -- ${name} says why.`);
-  const outputs = outputsOf(deployment);
   if (typeof outputs.gatewayUrl === "string") terminal.print(`\nGateway: ${outputs.gatewayUrl}`);
   terminal.document({ stack: name, up: resources > 0, resources, processes, ...(parts && { parts }), outputs });
   return dead.length + unready.length > 0 ? 1 : 0;

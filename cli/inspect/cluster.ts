@@ -1,21 +1,13 @@
-/** A stack's cluster, as its state leads to it. */
+/** A stack's cluster, as its outputs lead to it. */
+import { existsSync } from "node:fs";
+import { clusterKind, clusterNames } from "../../components/cluster/index.ts";
+import type { Part } from "../../components/mesh/inspector.ts";
+import { clusterInspector } from "../../components/mesh/inspectors.ts";
 import type { KubeApi } from "../../kube/api.ts";
-import type { ClusterMesh } from "../../kube/mesh-proxies.ts";
-import { type Pod, podsOf } from "../../kube/pods.ts";
-import { outputsOf } from "../stack/outputs.ts";
-import type { Deployment } from "../stack/stack.ts";
-
-/** What runs in a cluster under one name, in one or several pods. */
-export interface Part {
-  name: string;
-  /** The container of its pods that it is about. */
-  container: string;
-  pods(): Promise<Pod[]>;
-}
+import { podsOf } from "../../kube/pods.ts";
 
 export interface StackCluster {
   api: KubeApi;
-  mesh: ClusterMesh;
   /** The stack's workloads, the mesh's gateway and its control plane. */
   parts: Part[];
 }
@@ -24,62 +16,46 @@ export interface StackCluster {
 export interface ClusterPlace {
   /** Absolute path. */
   kubeconfig: string;
-  /** As configured: `envoy-gateway`, `istio`. */
+  /** As configured: `meshup:mesh`. */
   mesh: string;
 }
 
 /**
- * By the stack's outputs; those of a stack whose first `up` has failed are not there, but what it has made is.
+ * By the stack's outputs. Those of a stack whose first `up` has failed are not there: it is found by its configuration,
+ * where that has led to a kubeconfig file.
+ * @param config what stands under `meshup:` in the stack's file
  * @returns undefined for a stack that has no cluster
  */
-export function clusterOf(deployment: Deployment | undefined): ClusterPlace | undefined {
-  const { kubeconfig = kindOf(deployment)?.kubeconfig, mesh = meshOf(deployment) } = outputsOf(deployment);
-  if (typeof kubeconfig !== "string" || typeof mesh !== "string") return undefined;
-  return { kubeconfig, mesh };
+export async function placeOf(
+  stack: string,
+  outputs: Record<string, unknown>,
+  config: Record<string, unknown>,
+): Promise<ClusterPlace | undefined> {
+  const { kubeconfig = await kubeconfigOf(stack, config), mesh = config.mesh } = outputs;
+  return typeof kubeconfig === "string" && typeof mesh === "string" ? { kubeconfig, mesh } : undefined;
 }
 
-/** What the command that makes a kind cluster was told. */
-export function kindOf(deployment: Deployment | undefined): { name: string; kubeconfig: string } | undefined {
-  const stdin = deployment?.resources?.find((r) => r.type === "command:local:Command")?.inputs?.stdin;
-  return typeof stdin === "string" ? JSON.parse(stdin) : undefined;
+async function kubeconfigOf(stack: string, { cluster }: Record<string, unknown>): Promise<string | undefined> {
+  if (typeof cluster !== "string" || !clusterNames.includes(cluster)) return undefined;
+  const path = (await clusterKind(cluster).inspect?.())?.kubeconfig(stack);
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
-const meshTypes: Record<string, string> = {
-  "meshup:mesh:EnvoyGateway": "envoy-gateway",
-  "meshup:mesh:Istio": "istio",
-};
-
-function meshOf(deployment: Deployment | undefined): string | undefined {
-  return deployment?.resources?.map(({ type }) => meshTypes[type]).find((mesh) => mesh !== undefined);
+/** @param outputs the stack's; its `logs` name its workloads */
+export async function openCluster(
+  { kubeconfig, mesh }: ClusterPlace,
+  outputs: Record<string, unknown>,
+): Promise<StackCluster> {
+  const [{ KubeApi }, inspector] = await Promise.all([import("../../kube/api.ts"), clusterInspector(mesh)]);
+  const api = await KubeApi.open(kubeconfig);
+  return { api, parts: [...workloadsOf(outputs.logs, api), ...inspector.parts(api)] };
 }
 
-/** @returns undefined for a stack that has no cluster, or is not up */
-export async function openCluster(deployment: Deployment | undefined): Promise<StackCluster | undefined> {
-  const place = clusterOf(deployment);
-  if (!place) return undefined;
-  const [{ KubeApi }, { clusterMesh }] = await Promise.all([
-    import("../../kube/api.ts"),
-    import("../../kube/mesh-proxies.ts"),
-  ]);
-  const api = await KubeApi.open(place.kubeconfig);
-  const mesh = clusterMesh(place.mesh);
-  return { api, mesh, parts: [...workloadsOf(deployment, api), gatewayOf(mesh, api), controlPlaneOf(mesh, api)] };
-}
-
-/** Its deployments: each one's pods have its name as their label `app`, and their container's. */
-function workloadsOf(deployment: Deployment | undefined, api: KubeApi): Part[] {
-  const deployments = deployment?.resources?.filter((r) => r.type === "kubernetes:apps/v1:Deployment") ?? [];
-  return deployments.map(({ outputs }) => {
-    const { name, namespace } = (outputs as { metadata: { name: string; namespace: string } }).metadata;
-    return { name, container: name, pods: () => podsOf(api, namespace, { app: name }) };
+/** By name, `NAMESPACE/DEPLOYMENT`: its pods have its name as their label `app`, and their container's. */
+function workloadsOf(logs: unknown, api: KubeApi): Part[] {
+  return Object.entries(logs ?? {}).flatMap(([name, place]) => {
+    const [, namespace, app] = /^([^/]+)\/([^/]+)$/.exec(String(place)) ?? [];
+    if (namespace === undefined || app === undefined) return [];
+    return [{ name, container: app, pods: () => podsOf(api, namespace, { app }) }];
   });
-}
-
-function gatewayOf(mesh: ClusterMesh, api: KubeApi): Part {
-  const proxies = async () => (await mesh.proxies(api)).filter(({ workload }) => workload === "gateway");
-  return { name: "gateway", container: mesh.gatewayContainer, pods: async () => (await proxies()).map((p) => p.pod) };
-}
-
-function controlPlaneOf({ controlPlane: { name, container, pods } }: ClusterMesh, api: KubeApi): Part {
-  return { name, container, pods: () => pods(api) };
 }

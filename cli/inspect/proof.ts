@@ -1,27 +1,10 @@
 /** The proof that filters run: the request that is sent now, and the headers that come back. */
 import { isDeepStrictEqual } from "node:util";
+import type { FilterOutput } from "../../components/mesh/filter-output.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { otherOnLocalhost } from "../../process/ports.ts";
-import { prove } from "../../provider/proof.ts";
+import { prove } from "../../proof/prove.ts";
 import type { Terminal } from "../output/terminal.ts";
-
-/** One filter of the stack's output `filters`. */
-export interface FilterOutput {
-  name: string;
-  /** The module's sha256, hex. */
-  digest: string;
-  /** How the module gets to the proxy: `file`, `image`, … */
-  delivery: string;
-  /** `HOST/REPOSITORY@sha256:…`, where it comes by an image. */
-  image?: string;
-  /** Where a request shows the filter; none where no route leads to it. */
-  url?: string;
-  headers?: Record<string, string>;
-  /** Response headers by name: exact text or `/regex/`. */
-  expect: Record<string, string>;
-  /** Which of its fields are secret: they are not to be shown. */
-  secret?: (keyof FilterOutput)[];
-}
 
 export interface Proof {
   filter: string;
@@ -60,10 +43,10 @@ export function hasAddress(filter: FilterOutput): filter is FilterOutput & { url
 /** Sends every filter's request. A header that has a moment ago changed gets `timeoutMs` to be as expected. */
 export function proveAll(filters: FilterOutput[], timeoutMs = 5_000): Promise<Proof[]> {
   return Promise.all(
-    filters.filter(hasAddress).map(async ({ name, url, headers, expect, digest, secret = [] }) => {
+    filters.filter(hasAddress).map(async ({ name, url, headers, expect, secret = [] }) => {
       const base = { filter: name, url };
       try {
-        const inputs = { filter: name, url, headers, expect, digest, timeoutMs };
+        const inputs = { filter: name, url, headers, expect, timeoutMs };
         const { status, seen } = await prove(inputs, undefined, new Set(secret));
         return { ...base, ok: true, status, seen };
       } catch (error) {

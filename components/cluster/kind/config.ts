@@ -40,6 +40,7 @@ export function ownerId({ stack, directory }: Owner): string {
 }
 
 export const nodeName = (cluster: string) => `${cluster}-control-plane`;
+export const registryContainer = (cluster: string) => `${cluster}-registry`;
 
 /** Who made a container. */
 export interface Ownership {

@@ -5,12 +5,12 @@ import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { httpRoute, httpRouteKind } from "../http-route.ts";
 import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
-import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
+import type { FilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
-import { controllerNamespace, envoyProxy, gateway, gatewayClass, gatewayName, policyKind } from "./manifests.ts";
-import { name as kind } from "./schema.ts";
+import { envoyProxy, gateway, gatewayClass } from "./manifests.ts";
+import { controllerNamespace, gatewayName, name as kind, policyKind } from "./names.ts";
 import { helmValues } from "./values.ts";
 
 const version = "v1.9.1";
@@ -52,6 +52,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, served)),
         filters: filters.map((filter) => prove(filter, workloads)),
+        proxies: {},
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -61,9 +62,9 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function installEnvoyGateway(): kubernetes.helm.v3.Release {
       const standard = { chart: "oci://docker.io/envoyproxy/gateway-helm", version };
       return new kubernetes.helm.v3.Release(
-        "envoy-gateway",
+        kind,
         {
-          name: "envoy-gateway",
+          name: kind,
           namespace: controllerNamespace,
           createNamespace: true,
           ...chartReference(config, "gateway-helm", standard),
@@ -163,7 +164,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter, workloads: pulumi.Resource[]): AttachedFilterFields {
+    function prove(filter: Filter, workloads: pulumi.Resource[]): FilterFields {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
       const { url: address, headers } = requestFor(target, url, served) as Request;

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { stackDir } from "../../../lib/paths.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
-import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
+import type { FilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
 import { wasmFilter } from "../wasm-filter.ts";
 import { cluster, listener, startFiles } from "./envoy.ts";
@@ -22,6 +22,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
+    const adminUrl = `http://127.0.0.1:${config.ports.admin}`;
 
     const envoy = createEnvoy();
     this.serve = (workloads) => {
@@ -31,6 +32,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
         filters: filters.map((filter) => prove(filter, configuration)),
+        proxies: { admin: adminUrl },
         logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
       };
     };
@@ -57,7 +59,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           files: startFiles({ directory: xds, adminPort: admin }),
           ports: [gateway, admin],
           portHints: { [gateway]: "meshup:ports.gateway", [admin]: "meshup:ports.admin" },
-          ready: { url: `http://127.0.0.1:${admin}/ready` },
+          ready: { url: `${adminUrl}/ready` },
         },
         { parent },
       );
@@ -68,7 +70,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
         "envoy",
         {
           directory: xds,
-          admin: `http://127.0.0.1:${config.ports.admin}`,
+          admin: adminUrl,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
           clusters: backends.map(cluster),
@@ -86,7 +88,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter, configuration: EnvoyConfiguration): AttachedFilterFields {
+    function prove(filter: Filter, configuration: EnvoyConfiguration): FilterFields {
       const { name, target } = filter.declaration;
       // Configuration lets no target through that no route leads to.
       const { url: address, headers } = requestFor(target, url, routes) as Request;

@@ -1,10 +1,10 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { UserError } from "../../lib/errors.ts";
-import * as engine from "../cluster/docker.ts";
-import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "../cluster/kind/config.ts";
-import { imageType, pushImage } from "./push.ts";
-import type { ImageArgs, PushedImage, Registry } from "./registry.ts";
+import { UserError } from "../../../lib/errors.ts";
+import { imageType, pushImage } from "../../registry/push.ts";
+import type { ImageArgs, PushedImage, Registry } from "../../registry/registry.ts";
+import * as engine from "../docker.ts";
+import { directoryLabel, generationLabel, type Owner, ownerId, ownerLabel, ownership } from "./config.ts";
 
 export interface LocalRegistryArgs {
   /** Name of the container. */

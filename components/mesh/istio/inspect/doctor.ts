@@ -1,30 +1,31 @@
 /** Istio's steps. */
-import { isInForce } from "../../provider/filter-ready.ts";
-import type { KubeApi, KubeObject } from "../api.ts";
-import { configDump } from "../config-dump.ts";
-import {
-  adminPort,
-  complaintsOf,
-  gatewayPods,
-  hasProxy,
-  workloadNamespace as namespace,
-  rootNamespace,
-  sidecarPods,
-} from "../istio.ts";
-import { isReady, type Pod, podsOf } from "../pods.ts";
-import { type ListenerDump, readDump } from "../proxy.ts";
-import { Broken, type DiagnosedFilter, type MeshSteps, request, up } from "./steps.ts";
+import type { KubeApi, KubeObject } from "../../../../kube/api.ts";
+import { configDump } from "../../../../kube/config-dump.ts";
+import { type ListenerDump, rejectionOf } from "../../../../kube/listener-dump.ts";
+import { isReady, type Pod, podsOf } from "../../../../kube/pods.ts";
+import { Broken, type Check, up } from "../../../../lib/steps.ts";
+import { requestStep } from "../../../../proof/step.ts";
+import { apiOf } from "../../cluster-proxies.ts";
+import type { RunningMesh } from "../../inspector.ts";
+import { namespace } from "../../manifest.ts";
+import { rootNamespace } from "../names.ts";
+import { adminPort, complaintsSince, gatewayPods, hasProxy, sidecarPods } from "./proxies.ts";
+import { isInForce } from "./ready.ts";
+import { wantedOf } from "./wanted.ts";
 
-export const istioSteps: MeshSteps = async (check, api, filters) => {
-  await check("istiod", ["nodes"], async () => allReady(await podsOf(api, rootNamespace, { app: "istiod" }), "istiod"));
-  await check("injection", ["nodes"], () => injection(api));
-  await check("gateway", ["istiod"], async () => allReady(await gatewayPods(api), "the gateway"));
-  await check("proxies", ["gateway"], () => proxies(api));
-  for (const filter of filters) {
-    await check(`module of ${filter.name}`, ["istiod"], () => moduleInForce(api, filter));
-    await check(`request for ${filter.name}`, ["gateway"], () => request(filter, () => linesOf(api, filter)));
+export async function diagnose(mesh: RunningMesh, check: Check): Promise<void> {
+  const api = () => apiOf(mesh); // where there is none, no step of these is looked at
+  await check("istiod", ["nodes"], async () =>
+    allReady(await podsOf(api(), rootNamespace, { app: "istiod" }), "istiod"),
+  );
+  await check("injection", ["nodes"], () => injection(api()));
+  await check("gateway", ["istiod"], async () => allReady(await gatewayPods(api()), "the gateway"));
+  await check("proxies", ["gateway"], () => proxies(api()));
+  for (const filter of mesh.filters) {
+    await check(`module of ${filter.name}`, ["istiod"], () => moduleInForce(mesh, filter));
+    await check(`request for ${filter.name}`, ["gateway"], () => requestStep(filter, () => linesOf(mesh, filter.name)));
   }
-};
+}
 
 function allReady(pods: Pod[], what: string): string {
   const waiting = pods.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata);
@@ -61,7 +62,7 @@ async function proxies(api: KubeApi): Promise<string> {
   const all = (await Promise.all([gatewayPods(api), sidecarPods(api)])).flat().filter(isReady);
   const rejected = await Promise.all(
     all.map(async (pod) => {
-      const { rejected } = readDump(await configDump<ListenerDump>(api, { pod, adminPort }, "dynamic_listeners"));
+      const rejected = rejectionOf(await configDump<ListenerDump>(api, { pod, adminPort }, "dynamic_listeners"));
       return rejected === undefined ? [] : [`${pod.metadata.name} refuses its newest configuration: ${rejected}`];
     }),
   );
@@ -71,18 +72,16 @@ async function proxies(api: KubeApi): Promise<string> {
   return `${all.length} ready`;
 }
 
-async function moduleInForce(api: KubeApi, filter: DiagnosedFilter): Promise<string> {
-  const { ready, digest } = filter;
-  if (!ready) throw new Broken("the stack's state does not say where it is to run", up);
-  if (!(await isInForce(ready)))
-    throw new Broken(["no proxy runs it, or not each of them", ...(await linesOf(api, filter))].join("\n"), up);
+async function moduleInForce(mesh: RunningMesh, { name, digest }: { name: string; digest: string }): Promise<string> {
+  if (!(await isInForce(apiOf(mesh), wantedOf(mesh, name))))
+    throw new Broken(["no proxy runs it, or not each of them", ...(await linesOf(mesh, name))].join("\n"), up);
   return `sha256:${digest}`;
 }
 
-async function linesOf(api: KubeApi, { ready }: DiagnosedFilter): Promise<string[]> {
-  if (!ready) return [];
-  const pods = (await podsOf(api, ready.namespace, ready.selector)).filter(hasProxy);
+async function linesOf(mesh: RunningMesh, filter: string): Promise<string[]> {
+  const { namespace, selector } = wantedOf(mesh, filter);
+  const pods = (await podsOf(apiOf(mesh), namespace, selector)).filter(hasProxy);
   // A log that cannot be had is not what is broken.
-  const lines = await Promise.all(pods.map((pod) => complaintsOf(api, pod).catch(() => [])));
+  const lines = await Promise.all(pods.map((pod) => complaintsSince(apiOf(mesh), pod).catch(() => [])));
   return [...new Set(lines.flat())].slice(-6);
 }

@@ -1,5 +1,6 @@
 /** What Envoy Gateway says of an EnvoyExtensionPolicy: https://gateway-api.sigs.k8s.io/geps/gep-713/ */
-import type { KubeObject } from "./api.ts";
+import { type Known, noAnswer } from "../../../../kube/advice.ts";
+import type { KubeObject } from "../../../../kube/api.ts";
 
 export interface Condition {
   type: string;
@@ -47,8 +48,6 @@ export function judge(policy: Policy): Verdict {
  * (unknown manifest, no access, another digest) will answer the same again.
  */
 export function isTransient(message: string): boolean {
-  const noAnswer =
-    /connection refused|no such host|server misbehaving|i\/o timeout|deadline exceeded|no route to host|connection reset|unexpected EOF|\b50[0234]\b/;
   return /could not fetch|download failed|Wasm/.test(message) && noAnswer.test(message);
 }
 
@@ -62,36 +61,26 @@ export function pullsWorthTrying(message: string): number {
   return /could not fetch/.test(message) ? 2 : 1;
 }
 
-/** What a person can do about a refusal. */
-export function advice(message: string): string {
-  const known: [RegExp, string][] = [
-    [
-      /cache is not initialized/,
-      "Envoy Gateway started without its certificates. Restart it: kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway",
-    ],
-    [
-      /after \d+ attempts$|after \d+ attempts\./,
-      "Envoy Gateway has given this address up for an hour. Restart it: kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway",
-    ],
-    [
-      /HTTP response to HTTPS client/,
-      "Envoy Gateway takes a registry without TLS only under a name that ends in .localhost, or a private IPv4 address.",
-    ],
-    [
-      /MANIFEST_UNKNOWN|NAME_UNKNOWN/,
-      "The registry does not have this image: meshup:registry.push has to lead to the same registry as its address. If the image was deleted there, `pulumi up --replace URN-OF-THE-IMAGE` pushes it again.",
-    ],
-    [
-      /UNAUTHORIZED|DENIED|authentication required|401 Unauthorized|403 Forbidden/,
-      "The registry refuses the pull secret, or there is none: see meshup:registry.username, and set the password: `pulumi config set --secret meshup:registryPassword`. (A refusal is remembered for an hour; mended in the registry itself: kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway)",
-    ],
-    [/does not match/, "What the registry serves is not what was built: push it anew."],
-    [/Conflicted|another .*policy/i, "Another policy has the same target: delete one of the two."],
-    [/^Lua/, "Envoy Gateway runs each script before it takes it: mend the script."],
-  ];
-  if (isTransient(message)) return "The registry does not answer inside the cluster: once it runs, run `up` again.";
-  return known.find(([pattern]) => pattern.test(message))?.[1] ?? "";
-}
+const restart = "kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway";
+
+/** What only Envoy Gateway says, and what to do about it. */
+export const known: Known[] = [
+  [/cache is not initialized/, `Envoy Gateway started without its certificates. Restart it: ${restart}`],
+  [
+    /after \d+ attempts$|after \d+ attempts\./,
+    `Envoy Gateway has given this address up for an hour. Restart it: ${restart}`,
+  ],
+  [
+    /HTTP response to HTTPS client/,
+    "Envoy Gateway takes a registry without TLS only under a name that ends in .localhost, or a private IPv4 address.",
+  ],
+  [
+    /UNAUTHORIZED|DENIED|authentication required|401 Unauthorized|403 Forbidden/,
+    `Envoy Gateway remembers a refusal for an hour; where it was mended in the registry itself: ${restart}`,
+  ],
+  [/Conflicted|another .*policy/i, "Another policy has the same target: delete one of the two."],
+  [/^Lua/, "Envoy Gateway runs each script before it takes it: mend the script."],
+];
 
 /** When the policy was last changed by anyone but its controller, by the API server's clock; RFC 3339. */
 export function changedAt({ metadata }: KubeObject): string | undefined {

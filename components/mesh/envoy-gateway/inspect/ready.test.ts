@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { advice } from "../kube/policy.ts";
-import { fakeCluster, kubeconfig } from "../kube/testing/kubernetes.ts";
-import { waitForPolicy } from "./policy-ready.ts";
-import type { PolicyReadyInputs } from "./types.ts";
+import { advice } from "../../../../kube/advice.ts";
+import { fakeCluster, kubeconfig } from "../../../../kube/testing/kubernetes.ts";
+import { known } from "./policy.ts";
+import { type AwaitedPolicy, waitForPolicy } from "./ready.ts";
 
 const policyPath = "GET /apis/gateway.envoyproxy.io/v1alpha1/namespaces/default/envoyextensionpolicies/route-one";
 const podsPath = "GET /api/v1/namespaces/envoy-gateway-system/pods";
@@ -16,13 +16,11 @@ function policy(status: "True" | "False", message = "") {
   return { metadata: { name: "route-one", namespace: "default", generation: 1 }, status: { ancestors } };
 }
 
-const inputs = (kubeconfig: string, over: Partial<PolicyReadyInputs> = {}): PolicyReadyInputs => ({
+const inputs = (kubeconfig: string, over: Partial<AwaitedPolicy> = {}): AwaitedPolicy => ({
   kubeconfig,
   namespace: "default",
   name: "route-one",
   gateway: { namespace: "default", name: "gateway" },
-  uid: "u",
-  generation: 1,
   filters: [{ name: "f", digest: "d", failure: "close" }],
   timeoutMs: 400,
   ...over,
@@ -49,7 +47,7 @@ test("a refusal: after one more pull, with the condition, Envoy Gateway's own li
       `  ${message}`,
       "  Envoy Gateway's log:",
       '    Failed to get Wasm module {"URL": "oci://r/f"}',
-      `  ${advice(message)}`,
+      `  ${advice([message], known)}`,
     ].join("\n"),
   );
   expect(asked.filter((path) => path === gatewayPath)).toHaveLength(1);

@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import type { FilterOutput } from "../../components/mesh/filter-output.ts";
+import { Answer, type Answers, fakeCluster } from "../../kube/testing/kubernetes.ts";
+import type { Step } from "../../lib/steps.ts";
 import { scratch, script } from "../../provider/testing/scratch.ts";
-import { servedDigest } from "../proxy.ts";
-import { Answer, type Answers, fakeCluster } from "../testing/kubernetes.ts";
-import { diagnose } from "./diagnose.ts";
-import type { DiagnosedFilter, Step } from "./steps.ts";
+import { examine as examineStack } from "./doctor.ts";
 
 const digest = "a".repeat(64);
 const ready = [{ type: "Ready", status: "True" }];
@@ -92,22 +92,21 @@ async function examine({ answers, dump = () => listeners(), header = "yes", dock
   script(join(bin, "docker"), ...(docker ?? [`case "$1" in version) echo 29.0;; *) echo running;; esac`]));
   vi.stubEnv("PATH", `${bin}:/usr/bin:/bin`);
   onTestFinished(() => void vi.unstubAllEnvs());
-  const filter: DiagnosedFilter = {
+  const filter: FilterOutput = {
     name: "custom",
     digest,
     url: `${gateway}/one`,
     expect: { "x-custom": "yes" },
-    image: { repository: "meshup/filter", digest: `sha256:${"9".repeat(64)}` },
+    delivery: "image",
+    image: `registry.localhost:5000/meshup/filter@sha256:${"9".repeat(64)}`,
   };
-  const args = {
-    kubeconfig,
-    kind: "c",
-    registry: { url: registry, container: "c-registry" },
-    mesh: "envoy-gateway",
-    filters: [filter],
-  };
-  steps = await diagnose(args);
-  return { kubeconfig };
+  const outputs = { kubeconfig, mesh: "envoy-gateway", filters: [filter], proxies: {} };
+  steps = await examineStack({
+    name: "dev",
+    directory: scratch(),
+    config: { cluster: "kind", kind: { name: "c", registryPort: Number(new URL(registry).port) } },
+    outputs: { known: outputs, shown: outputs },
+  });
 }
 
 const broken = () => steps.filter(({ ok }) => ok === false).map(({ name }) => name);
@@ -273,32 +272,4 @@ test("a cluster that does not answer: all in it is not looked at", async () => {
   expect(broken()).toEqual(["kubernetes API"]);
   expect(step("kubernetes API").detail).toMatch(/503 the server is shutting down/);
   expect(step("request for custom").ok).toBeUndefined();
-});
-
-test("the digest that the proxies run: the built one, another one, none", async () => {
-  let dump: unknown = listeners();
-  const { kubeconfig } = await fakeCluster(healthy(), { [dumpPath]: () => dump });
-  const filter = { name: "custom", digest };
-  expect(await servedDigest(kubeconfig, filter)).toBe(digest);
-  dump = listeners("b".repeat(64));
-  expect(await servedDigest(kubeconfig, filter)).toBe("b".repeat(64));
-  dump = {};
-  expect(await servedDigest(kubeconfig, filter)).toBeUndefined();
-});
-
-test("of two proxies the one that runs another module counts, and one that runs none", async () => {
-  let second: unknown = listeners("b".repeat(64));
-  const two = { ...healthy(), [paths.pods]: () => ({ items: [pod("envoy-1"), pod("envoy-2")] }) };
-  const ports = { [dumpPath]: () => listeners(), [dumpPath.replace("envoy-1", "envoy-2")]: () => second };
-  const { kubeconfig } = await fakeCluster(two, ports);
-  expect(await servedDigest(kubeconfig, { name: "custom", digest })).toBe("b".repeat(64));
-  second = {};
-  expect(await servedDigest(kubeconfig, { name: "custom", digest })).toBeUndefined();
-});
-
-test("without a proxy that is ready there is no digest to be had", async () => {
-  const { kubeconfig } = await fakeCluster({ ...healthy(), [paths.pods]: () => ({ items: [] }) });
-  await expect(servedDigest(kubeconfig, { name: "custom", digest })).rejects.toThrow(
-    /no proxy of Gateway default\/gateway is ready/,
-  );
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { advice, type Condition, changedAt, isTransient, judge, type Policy, pullsWorthTrying } from "./policy.ts";
+import { advice } from "../../../../kube/advice.ts";
+import { type Condition, changedAt, isTransient, judge, known, type Policy, pullsWorthTrying } from "./policy.ts";
 
 const condition = (over: Partial<Condition> = {}): Condition => ({
   type: "Accepted",
@@ -74,7 +75,7 @@ test.each([
   ["Wasm: could not fetch manifest: GET http://r/v2/: UNAUTHORIZED: authentication required.", /password/],
   ["Lua: validation failed for lua body", /mend the script/],
 ])("advice for: %s", (message, expected) => {
-  expect(advice(message)).toMatch(expected);
+  expect(advice([message], known)).toMatch(expected);
 });
 
 test("when the policy was changed: the controller's status is no change", () => {

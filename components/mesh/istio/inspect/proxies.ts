@@ -1,16 +1,13 @@
 /** Istio's proxies, sidecars and gateways, and their log lines about filters. */
-import type { KubeApi } from "./api.ts";
-import { type Pod, podsOf } from "./pods.ts";
+import type { KubeApi } from "../../../../kube/api.ts";
+import { type Pod, podsOf } from "../../../../kube/pods.ts";
+import { namespace } from "../../manifest.ts";
+import { gatewayNamespace } from "../names.ts";
 
 /** The container of pilot-agent and its Envoy. */
 export const proxyContainer = "istio-proxy";
 /** Envoy's admin interface, on the pod's loopback. */
 export const adminPort = 15000;
-export const rootNamespace = "istio-system";
-/** Where the workloads are. */
-export const workloadNamespace = "default";
-/** Where the gateway is, be it the chart's or one that istiod makes of a Gateway of the Gateway API. */
-const gatewayNamespace = "istio-ingress";
 
 /** The gateway's pods, ready or not. */
 export async function gatewayPods(api: KubeApi): Promise<Pod[]> {
@@ -19,7 +16,7 @@ export async function gatewayPods(api: KubeApi): Promise<Pod[]> {
 
 /** The workloads' pods that have a sidecar. */
 export async function sidecarPods(api: KubeApi): Promise<Pod[]> {
-  return (await podsOf(api, workloadNamespace, {})).filter(hasProxy);
+  return (await podsOf(api, namespace, {})).filter(hasProxy);
 }
 
 /** A sidecar may stand among the init containers: Kubernetes starts those first and lets it run on. */
@@ -28,7 +25,7 @@ export function hasProxy({ spec }: Pod): boolean {
 }
 
 /** The proxy's log lines about Wasm, Lua and refused configuration, each once, the newest last. */
-export async function complaintsOf(api: KubeApi, pod: Pod, since?: string): Promise<string[]> {
+export async function complaintsSince(api: KubeApi, pod: Pod, since?: string): Promise<string[]> {
   return complaintLines(await api.log(pod.metadata, { container: proxyContainer, since, tail: 2000 }));
 }
 

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { KubeApi } from "../api.ts";
-import { type Answers, fakeCluster } from "../testing/kubernetes.ts";
-import { istioSteps } from "./istio.ts";
-import { type DiagnosedFilter, Steps } from "./steps.ts";
+import { KubeApi } from "../../../../kube/api.ts";
+import { type Answers, fakeCluster } from "../../../../kube/testing/kubernetes.ts";
+import { Steps } from "../../../../lib/steps.ts";
+import type { FilterOutput } from "../../filter-output.ts";
+import { diagnose } from "./doctor.ts";
 
 const digest = "a".repeat(64);
 const envoyName = "extensions.istio.io/trafficextension/default.custom~istio-translated-wasmplugin";
@@ -54,24 +55,18 @@ async function examine({ answers, module = wasm(digest), rejected, header = "yes
   const server = createServer((_, response) => response.setHeader("x-custom", header).end()).listen(0, "127.0.0.1");
   onTestFinished(() => void server.close());
   await once(server, "listening");
-  const filter: DiagnosedFilter = {
+  const filter: FilterOutput = {
     name: "custom",
     digest,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/one`,
     expect: { "x-custom": "yes" },
-    ready: {
-      kubeconfig,
-      filter: "custom",
-      namespace: "default",
-      selector: { app: "httpbin" },
-      envoyName,
-      digest,
-      failure: "close",
-      version: "1",
-    },
+    delivery: "image",
+  };
+  const proxies = {
+    filters: { custom: { namespace: "default", selector: { app: "httpbin" }, envoyName, digest } },
   };
   const steps = new Steps();
-  await istioSteps(steps.check, await KubeApi.open(kubeconfig), [filter]);
+  await diagnose({ api: await KubeApi.open(kubeconfig), filters: [filter], proxies }, steps.check);
   return steps.all;
 }
 

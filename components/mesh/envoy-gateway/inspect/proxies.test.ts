@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { KubeApi } from "../../../../kube/api.ts";
+import { fakeCluster } from "../../../../kube/testing/kubernetes.ts";
 import { controllerLines } from "./controller.ts";
-import { complaints, digestOf, readDump } from "./proxy.ts";
+import { complaints, digestInForce, digestOf, readDump } from "./proxies.ts";
 
 const wasm = (policy: string, index: number, name: string, sha256: string) => ({
   name: `envoy.filters.http.wasm/envoyextensionpolicy/default/${policy}/wasm/${index}`,
@@ -115,4 +117,47 @@ test("Envoy Gateway's lines about a policy, about modules, and about what proxie
     "Envoy rejected the last update",
   ]);
   expect(controllerLines(log.join("\n"), "default/route-two")).toHaveLength(3);
+});
+
+const pod = (name: string) => ({
+  metadata: { name, namespace: "envoy-gateway-system", uid: `uid-of-${name}` },
+  status: { conditions: [{ type: "Ready", status: "True" }] },
+});
+const withModule = (sha256: string) => dump({ filter_chains: [chain(wasm("route-one", 0, "custom", sha256))] });
+const custom = { name: "custom", digest: "new" };
+
+/** @param dumps what each proxy has, by its pod */
+async function proxies(dumps: Record<string, () => unknown>): Promise<KubeApi> {
+  const names = Object.keys(dumps);
+  const { kubeconfig } = await fakeCluster(
+    { "GET /api/v1/namespaces/envoy-gateway-system/pods": () => ({ items: names.map(pod) }) },
+    Object.fromEntries(
+      names.map((name) => [`${name}:19000 /config_dump?resource=dynamic_listeners`, dumps[name] as () => unknown]),
+    ),
+  );
+  return KubeApi.open(kubeconfig);
+}
+
+test("the digest that the proxies run: the built one, another one, none", async () => {
+  let found: unknown = withModule("new");
+  const api = await proxies({ "envoy-1": () => found });
+  expect(await digestInForce(api, custom)).toBe("new");
+  found = withModule("old");
+  expect(await digestInForce(api, custom)).toBe("old");
+  found = {};
+  expect(await digestInForce(api, custom)).toBeUndefined();
+});
+
+test("of two proxies the one that runs another module counts, and one that runs none", async () => {
+  let second: unknown = withModule("old");
+  const api = await proxies({ "envoy-1": () => withModule("new"), "envoy-2": () => second });
+  expect(await digestInForce(api, custom)).toBe("old");
+  second = {};
+  expect(await digestInForce(api, custom)).toBeUndefined();
+});
+
+test("without a proxy that is ready there is no digest to be had", async () => {
+  await expect(digestInForce(await proxies({}), custom)).rejects.toThrow(
+    /no proxy of Gateway default\/gateway is ready/,
+  );
 });

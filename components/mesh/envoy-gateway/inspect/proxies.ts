@@ -1,16 +1,19 @@
 /** The proxies of a Gateway: what they say that they run, and their log lines about it. */
 import { createHash } from "node:crypto";
-import { UserError } from "../lib/errors.ts";
-import type { KubeApi } from "./api.ts";
-import { configDump } from "./config-dump.ts";
-import { isReady, type Pod, podsOf } from "./pods.ts";
+import type { KubeApi } from "../../../../kube/api.ts";
+import { configDump } from "../../../../kube/config-dump.ts";
+import { httpFiltersOf, type ListenerDump, rejectionOf } from "../../../../kube/listener-dump.ts";
+import { isReady, type Pod, podsOf } from "../../../../kube/pods.ts";
+import { UserError } from "../../../../lib/errors.ts";
+import { controllerNamespace, gateway as ourGateway } from "../names.ts";
 
-export const controllerNamespace = "envoy-gateway-system";
+/** Of a proxy's pod. */
+export const proxyContainer = "envoy";
 /** Envoy's admin interface, on the pod's loopback. */
-const adminPort = 19000;
+export const adminPort = 19000;
 
 /** A filter, as a proxy has it in force. */
-export interface ServedFilter {
+export interface FilterInForce {
   kind: "wasm" | "lua";
   /** `default/route-one` */
   policy: string;
@@ -23,14 +26,12 @@ export interface ServedFilter {
 }
 
 /** What one proxy runs. */
-export interface Served {
+export interface InForce {
   pod: string;
-  filters: ServedFilter[];
+  filters: FilterInForce[];
   /** Envoy's words where it has refused the newest configuration and goes on with an older one. */
   rejected?: string;
 }
-
-const ourGateway = { namespace: "default", name: "gateway" };
 
 /** The Gateway's proxies that take traffic. */
 export async function proxyPods(api: KubeApi, gateway = ourGateway): Promise<Pod[]> {
@@ -46,44 +47,16 @@ export function gatewayPods(api: KubeApi, gateway = ourGateway): Promise<Pod[]> 
 }
 
 /** What a proxy runs now. */
-export async function served(api: KubeApi, pod: Pod): Promise<Served> {
+export async function inForce(api: KubeApi, pod: Pod): Promise<InForce> {
   const dump = await configDump<ListenerDump>(api, { pod, adminPort }, "dynamic_listeners");
   return { pod: pod.metadata.name, ...readDump(dump) };
-}
-
-/** The part of Envoy's `/config_dump?resource=dynamic_listeners` that is read here. */
-export interface ListenerDump {
-  configs?: {
-    name?: string;
-    active_state?: { listener?: { filter_chains?: FilterChain[]; default_filter_chain?: FilterChain } };
-    error_state?: { details?: string };
-  }[];
-}
-interface FilterChain {
-  filters?: { typed_config?: { http_filters?: { name: string; typed_config?: HttpFilter }[] } }[];
-}
-interface HttpFilter {
-  "@type"?: string;
-  /** Wasm */
-  config?: { name?: string; vm_config?: { code?: { remote?: { sha256?: string } } } };
-  /** Lua */
-  default_source_code?: { inline_string?: string };
 }
 
 /** Envoy Gateway names a filter `envoy.filters.http.wasm/envoyextensionpolicy/NAMESPACE/POLICY/wasm/INDEX`. */
 const filterName = /^envoy\.filters\.http\.(wasm|lua)\/envoyextensionpolicy\/([^/]+\/[^/]+)\/(?:wasm|lua)\/(\d+)$/;
 
-/** The HTTP filters of all listeners that are in force. */
-export function httpFiltersOf({ configs = [] }: ListenerDump): { name: string; typed_config?: HttpFilter }[] {
-  const chains = configs.flatMap(({ active_state }) => {
-    const { filter_chains = [], default_filter_chain } = active_state?.listener ?? {};
-    return [...filter_chains, ...(default_filter_chain ? [default_filter_chain] : [])];
-  });
-  return chains.flatMap((chain) => (chain.filters ?? []).flatMap((f) => f.typed_config?.http_filters ?? []));
-}
-
-export function readDump(dump: ListenerDump): Pick<Served, "filters" | "rejected"> {
-  const filters = new Map<string, ServedFilter>();
+export function readDump(dump: ListenerDump): Pick<InForce, "filters" | "rejected"> {
+  const filters = new Map<string, FilterInForce>();
   for (const { name, typed_config } of httpFiltersOf(dump)) {
     const [, kind, policy, index] = filterName.exec(name) ?? [];
     if (kind === undefined || policy === undefined) continue;
@@ -98,23 +71,8 @@ export function readDump(dump: ListenerDump): Pick<Served, "filters" | "rejected
       kind === "wasm" ? { kind, ...common, name: typed_config?.config?.name } : { kind: "lua", ...common },
     );
   }
-  const rejected = dump.configs?.map((listener) => listener.error_state?.details).find((details) => details);
+  const rejected = rejectionOf(dump);
   return { filters: [...filters.values()], ...(rejected !== undefined && { rejected }) };
-}
-
-/** A proxy's log lines about Wasm, Lua and refused configuration, before `time` (RFC 3339) and since; each once. */
-export async function proxyComplaints(
-  api: KubeApi,
-  { pod, container = "envoy" }: { pod: Pod; container?: string },
-  time?: string,
-  parse: (log: string) => string[] = complaints,
-): Promise<{ before: string[]; since: string[] }> {
-  const [all, since] = await Promise.all([
-    api.log(pod.metadata, { container, tail: 5000 }),
-    api.log(pod.metadata, { container, since: time, tail: 5000 }),
-  ]);
-  const before = all.endsWith(since) ? all.slice(0, all.length - since.length) : all;
-  return { before: parse(before), since: parse(since) };
 }
 
 /** Warnings that come with every module, and say nothing of it. */
@@ -153,23 +111,20 @@ export function complaints(log: string): string[] {
  * proxies that differ, one that has another than `digest` counts.
  * @throws UserError when the cluster does not answer, or no proxy runs
  */
-export async function servedDigest(
-  kubeconfig: string,
+export async function digestInForce(
+  api: KubeApi,
   filter: { name: string; digest: string },
-  gateway = ourGateway,
 ): Promise<string | undefined> {
-  const { KubeApi } = await import("./api.ts");
-  const api = await KubeApi.open(kubeconfig);
-  const pods = await proxyPods(api, gateway);
-  if (pods.length === 0) throw new UserError(`no proxy of Gateway ${gateway.namespace}/${gateway.name} is ready`);
-  const digests = (await Promise.all(pods.map((pod) => served(api, pod)))).map((one) => digestOf(one, filter));
+  const pods = await proxyPods(api);
+  if (pods.length === 0) throw new UserError(`no proxy of Gateway ${ourGateway.namespace}/${ourGateway.name} is ready`);
+  const digests = (await Promise.all(pods.map((pod) => inForce(api, pod)))).map((one) => digestOf(one, filter));
   return (
     digests.find((digest) => digest !== filter.digest) ?? (digests.includes(undefined) ? undefined : filter.digest)
   );
 }
 
 /** What a proxy runs for a filter. A script has no name there: it is known by its text. */
-export function digestOf({ filters }: Served, { name, digest }: { name: string; digest: string }): string | undefined {
+export function digestOf({ filters }: InForce, { name, digest }: { name: string; digest: string }): string | undefined {
   const digests = filters.flatMap((f) =>
     f.name === name || (f.kind === "lua" && f.digest === digest) ? [f.digest] : [],
   );

@@ -1,10 +1,10 @@
 /** Envoy Gateway itself: its pods and its log. */
-import type { KubeApi } from "./api.ts";
-import { type Pod, podsOf } from "./pods.ts";
-import { controllerNamespace } from "./proxy.ts";
+import type { KubeApi } from "../../../../kube/api.ts";
+import { type Pod, podsOf } from "../../../../kube/pods.ts";
+import { controllerNamespace, name } from "../names.ts";
 
 export function controllerPods(api: KubeApi): Promise<Pod[]> {
-  return podsOf(api, controllerNamespace, { "control-plane": "envoy-gateway" });
+  return podsOf(api, controllerNamespace, { "control-plane": name });
 }
 
 /** Its log lines about a policy and about modules that it could not get, from `since` (RFC 3339) on. */
@@ -13,7 +13,7 @@ export async function controllerComplaints(
   { policy, since }: { policy: string; since?: string },
 ): Promise<string[]> {
   const logs = await Promise.all(
-    (await controllerPods(api)).map((pod) => api.log(pod.metadata, { container: "envoy-gateway", since, tail: 2000 })),
+    (await controllerPods(api)).map((pod) => api.log(pod.metadata, { container: name, since, tail: 2000 })),
   );
   return controllerLines(logs.join("\n"), policy);
 }

@@ -1,32 +1,38 @@
 /** Envoy Gateway's steps. */
-import type { KubeApi, KubeObject } from "../api.ts";
-import { controllerLines, controllerPods } from "../controller.ts";
-import type { Pod } from "../pods.ts";
-import { advice, type Condition, judge, type Policy } from "../policy.ts";
-import { complaints, controllerNamespace, digestOf, proxyPods, served } from "../proxy.ts";
-import { Broken, type DiagnosedFilter, type MeshSteps, request, up } from "./steps.ts";
+import { advice } from "../../../../kube/advice.ts";
+import type { KubeApi, KubeObject } from "../../../../kube/api.ts";
+import type { Pod } from "../../../../kube/pods.ts";
+import { Broken, type Check, up } from "../../../../lib/steps.ts";
+import { requestStep } from "../../../../proof/step.ts";
+import { apiOf } from "../../cluster-proxies.ts";
+import type { FilterOutput } from "../../filter-output.ts";
+import type { RunningMesh } from "../../inspector.ts";
+import { name as controllerName, controllerNamespace, gateway } from "../names.ts";
+import { controllerLines, controllerPods } from "./controller.ts";
+import { type Condition, judge, known, type Policy } from "./policy.ts";
+import { complaints, digestOf, inForce, proxyContainer, proxyPods } from "./proxies.ts";
 
-const gateway = { namespace: "default", name: "gateway" };
-
-export const envoyGatewaySteps: MeshSteps = async (check, api, filters) => {
-  await check("Envoy Gateway", ["nodes"], () => controller(api));
-  await check("its Wasm cache", ["Envoy Gateway"], () => wasmCache(api));
-  await check("Gateway", ["Envoy Gateway"], () => programmed(api, gateway));
-  await check("policies", ["Gateway", "its Wasm cache"], () => policies(api, gateway.namespace));
-  await check("proxy", ["Gateway"], () => proxies(api, gateway));
+export async function diagnose(mesh: RunningMesh, check: Check): Promise<void> {
+  const { filters } = mesh;
+  const api = () => apiOf(mesh); // where there is none, no step of these is looked at
+  await check("Envoy Gateway", ["nodes"], () => controller(api()));
+  await check("its Wasm cache", ["Envoy Gateway"], () => wasmCache(api()));
+  await check("Gateway", ["Envoy Gateway"], () => programmed(api(), gateway));
+  await check("policies", ["Gateway", "its Wasm cache"], () => policies(api(), gateway.namespace));
+  await check("proxy", ["Gateway"], () => proxies(api(), gateway));
   const lines = async () => [
-    ...(await proxyLines(api, await proxyPods(api, gateway))),
-    ...(await controllerLinesOf(api)),
+    ...(await proxyLines(api(), await proxyPods(api(), gateway))),
+    ...(await controllerLinesOf(api())),
   ];
   for (const filter of filters) {
-    await check(`module of ${filter.name}`, ["proxy"], () => moduleInForce(api, gateway, filter));
-    await check(`request for ${filter.name}`, ["proxy"], () => request(filter, lines));
+    await check(`module of ${filter.name}`, ["proxy"], () => moduleInForce(api(), gateway, filter));
+    await check(`request for ${filter.name}`, ["proxy"], () => requestStep(filter, lines));
   }
-};
+}
 
 async function controller(api: KubeApi): Promise<string> {
   type Deployment = KubeObject & { status?: { readyReplicas?: number; conditions?: Condition[] } };
-  const path = `/apis/apps/v1/namespaces/${controllerNamespace}/deployments/envoy-gateway`;
+  const path = `/apis/apps/v1/namespaces/${controllerNamespace}/deployments/${controllerName}`;
   const deployment = await api.get<Deployment>(path);
   if (!deployment) throw new Broken(`there is no deployment envoy-gateway in ${controllerNamespace}`, up);
   if ((deployment.status?.readyReplicas ?? 0) > 0) return `${deployment.status?.readyReplicas} ready`;
@@ -37,7 +43,7 @@ async function controller(api: KubeApi): Promise<string> {
 /** Set once, when Envoy Gateway starts, and never tried again. */
 async function wasmCache(api: KubeApi): Promise<string> {
   const logs = await Promise.all(
-    (await controllerPods(api)).map((pod) => api.log(pod.metadata, { container: "envoy-gateway" })),
+    (await controllerPods(api)).map((pod) => api.log(pod.metadata, { container: controllerName })),
   );
   const lines = logs.join("\n").split("\n");
   const restart = `kubectl -n ${controllerNamespace} rollout restart deployment envoy-gateway`;
@@ -71,7 +77,7 @@ async function policies(api: KubeApi, namespace: string): Promise<string> {
   );
   const first = refused[0];
   if (first) {
-    const todo = advice(first.message) || advice(first.reason) || "mend the filter's declaration, then run `up`";
+    const todo = advice([first.reason, first.message], known) || "mend the filter's declaration, then run `up`";
     throw new Broken(refused.map(({ line }) => line).join("\n"), todo);
   }
   const waiting = verdicts.flatMap(({ name, verdict }) =>
@@ -88,7 +94,7 @@ async function proxies(api: KubeApi, gateway: { namespace: string; name: string 
       "no proxy is ready",
       `kubectl -n ${controllerNamespace} describe pods -l app.kubernetes.io/name=envoy`,
     );
-  const all = await Promise.all(pods.map((pod) => served(api, pod)));
+  const all = await Promise.all(pods.map((pod) => inForce(api, pod)));
   const rejected = all.find((one) => one.rejected !== undefined);
   if (rejected) {
     const lines = await proxyLines(api, pods);
@@ -101,9 +107,9 @@ async function proxies(api: KubeApi, gateway: { namespace: string; name: string 
 async function moduleInForce(
   api: KubeApi,
   gateway: { namespace: string; name: string },
-  filter: DiagnosedFilter,
+  filter: FilterOutput,
 ): Promise<string> {
-  const all = await Promise.all((await proxyPods(api, gateway)).map((pod) => served(api, pod)));
+  const all = await Promise.all((await proxyPods(api, gateway)).map((pod) => inForce(api, pod)));
   const digests = all.map((one) => digestOf(one, filter));
   const other = digests.find((digest) => digest !== filter.digest);
   if (other !== undefined) throw new Broken(`the proxy has sha256:${other}, not sha256:${filter.digest}`, up);
@@ -112,12 +118,12 @@ async function moduleInForce(
 }
 
 async function proxyLines(api: KubeApi, pods: Pod[]): Promise<string[]> {
-  const logs = await Promise.all(pods.map((pod) => api.log(pod.metadata, { container: "envoy", tail: 300 })));
+  const logs = await Promise.all(pods.map((pod) => api.log(pod.metadata, { container: proxyContainer, tail: 300 })));
   return complaints(logs.join("\n")).slice(-6);
 }
 
 async function controllerLinesOf(api: KubeApi): Promise<string[]> {
   const pods = await controllerPods(api);
-  const logs = await Promise.all(pods.map((pod) => api.log(pod.metadata, { container: "envoy-gateway", tail: 300 })));
+  const logs = await Promise.all(pods.map((pod) => api.log(pod.metadata, { container: controllerName, tail: 300 })));
   return controllerLines(logs.join("\n"), "envoyextensionpolicy").slice(-3);
 }
