@@ -11,6 +11,8 @@ export const logArguments = [
 ];
 
 export interface Entry {
+  /** On Linux the main thread's is the pid. */
+  thread: number;
   level: string;
   logger: string;
   message: string;
@@ -18,8 +20,10 @@ export interface Entry {
 
 /** Undefined for a line that is no entry of Envoy's log, such as the second one of a text with newlines. */
 export function parseEntry(line: string): Entry | undefined {
-  const match = /^\[[^\]]*\]\[\d+\]\[(\w+)\]\[([\w.]+)\] (?:\[[^\]]*\] )?(.*)$/.exec(line);
-  return match ? { level: match[1] as string, logger: match[2] as string, message: match[3] as string } : undefined;
+  const match = /^\[[^\]]*\]\[(\d+)\]\[(\w+)\]\[([\w.]+)\] (?:\[[^\]]*\] )?(.*)$/.exec(line);
+  if (!match) return undefined;
+  const [, thread, level = "", logger = "", message = ""] = match;
+  return { thread: Number(thread), level, logger, message };
 }
 
 /** Envoy hands on what modules log as `wasm log [ROOT] [VM]: …`, and what scripts do as `script log: …`. */
@@ -37,10 +41,18 @@ const mostLines = 20;
 export interface Said {
   /** What Envoy complains of, each once, without time and thread: `[error][wasm] Function: … failed: …`. */
   complaints: string[];
-  /** Those of them that say that a module did not start. */
-  startFailures: string[];
-  /** The last complaints of the filter's own module: `[error] header_1 has to be a text`. */
+  /** Whether a module that was given to Envoy did not start. */
+  startFailed: boolean;
+  /** The last complaints of the filters' own modules: `[error] header_1 has to be a text`. */
   modules: string[];
+}
+
+/** Whose words count. */
+export interface Listening {
+  /** Envoy's pid; NaN where it is not known. */
+  pid: number;
+  /** The filters that were changed. */
+  filters: string[];
 }
 
 /** Envoy's words where it has accepted a module's configuration, though the module trapped before or while it got it. */
@@ -49,36 +61,35 @@ const startFailure =
 
 /**
  * @param offset bytes of the log that were there before
- * @param filters whose modules' words count
  * @throws UserError when the log cannot be read
  */
-export function readSaid(path: string, offset: number, filters: string[]): Said {
-  return sift(linesSince(path, offset), filters);
+export function readSaid(path: string, offset: number, listening: Listening): Said {
+  return sift(linesSince(path, offset), listening);
 }
 
-export function sift(lines: Iterable<string>, filters: string[]): Said {
-  const [complaints, startFailures, modules] = [new Set<string>(), new Set<string>(), new Set<string>()];
+export function sift(lines: Iterable<string>, { pid, filters }: Listening): Said {
+  const [complaints, modules] = [new Set<string>(), new Set<string>()];
+  let startFailed = false;
   for (const line of lines) {
     const entry = parseEntry(line);
     if (!entry || !severe.has(entry.level) || noise.test(entry.message)) continue;
+    const { thread, level, logger, message } = entry;
     if (isOthers(entry)) {
       const text = wordsOf(entry, filters);
-      if (text !== undefined) keepLast(modules, `[${entry.level}] ${text}`, 5);
+      if (text !== undefined) keepLast(modules, `[${level}] ${text}`, 5);
       continue;
     }
-    const { level, logger, message } = entry;
-    const said = `[${level}][${logger}] ${message}`;
-    keepLast(complaints, said, mostLines);
-    if (startFailure.test(message) || failsToLoad(entry, filters)) keepLast(startFailures, said, mostLines);
+    keepLast(complaints, `[${level}][${logger}] ${message}`, mostLines);
+    // The main thread starts a module before it accepts its configuration. Workers come to it later, perhaps when the
+    // next change is under way, and start those anew that have trapped (`failure: reload`).
+    startFailed ||= startFailure.test(message) && isMainThread(thread, pid);
   }
-  return { complaints: unfold(complaints), startFailures: unfold(startFailures), modules: unfold(modules) };
+  return { complaints: unfold(complaints), startFailed, modules: unfold(modules) };
 }
 
-/** Of another filter Envoy may say the same at any time: it loads that one anew after a trap (`failure: reload`). */
-function failsToLoad({ level, logger, message }: Entry, filters: string[]): boolean {
-  if (level !== "critical" || logger !== "wasm") return false;
-  const name = /^Plugin (\S+) failed to load/.exec(message)?.[1];
-  return name === undefined || filters.includes(name);
+/** Where it cannot be known, every thread counts. */
+function isMainThread(thread: number, pid: number): boolean {
+  return thread === pid || process.platform !== "linux" || Number.isNaN(pid);
 }
 
 /** What a filter's module said; undefined: it is another's. A VM is named `FILTER@sha256:…`. */

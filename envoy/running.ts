@@ -34,7 +34,8 @@ export class RunningEnvoy {
   /** Answers late where it has to, and never gives up before Envoy ends. */
   readonly admin: EnvoyAdmin;
   readonly #args: RunningEnvoyArgs;
-  readonly #pid: number;
+  /** NaN where it is not known. */
+  readonly pid: number;
   readonly #startTime: string | undefined;
   /** Spent waiting for answers, in all. */
   #askedMs = 0;
@@ -43,7 +44,7 @@ export class RunningEnvoy {
   constructor(args: RunningEnvoyArgs) {
     this.#args = args;
     const [pid, startTime] = args.process.split("@");
-    this.#pid = Number(pid);
+    this.pid = Number(pid);
     this.#startTime = startTime;
     this.admin = new EnvoyAdmin(args.admin, (url) => this.#ask(url));
   }
@@ -87,22 +88,22 @@ export class RunningEnvoy {
 
   /** Whether there is a process to look at. */
   get #isKnown(): boolean {
-    return this.#pid > 0;
+    return this.pid > 0;
   }
 
   #lives(): boolean {
     if (!this.#isKnown) return true;
-    const found = identify(this.#pid);
+    const found = identify(this.pid);
     return found !== undefined && (this.#startTime === undefined || found.startTime === this.#startTime);
   }
 
   #hasEnded(): UserError {
-    return new UserError(`Envoy (pid ${this.#pid}) has ended meanwhile.${quote(this.#args.log)}`);
+    return new UserError(`Envoy (pid ${this.pid}) has ended meanwhile.${quote(this.#args.log)}`);
   }
 
   #saySilence(silentMs: number): void {
     if (silentMs < sayAfterMs || (this.#saidAt > 0 && silentMs < this.#saidAt + sayAgainMs)) return;
-    const who = `Envoy (pid ${this.#pid})`;
+    const who = `Envoy (pid ${this.pid})`;
     if (this.#saidAt === 0)
       this.#args.say?.(
         `${who} is busy and does not answer, as while it compiles a large module. It is waited for as long as it lives.`,

@@ -73,19 +73,29 @@ export async function start(options: StartOptions): Promise<Started> {
   }
 }
 
+export interface Readiness {
+  url: string;
+  /** Milliseconds that it may take; `asLongAsItLives` for one that is busy, not broken, when it takes long. */
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Is told what is waited for, once it takes long. */
+  say?: (message: string) => void;
+}
+
+export const asLongAsItLives = 2 ** 31 - 1;
+const sayEveryMs = [5_000, 60_000];
+
 /**
- * Polls `url` until it answers 2xx.
+ * Polls an address until it answers 2xx.
  * @throws UserError with the process's own last words when it ends first, or is not ready in time.
  */
 export async function waitReady(
   name: string,
   { identity, log, exit }: Started,
-  url: string,
-  timeoutMs: number,
-  signal: AbortSignal,
+  { url, timeoutMs, signal, say }: Readiness,
 ): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  let last = "nothing";
+  const began = Date.now();
+  let [last, nextSay] = ["nothing", began + (sayEveryMs[0] as number)];
   while (true) {
     if (signal.aborted) throw new UserError(`${name}: cancelled before it was ready`);
     if (!isAlive(identity)) {
@@ -93,14 +103,22 @@ export async function waitReady(
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
     try {
-      const { status } = await httpRequest({ url, timeoutMs: 1000 });
+      const { status } = await httpRequest({ url, timeoutMs: 1000, signal });
       if (status >= 200 && status < 300) return;
       last = `status ${status}`;
     } catch (error) {
       last = (error as NodeJS.ErrnoException).code ?? messageOf(error);
     }
-    if (Date.now() > end) {
+    const now = Date.now();
+    if (now - began > timeoutMs) {
       throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${url} gave ${last}, not 2xx${quote(log)}`);
+    }
+    if (now > nextSay && !signal.aborted) {
+      const seconds = Math.round((now - began) / 1000);
+      say?.(
+        `${name} (pid ${identity.pid}) lives, but is not ready after ${seconds} s: ${url} gave ${last}. It is waited for.`,
+      );
+      nextSay = now + (sayEveryMs[1] as number);
     }
     await sleep(40);
   }

@@ -16,6 +16,8 @@ import { readPiece, withLog } from "./log-text.ts";
 
 /** A longer log is put aside by the next `up`: its last part, as long as this, is kept as `<path>.1`. */
 export const longLogBytes = 10 * 1024 * 1024;
+/** For a process that others make log, as filters do Envoy: what comes beyond it is lost until the next `up`. */
+export const maxLogBytes = 100 * 1024 * 1024;
 /** Envoy's and others' marks of the line that says why. */
 const fatal = /\[(critical|fatal)\]|\b(fatal|panic)\b/i;
 /** What modules and scripts log through Envoy, whatever it looks like. */
@@ -64,7 +66,7 @@ export function putAside(path: string): void {
     copyEnd(path, beside);
     renameSync(beside, `${path}.1`);
   } catch {
-    rmSync(beside, { force: true });
+    rmSync(beside, { recursive: true, force: true });
   }
   truncateSync(path, 0);
 }

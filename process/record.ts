@@ -24,11 +24,14 @@ export interface StartedWith {
   ports: number[];
   ready: { url: string };
   triggers?: string[];
+  maxFileBytes?: number;
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
-export function commandHash({ command, env, files, ports, ready, triggers = [] }: StartedWith): string {
-  const parts = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+export function commandHash(started: StartedWith): string {
+  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = started;
+  const parts: unknown[] = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+  if (maxFileBytes !== undefined) parts.push(maxFileBytes);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 

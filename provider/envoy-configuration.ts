@@ -86,8 +86,6 @@ export async function isApplied(inputs: EnvoyConfigurationInputs): Promise<boole
 const patienceMs = 20_000;
 /** How often the filters' configurations were refused so far, by the counter's name. */
 const filterRefusals = /^extension_config_discovery\.http_filter\..*\.update_rejected$/;
-/** Modules that were loaded anew after a trap (`failure: reload`). */
-const reloads = /^wasm\..*\.vm_reload(_success|_failure)?$/;
 /** Bytes of its log that Envoy has not written yet. */
 const unwritten = /^filesystem\.write_total_buffered$/;
 
@@ -124,7 +122,7 @@ class Change {
   }
 
   async listeners(resources: Resource[]): Promise<void> {
-    const since = await this.#mark();
+    const since = logSize(this.#inputs.log);
     const refusedBefore = await this.#envoy.admin.stats(filterRefusals);
     const added = this.#newFilters.map((name) => `"${name}"`).join(", ");
     const what = added ? `its listener with the new filter ${added}` : "its listener";
@@ -185,7 +183,7 @@ class Change {
   ): Promise<void> {
     const text = discoveryResponse(resources);
     if (this.#files.get(path) === text) return;
-    const since = await this.#mark();
+    const since = logSize(this.#inputs.log);
     const before = stats && (await this.#envoy.admin.stats(stats));
     await replaceFile(join(this.#inputs.directory, path), text);
     this.#files.set(path, text);
@@ -198,26 +196,15 @@ class Change {
     await this.#mustHaveStarted(what, since, filters);
   }
 
-  /** A point in time: what comes after it counts. */
-  async #mark(): Promise<Mark> {
-    return { offset: logSize(this.#inputs.log), reloads: await this.#envoy.admin.stats(reloads) };
-  }
-
   /**
    * Envoy accepts the configuration of a module that traps before proxy_on_configure, so that its verdict alone is not
-   * enough. Only its log tells, and there not of which module: where another one was loaded anew meanwhile, it may be
-   * that one, and the filter's proof decides.
+   * enough: its log tells.
    */
-  async #mustHaveStarted(what: string, since: Mark, filters: string[]): Promise<void> {
-    const said = await this.#said(since, filters);
-    if (said.startFailures.length === 0) return;
-    const others = grown(since.reloads, await this.#envoy.admin.stats(reloads)).filter(
-      (name) => !filters.some((filter) => name.startsWith(`wasm.${filter}.`)),
-    );
-    if (others.length === 0) throw await this.#refusal(what, since, filters);
+  async #mustHaveStarted(what: string, since: number, filters: string[]): Promise<void> {
+    if ((await this.#said(since, filters)).startFailed) throw await this.#refusal(what, since, filters);
   }
 
-  async #refusal(what: string, since: Mark, filters: string[]): Promise<UserError> {
+  async #refusal(what: string, since: number, filters: string[]): Promise<UserError> {
     const { complaints, modules } = await this.#said(since, filters);
     return new UserError(
       [
@@ -229,19 +216,16 @@ class Change {
     );
   }
 
-  /** Envoy writes its log a moment after it has said something; while it logs without end, this is not waited for long. */
-  async #said({ offset }: Mark, filters: string[]): Promise<Said> {
+  /**
+   * What was logged since the log had so many bytes. Envoy writes it a moment after it has said it; while it logs without
+   * end, this is not waited for long.
+   */
+  async #said(since: number, filters: string[]): Promise<Said> {
     const isWritten = async () =>
       [...(await this.#envoy.admin.stats(unwritten)).values()].every((bytes) => bytes === 0);
     await this.#envoy.until("write its log", 300, isWritten).catch(() => {});
-    return readSaid(this.#inputs.log, offset, filters);
+    return readSaid(this.#inputs.log, since, { pid: this.#envoy.pid, filters });
   }
-}
-
-interface Mark {
-  /** Of the log, in bytes. */
-  offset: number;
-  reloads: Map<string, number>;
 }
 
 function filterStats(name: string): RegExp {

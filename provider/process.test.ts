@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +19,7 @@ import { UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
 import { stop } from "../process/control.ts";
+import { longLogBytes } from "../process/log.ts";
 import { readRecord, writeRecord } from "../process/record.ts";
 import { identify, isAlive } from "../process/table.ts";
 import { freePort } from "../test/ports.ts";
@@ -335,6 +345,53 @@ test("stopRecorded ends what the state knows nothing of", async () => {
   expect(await stopRecorded(inputs.directory)).toEqual([{ name: "server", pid: outputs.pid }]);
   expect(isAlive(outputs)).toBe(false);
   expect(await stopRecorded(join(inputs.directory, "none"))).toEqual([]);
+});
+
+test("a log that has grown long is put aside by the next up, and the process runs on", async () => {
+  const inputs = await inputsFor();
+  const outputs = await create(inputs);
+  truncateSync(outputs.log, 3 * 1024 ** 3);
+  expect(await drifted({ ...inputs, ...outputs })).toBe(true);
+  const state = await processType.update({ ...inputs, ...outputs }, inputs, context);
+  expect(state.pid).toBe(outputs.pid);
+  expect(statSync(outputs.log).size).toBe(0);
+  expect(statSync(`${outputs.log}.1`).size).toBe(longLogBytes);
+  expect(await drifted({ ...inputs, ...state })).toBe(false);
+  await destroy({ ...inputs, ...state });
+  expect(readdirSync(inputs.directory)).toEqual([]);
+});
+
+test("one whose log was removed is started again, as nobody could read what it says", async () => {
+  const inputs = await inputsFor();
+  const outputs = await create(inputs);
+  rmSync(outputs.log);
+  expect(await drifted({ ...inputs, ...outputs })).toBe(true);
+  const state = await processType.update({ ...inputs, ...outputs }, inputs, context);
+  expect(state.pid).not.toBe(outputs.pid);
+  expect(readFileSync(state.log, "utf8")).toContain("listening");
+  expect(await drifted({ ...inputs, ...state })).toBe(false);
+});
+
+test("one that logs without end fills no disk, and runs on", async () => {
+  const maxFileBytes = 1024 * 1024;
+  const inputs = await inputsFor("storms", { maxFileBytes });
+  const outputs = await create(inputs);
+  expect(statSync(outputs.log).size).toBe(maxFileBytes);
+  expect((await answer(inputs.ready.url)).pid).toBe(outputs.pid);
+});
+
+test("what is waited for is said", async () => {
+  const [said, stopping] = [[] as string[], new AbortController()];
+  const inputs = await inputsFor("never-ready");
+  const say = (text: string) => {
+    said.push(text);
+    stopping.abort();
+  };
+  const starting = processType.create(inputs, { ...context, signal: stopping.signal, say });
+  await expect(starting).rejects.toThrow("cancelled before it was ready");
+  expect(said).toEqual([
+    expect.stringMatching(/^server \(pid \d+\) lives, but is not ready after \d+ s: .* status 503/),
+  ]);
 });
 
 test("record and log are for this user only", async () => {

@@ -5,7 +5,7 @@ import { messageOf, UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
 import { type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
-import { deleteLog } from "../process/log.ts";
+import { deleteLog, isLost, needsCare, putAside } from "../process/log.ts";
 import { assertPortsFree } from "../process/ports.ts";
 import {
   commandHash,
@@ -36,14 +36,16 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     ready: "update",
     readyTimeoutMs: "ignore",
     stopTimeoutMs: "update",
+    maxFileBytes: "update",
     triggers: "update",
   },
   id: ({ name }) => name,
-  create: (inputs, { signal }) => locked(inputs, () => run(inputs, signal)),
+  create: (inputs, context) => locked(inputs, () => run(inputs, context)),
   update: (olds, news, context) => locked(news, () => change(olds, news, context)),
   hasDrifted: async (olds) => {
-    const record = readRecord(pathsOf(olds).record);
-    return !isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready";
+    const { record: path, log } = pathsOf(olds);
+    const record = readRecord(path);
+    return !isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log);
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
@@ -84,13 +86,13 @@ export async function stopRecorded(directory: string): Promise<{ name: string; p
  * Brings the process up: takes over the recorded one when it lives, was started with the same command and is ready in
  * time; otherwise stops that and starts another.
  */
-async function run(inputs: ProcessInputs, signal: AbortSignal): Promise<ProcessOutputs> {
-  const { name, command, env = {}, ports, portHints, readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutputs> {
+  const { name, command, env = {}, ports, portHints, maxFileBytes } = inputs;
   const { record, log } = pathsOf(inputs);
 
   const recorded = readRecord(record);
   if (recorded && isAlive(recorded)) {
-    if (await takeOver(inputs, recorded, signal)) return outputs(recorded, log);
+    if (await takeOver(inputs, recorded, context)) return outputs(recorded, log);
     await stop(recorded, stopTimeout(inputs));
   }
   deleteRecord(record);
@@ -103,10 +105,11 @@ async function run(inputs: ProcessInputs, signal: AbortSignal): Promise<ProcessO
     command,
     env,
     log,
+    maxFileBytes,
     onSpawn: (identity) => writeRecord(record, { ...identity, ...base, state: "starting" }),
   });
   try {
-    await waitReady(name, started, inputs.ready.url, readyTimeoutMs, signal);
+    await untilReady(inputs, started, context);
   } catch (error) {
     await stop(started.identity, stopTimeout(inputs));
     deleteRecord(record);
@@ -116,16 +119,23 @@ async function run(inputs: ProcessInputs, signal: AbortSignal): Promise<ProcessO
   return outputs(started.identity, log);
 }
 
-/** Whether the living process `recorded` is what `inputs` ask for. */
-async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, signal: AbortSignal): Promise<boolean> {
-  if (recorded.commandHash !== commandHash(inputs)) return false;
-  const { name, ready, readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+type Waiting = Pick<Context, "signal" | "say">;
+
+function untilReady(inputs: ProcessInputs, started: Started, { signal, say }: Waiting): Promise<void> {
+  const { name, ready, readyTimeoutMs: timeoutMs = defaultReadyTimeoutMs } = inputs;
+  return waitReady(name, started, { url: ready.url, timeoutMs, signal, say });
+}
+
+/** Whether the living process `recorded` is what `inputs` ask for. Its log, where it is long, begins anew. */
+async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context: Waiting): Promise<boolean> {
   const { record, log } = pathsOf(inputs);
+  if (recorded.commandHash !== commandHash(inputs) || isLost(log)) return false;
+  putAside(log);
   const found: Started = { identity: recorded, log: { path: log, offset: 0 }, exit: () => undefined };
   try {
-    await waitReady(name, found, ready.url, readyTimeoutMs, signal);
+    await untilReady(inputs, found, context);
   } catch {
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     return false;
   }
   writeRecord(record, { ...recorded, stopTimeoutMs: stopTimeout(inputs), ports: inputs.ports, state: "ready" });
@@ -137,13 +147,13 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, signal: 
  * when the new one does not get ready, the old command is started again, so that a bad change does not end the service.
  * Pulumi's state keeps the old inputs then, and the next `up` tries the new ones again.
  */
-async function change(olds: State, news: ProcessInputs, { signal }: Context): Promise<ProcessOutputs> {
+async function change(olds: State, news: ProcessInputs, context: Context): Promise<ProcessOutputs> {
   const recorded = readRecord(pathsOf(olds).record);
   const ran = [recorded, olds].find((identity) => identity && isAlive(identity));
   if (!ran || commandHash(olds) === commandHash(news)) {
     // Only the state knows of it: somebody has deleted its files. A new one has a record and a log.
     if (ran && ran !== recorded) await stop(ran, stopTimeout(olds));
-    return run(news, signal);
+    return run(news, context);
   }
 
   await assertPortsFree(
@@ -152,9 +162,9 @@ async function change(olds: State, news: ProcessInputs, { signal }: Context): Pr
   );
   try {
     await stop(ran, stopTimeout(olds));
-    return await run(news, signal);
+    return await run(news, context);
   } catch (error) {
-    const outcome = await run(olds, new AbortController().signal).then(
+    const outcome = await run(olds, { ...context, signal: new AbortController().signal }).then(
       () => "It runs again as it was before the change.",
       (again) => `What ran before the change does not start any more either: ${messageOf(again)}`,
     );

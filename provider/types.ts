@@ -22,6 +22,8 @@ export interface ProcessInputs {
   readyTimeoutMs?: number;
   /** Milliseconds from SIGTERM to SIGKILL; default 5 000. */
   stopTimeoutMs?: number;
+  /** What it writes into any file beyond this is lost, its log above all, and it goes on; default: no limit. */
+  maxFileBytes?: number;
   /** Any text; a change restarts the process. For what the command reads only once: the digest of a source, a version. */
   triggers?: string[];
 }

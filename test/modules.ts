@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { bare, sleb, wasm } from "../host/fixtures/wasm.ts";
 
 /** What a module does besides adding `x-test` to responses; each value is AssemblyScript that goes into that callback. */
 export interface Behaviour {
@@ -47,7 +48,7 @@ export function proxy_on_response_headers(context: u32, count: u32, end: u32): u
 /** Compiles a module into `directory`, named by its content. */
 export async function compileModule(directory: string, behaviour: Behaviour): Promise<TestModule> {
   const asc = await import("assemblyscript/asc");
-  let wasm: Uint8Array | undefined;
+  let bytes: Uint8Array | undefined;
   const messages: string[] = [];
   const stderr = { write: (text: string) => messages.push(text) };
   const { error } = await asc.main(
@@ -55,13 +56,42 @@ export async function compileModule(directory: string, behaviour: Behaviour): Pr
     {
       readFile: (name) => (name === "module.ts" ? moduleSource(behaviour) : null),
       writeFile: (_name, contents) => {
-        wasm = contents as Uint8Array;
+        bytes = contents as Uint8Array;
       },
       listFiles: () => [],
       stderr: stderr as never,
     },
   );
-  if (error || !wasm) throw new Error(`the test's module does not compile:\n${messages.join("")}`);
+  if (error || !bytes) throw new Error(`the test's module does not compile:\n${messages.join("")}`);
+  return save(directory, bytes);
+}
+
+/** A module that adds `x-test: big` and that Envoy compiles for a while, as it does with those of Go. */
+export async function bigModule(directory: string, megabytes: number): Promise<TestModule> {
+  const [name, value] = [2048, 2064];
+  const add = {
+    signature: "iii>i",
+    exports: ["proxy_on_response_headers"],
+    code: [0x41, 2, ...[name, 6, value, 3].flatMap((n) => [0x41, ...sleb(n)]), 0x10, 0, 0x1a, 0x41, 0],
+  };
+  const operators = [0x6a, 0x6b, 0x6c, 0x71, 0x72, 0x73]; // i32: add, sub, mul, and, or, xor
+  const ballast = (n: number) => ({
+    signature: "ii>i",
+    code: [
+      0x20,
+      0,
+      ...Array.from({ length: 1000 }, (_, i) => [0x20, (i + n) % 2, operators[(i + n) % 6] as number]).flat(),
+    ],
+  });
+  const bytes = wasm({
+    imports: { "env.proxy_replace_header_map_value": "iiiii>i" },
+    functions: [...bare, add, ...Array.from({ length: megabytes * 333 }, (_, n) => ballast(n))],
+    data: { [name]: [...Buffer.from("x-test")], [value]: [...Buffer.from("big")] },
+  });
+  return save(directory, bytes);
+}
+
+async function save(directory: string, wasm: Uint8Array): Promise<TestModule> {
   const digest = createHash("sha256").update(wasm).digest("hex");
   const file = join(directory, `${digest}.wasm`);
   await mkdir(directory, { recursive: true });

@@ -115,7 +115,7 @@ export class BenchEnvoy {
 
   /** An error with what Envoy has said last: its log goes with it. */
   async failure(message: string): Promise<UserError> {
-    const { complaints } = readSaid(join(this.#scratch, "envoy.log"), 0, []);
+    const { complaints } = readSaid(join(this.#scratch, "envoy.log"), 0, { pid: 0, filters: [] });
     return new UserError([message, "Envoy has said:", ...complaints.slice(-10)].join("\n  "));
   }
 

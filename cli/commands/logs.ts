@@ -27,11 +27,11 @@ export const run: Run = async ({ positionals, options }, terminal) => {
   if (rest !== undefined && !logs.names.includes(rest))
     throw new UserError(`Stack ${name} has no log "${rest}"; there are ${logs.names.join(", ")}.`);
   const chosen = rest === undefined ? logs.names : [rest];
-  await (options.follow ? follow : printLast)(logs, chosen, count, terminal);
-  return 0;
+  return (options.follow ? follow : printLast)(logs, chosen, count, terminal);
 };
 
-async function printLast(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<void> {
+/** @returns the command's exit code: 1 where a log that should be there cannot be read */
+async function printLast(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<number> {
   const document: Record<string, LogTail[]> = {};
   const tails = await Promise.all(names.map((name) => logs.last(name, count)));
   const prefix = prefixes(names, terminal);
@@ -45,9 +45,10 @@ async function printLast(logs: Logs, names: string[], count: number, terminal: T
     if (document[name].length === 0) terminal.note(`${name}: there is no pod of it`);
   });
   terminal.document(document);
+  return Object.values(document).some((tails) => tails.some(({ unreadable }) => unreadable)) ? 1 : 0;
 }
 
-async function follow(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<void> {
+async function follow(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<number> {
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
   const prefix = prefixes(names, terminal);
@@ -57,6 +58,7 @@ async function follow(logs: Logs, names: string[], count: number, terminal: Term
     (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
     stopping.signal,
   );
+  return 0;
 }
 
 /** Before a line stands its log's name where there are several, and where it comes from if that is not always the same. */

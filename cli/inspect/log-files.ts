@@ -1,7 +1,15 @@
 /** Reading log files that others write to. */
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, UserError } from "../../lib/errors.ts";
+import { maxLogBytes } from "../../process/log.ts";
+import { Lines, readPiece, withLog } from "../../process/log-text.ts";
 import type { Logs, LogTail, OnLine } from "./logs.ts";
+
+/** No more of a log than this is read for its last lines. */
+const mostTailBytes = 64 * 1024 * 1024;
+/** What is followed is read in pieces; the rest comes a moment later. */
+const pieceBytes = 8 * 1024 * 1024;
 
 /** The logs of this machine's processes. */
 export class FileLogs implements Logs {
@@ -18,7 +26,12 @@ export class FileLogs implements Logs {
 
   async last(name: string, count: number): Promise<LogTail[]> {
     const from = this.#files[name] as string;
-    return [{ from, lines: existsSync(from) ? lastLines(from, count) : [] }];
+    try {
+      const lines = lastLines(from, count);
+      return [{ from, lines, ...(isFull(from) && { problem: fullText }) }];
+    } catch (error) {
+      return [{ from, lines: [], problem: messageOf(error), unreadable: true }];
+    }
   }
 
   async follow(names: string[], count: number, onLine: OnLine, signal: AbortSignal): Promise<void> {
@@ -26,8 +39,13 @@ export class FileLogs implements Logs {
       const from = this.#files[name] as string;
       return { name, from, follower: new LogFollower(from) };
     });
-    for (const name of names)
-      for (const { from, lines } of await this.last(name, count)) for (const line of lines) onLine(name, from, line);
+    for (const name of names) {
+      for (const { from, lines, problem, unreadable } of await this.last(name, count)) {
+        if (unreadable) throw new UserError(problem as string);
+        for (const line of lines) onLine(name, from, line);
+        if (problem !== undefined) onLine(name, from, `--- ${problem}`);
+      }
+    }
     while (!signal.aborted) {
       for (const { name, from, follower } of followers)
         for (const line of follower.newLines()) onLine(name, from, line);
@@ -36,22 +54,35 @@ export class FileLogs implements Logs {
   }
 }
 
-/** The last lines of a file, without reading all of it. */
+const fullText = "the log is full, and newer lines are lost: npm start begins it anew";
+
+/** Envoy's, that is: no other is kept from growing while it runs. */
+function isFull(path: string): boolean {
+  return statSync(path).size === maxLogBytes;
+}
+
+/**
+ * The last lines of a file, and where it has too few, of the one that was put aside before; without reading all of it.
+ * @throws UserError when it cannot be read
+ */
 export function lastLines(path: string, count: number): string[] {
-  if (count === 0) return [];
-  const fd = openSync(path, "r");
-  try {
-    const { size } = fstatSync(fd);
-    if (size === 0) return [];
+  const lines = tail(path, count);
+  const earlier = `${path}.1`;
+  if (lines.length >= count || !existsSync(earlier)) return lines;
+  return [...tail(earlier, count - lines.length), ...lines];
+}
+
+function tail(path: string, count: number): string[] {
+  return withLog(path, (fd, size) => {
+    if (count === 0) return [];
     for (let bytes = 64 * 1024; ; bytes *= 4) {
-      const from = Math.max(0, size - bytes);
-      const lines = readFrom(fd, from, size).toString("utf8").replace(/\n$/, "").split("\n");
+      const from = Math.max(0, size - Math.min(bytes, mostTailBytes));
+      const reader = new Lines();
+      const lines = [...reader.add(readPiece(fd, from, size - from)), ...reader.end()];
       if (from > 0) lines.shift(); // its beginning is missing
-      if (lines.length >= count || from === 0) return lines.slice(-count);
+      if (lines.length >= count || from === 0 || bytes >= mostTailBytes) return lines.slice(-count);
     }
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 /** Gives what is written to a file from now on, line by line; a file that was put aside or cut is begun anew. */
@@ -59,7 +90,7 @@ export class LogFollower {
   readonly #path: string;
   #inode: number | undefined;
   #offset: number;
-  #rest = Buffer.alloc(0);
+  #lines = new Lines();
 
   constructor(path: string) {
     this.#path = path;
@@ -68,30 +99,20 @@ export class LogFollower {
     this.#offset = stat?.size ?? 0;
   }
 
+  /** @throws UserError when it is there and cannot be read */
   newLines(): string[] {
     const stat = statSync(this.#path, { throwIfNoEntry: false });
     if (!stat) return [];
     if (stat.ino !== this.#inode || stat.size < this.#offset) {
       this.#inode = stat.ino;
       this.#offset = 0;
-      this.#rest = Buffer.alloc(0);
+      this.#lines = new Lines();
     }
     if (stat.size === this.#offset) return [];
-    const fd = openSync(this.#path, "r");
-    try {
-      const text = Buffer.concat([this.#rest, readFrom(fd, this.#offset, stat.size)]);
-      this.#offset = stat.size;
-      const end = text.lastIndexOf(10);
-      this.#rest = text.subarray(end + 1);
-      return end < 0 ? [] : text.subarray(0, end).toString("utf8").split("\n");
-    } finally {
-      closeSync(fd);
-    }
+    return withLog(this.#path, (fd) => {
+      const piece = readPiece(fd, this.#offset, Math.min(pieceBytes, stat.size - this.#offset));
+      this.#offset += piece.length;
+      return this.#lines.add(piece);
+    });
   }
-}
-
-function readFrom(fd: number, from: number, to: number): Buffer {
-  const buffer = Buffer.alloc(to - from);
-  const read = readSync(fd, buffer, 0, buffer.length, from);
-  return buffer.subarray(0, read);
 }

@@ -13,8 +13,10 @@ export interface LogTail {
   /** Absolute path of a file, or a pod's name. */
   from: string;
   lines: string[];
-  /** Why there are none. */
+  /** Why there are none, or none that are newer. */
   problem?: string;
+  /** It should be there, and cannot be read. */
+  unreadable?: true;
 }
 
 /** @param from as in `LogTail` */

@@ -1,10 +1,11 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { maxLogBytes } from "../../process/log.ts";
 import { writeRecord } from "../../process/record.ts";
 import { countLine, countTests } from "../output/test-count.ts";
-import { LogFollower, lastLines } from "./log-files.ts";
+import { FileLogs, LogFollower, lastLines } from "./log-files.ts";
 import { processesIn } from "./processes.ts";
 
 let folder: string;
@@ -34,7 +35,77 @@ describe("the last lines of a log", () => {
   });
 });
 
+const threeGib = 3 * 1024 ** 3;
+
+describe("a log of more than 2 GiB", () => {
+  beforeEach(() => {
+    writeFileSync(log, "first\n");
+    truncateSync(log, threeGib);
+    appendFileSync(log, "\none\ntwo\n");
+  });
+
+  it("is read from its end", () => {
+    expect(lastLines(log, 2)).toEqual(["one", "two"]);
+  });
+
+  it("is read no further than so much, in lines no longer than so much", () => {
+    const lines = lastLines(log, 1000);
+    expect(lines.slice(-2)).toEqual(["one", "two"]);
+    expect(lines.join("").length).toBeLessThan(1024 * 1024);
+  });
+
+  it("is followed", () => {
+    const follower = new LogFollower(log);
+    appendFileSync(log, "three\n");
+    expect(follower.newLines()).toEqual(["three"]);
+  });
+});
+
+describe("a log that was put aside", () => {
+  it("goes before the one in its place, where that has too few lines", () => {
+    writeFileSync(`${log}.1`, "a\nb\nc\n");
+    writeFileSync(log, "d\n");
+    expect(lastLines(log, 3)).toEqual(["b", "c", "d"]);
+    expect(lastLines(log, 1)).toEqual(["d"]);
+  });
+});
+
+describe("a stack's logs", () => {
+  const last = async () => (await new FileLogs({ x: log }).last("x", 5))[0];
+
+  it("that cannot be read are told", async () => {
+    expect(await last()).toMatchObject({
+      lines: [],
+      problem: expect.stringContaining("cannot be read: ENOENT"),
+      unreadable: true,
+    });
+    mkdirSync(log);
+    expect(await last()).toMatchObject({ problem: expect.stringContaining("it is no file"), unreadable: true });
+    const following = new FileLogs({ x: log }).follow(["x"], 5, () => {}, new AbortController().signal);
+    await expect(following).rejects.toThrow(/cannot be read: it is no file/);
+  });
+
+  it("that are full are told", async () => {
+    writeFileSync(log, "");
+    truncateSync(log, maxLogBytes);
+    expect(await last()).toMatchObject({ problem: expect.stringMatching(/full.*npm start/) });
+  });
+
+  it("are told apart from empty ones", async () => {
+    writeFileSync(log, "");
+    expect(await last()).toEqual({ from: log, lines: [] });
+  });
+});
+
 describe("following a log", () => {
+  it("goes on where it was cut in place", () => {
+    writeFileSync(log, "old\nold\n");
+    const follower = new LogFollower(log);
+    truncateSync(log, 0);
+    appendFileSync(log, "new\n");
+    expect(follower.newLines()).toEqual(["new"]);
+  });
+
   it("gives whole lines, once each", () => {
     writeFileSync(log, "old\n");
     const follower = new LogFollower(log);

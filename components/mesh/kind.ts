@@ -62,14 +62,14 @@ export function inabilities(declaration: FilterDeclaration, { name, capabilities
     problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
   if (jsonOnly && typeof declaration.config === "string" && !isJson(declaration.config))
     problem("config", `${name} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
-  if (jsonOnly) problems.push(...numberProblems(declaration));
+  if (jsonOnly) problems.push(...lostDigits(declaration.config));
   return [...problems, ...(schema.problems?.({ declaration, delivery }, config) ?? [])];
 }
 
-/** Of a configuration that becomes a part of an object of the cluster: numbers are JavaScript's on the way there. */
-export function numberProblems({ config }: Pick<FilterDeclaration, "config">): Problem[] {
-  const inexact = typeof config === "string" && isJson(config) ? inexactNumbers(config) : [];
-  return inexact.map(({ text }) => ({ key: "config", message: `${text} ${tooManyDigits(text)}` }));
+/** Numbers of a configuration that becomes a part of an object of the cluster: they are JavaScript's on the way there. */
+export function lostDigits(config: FilterDeclaration["config"]): Problem[] {
+  if (typeof config !== "string" || !isJson(config)) return [];
+  return inexactNumbers(config).map(({ text }) => ({ key: "config", message: `${text} ${tooManyDigits(text)}` }));
 }
 
 function isJson(text: string): boolean {

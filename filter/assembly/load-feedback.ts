@@ -85,9 +85,10 @@ export class LoadFeedback extends FilterRoot {
     const ageMs = this.take();
     const now = currentTime();
     if (!this.request.isUnderWay() && this.lease.claim(now, this.leaseWhileCalling())) this.poll();
-    if (this.responseHeaders.count > 0) this.setTick(min(this.intervalMs, this.maxAgeMs - ageMs + 1));
-    else if (this.headerAt == 0) this.setTick(min(FIRST_TICK_MS, this.intervalMs));
-    else this.setTick(this.intervalMs);
+    let next = this.intervalMs;
+    if (this.responseHeaders.count > 0) next = min(next, this.maxAgeMs - ageMs + 1);
+    else if (this.headerAt == 0) next = min(next, FIRST_TICK_MS);
+    this.setTick(next);
   }
 
   onHttpCallResponse(token: u32, headers: u32, bodySize: u32, trailers: u32): void {
@@ -119,7 +120,7 @@ export class LoadFeedback extends FilterRoot {
       this.responseHeaders.clear();
       if (!figures.lost && figures.replace(figures.at, true, figures.failure, figures.text)) {
         const line = this.line();
-        line.add(utf8("% lost: the last figures are older than # ms"), textIn(this.name), this.maxAgeMs);
+        line.add(utf8("% lost: nothing new for # ms"), textIn(this.name), this.maxAgeMs);
         warn(line, figures.failure);
       }
       return 0;
@@ -135,7 +136,7 @@ export class LoadFeedback extends FilterRoot {
   private poll(): void {
     if (this.request.send()) return;
     this.lease.endAfter(this.leaseBetweenCalls());
-    this.failed(utf8("the proxy took no call to the cluster: it may not know one of this name"));
+    this.failed(utf8("the proxy may not know this cluster"));
   }
 
   private answered(text: Text): void {
@@ -169,7 +170,7 @@ export class LoadFeedback extends FilterRoot {
    * goes on polling. With the whole interval, timers that are early by a hair would stretch it.
    */
   private leaseBetweenCalls(): u64 {
-    return (<u64>this.intervalMs * NANOSECONDS_PER_MS * 9) / 10;
+    return <u64>this.intervalMs * ((NANOSECONDS_PER_MS * 9) / 10);
   }
 
   private setTick(ms: i32): void {
@@ -191,7 +192,7 @@ function describeFailure(failure: Line, status: Text, text: Text): void {
   } else if (isEmpty(text)) {
     failure.add(utf8("the answer is empty"));
   } else if (!isEmpty(endOf(MAX_CHARACTERS, text))) {
-    failure.add(utf8("the answer is longer than # characters"), MAX_CHARACTERS);
+    failure.add(utf8("the answer has over # characters"), MAX_CHARACTERS);
   } else {
     const problem = valueProblem(text);
     if (problem == NONE) return;

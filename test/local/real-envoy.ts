@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { startFiles } from "../../components/mesh/standalone/envoy.ts";
+import { logArguments } from "../../envoy/log.ts";
 import { type HttpResponse, httpRequest } from "../../lib/http.ts";
 import { findEnvoy } from "../../provider/envoy-binary.ts";
 import { freePorts } from "../ports.ts";
@@ -46,7 +47,7 @@ export class RealEnvoy {
   }
 
   get runs(): boolean {
-    return this.#process?.exitCode === null;
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
   }
 
   async launch(): Promise<void> {
@@ -55,7 +56,9 @@ export class RealEnvoy {
     for (const [file, text] of Object.entries(files)) await writeFile(file, text);
     const log = openSync(this.log, "a");
     const args = ["-c", join(this.directory, "bootstrap.json"), "--concurrency", "2", "--disable-hot-restart"];
-    this.#process = spawn(path, [...args, "--component-log-level", "wasm:info"], { stdio: ["ignore", log, log] });
+    this.#process = spawn(path, [...args, "--component-log-level", "wasm:info", ...logArguments], {
+      stdio: ["ignore", log, log],
+    });
     const isReady = async () =>
       expect((await httpRequest({ url: `http://127.0.0.1:${this.admin}/ready` })).status).toBe(200);
     await vi.waitFor(isReady, { timeout: 20_000 });
@@ -63,7 +66,7 @@ export class RealEnvoy {
 
   async kill(): Promise<void> {
     const child = this.#process;
-    if (!child || child.exitCode !== null) return;
+    if (!child || !this.runs) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill();
     await ended;
@@ -77,6 +80,13 @@ export class RealEnvoy {
 
   get(path: string, agent?: Agent): Promise<HttpResponse> {
     return httpRequest({ url: `http://127.0.0.1:${this.gateway}${path}`, agent });
+  }
+
+  /** A counter or gauge; undefined where Envoy has none of that name. */
+  async stat(name: string): Promise<number | undefined> {
+    const { body } = await httpRequest({ url: `http://127.0.0.1:${this.admin}/stats?filter=${name}` });
+    const line = body.split("\n").find((line) => line.startsWith(`${name}: `));
+    return line === undefined ? undefined : Number(line.slice(name.length + 2));
   }
 
   /** What modules have logged since `offset` bytes of the log, without Envoy's own part of the lines. */

@@ -133,8 +133,14 @@ function nameProblem(name: string): string | undefined {
   if (name === "") return "a header's name cannot be empty";
   if (name.startsWith(":")) return "a pseudo header cannot be set";
   const at = name.search(/[^-!#$%&'*+.^_`|~0-9A-Za-z]/);
-  return at < 0 ? undefined : `character ${at + 1} of the name is not allowed in a header's name`;
+  if (at >= 0) return `character ${at + 1} of the name is not allowed in a header's name`;
+  return ofConnection.includes(lower(name)) ? "it belongs to the connection" : undefined;
 }
+
+const ofConnection = [
+  ...["connection", "content-length", "http2-settings", "keep-alive", "proxy-connection"],
+  ...["te", "trailer", "transfer-encoding", "upgrade"],
+];
 
 function valueProblem(value: string): string | undefined {
   if (/^[ \t]|[ \t]$/.test(value)) return "its value begins or ends with a space";
@@ -249,7 +255,12 @@ const settings = fc
     { requiredKeys: ["cluster", "path"] },
   )
   .map((record) => Object.entries(record).map(([name, value]) => `"${name}":${value}`));
-const token = fc.stringMatching(/^[-!#$%&'*+.^_`|~0-9A-Za-z]{1,9}$/);
+const token = fc.oneof(
+  { weight: 9, arbitrary: fc.stringMatching(/^[-!#$%&'*+.^_`|~0-9A-Za-z]{1,9}$/) },
+  fc
+    .tuple(fc.constantFrom(...ofConnection), fc.nat(20), fc.boolean())
+    .map(([name, length, upper]) => (upper ? name.toUpperCase() : name).slice(0, length || 1)),
+);
 const headers = fc
   .dictionary(token, word, { maxKeys: 4 })
   .map((record) => Object.entries(record).map(([name, value]) => `"${name}":${JSON.stringify(value.trim())}`));

@@ -10,14 +10,13 @@ export default class Utf8Literals extends Transform {
   afterParse(parser) {
     const sources = parser.sources.filter(({ text }) => text.includes("utf8("));
     const all = sources.flatMap((source) => [...calls(source)]);
+    const literals = all.filter(({ args }) => args.length > 0);
+    const texts = literals.map((call) => Buffer.from(`${textOf(call)}\0`, "utf8"));
     let block = Buffer.alloc(0);
-    for (const call of all.filter(({ args }) => args.length > 0)) {
-      const bytes = Buffer.from(`${textOf(call)}\0`, "utf8");
-      const known = block.indexOf(bytes);
-      const offset = known < 0 ? block.length : known;
-      if (known < 0) block = Buffer.concat([block, bytes]);
-      place(call, offset);
-    }
+    // The longest first: what another one ends with is there already.
+    for (const bytes of [...texts].sort((a, b) => b.length - a.length))
+      if (!block.includes(bytes)) block = Buffer.concat([block, bytes]);
+    for (const [i, call] of literals.entries()) place(call, block.indexOf(texts[i]));
     for (const call of all.filter(({ args }) => args.length === 0)) layOut(block, call);
   }
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { FilterDeclaration } from "../../filter/declared.ts";
 import type { Capabilities, TargetKind } from "../capabilities.ts";
-import { type Declared, numberProblems, type Problem, type Schema } from "../kind.ts";
+import { type Declared, lostDigits, type Problem, type Schema } from "../kind.ts";
 import type { MeshSettings } from "../mesh.ts";
 
 const onGateway: TargetKind[] = ["route", "workload", "gateway"];
@@ -73,7 +73,7 @@ function problems({ declaration, delivery }: Declared, config: object): Problem[
     problem("delivery", "configmap reaches a gateway of Istio's chart only, not one of the Gateway API: image, http");
   if (byWasmPlugin(delivery) && !isObject(declaration.config))
     problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
-  if (byWasmPlugin(delivery)) found.push(...numberProblems(declaration));
+  if (byWasmPlugin(delivery)) found.push(...lostDigits(declaration.config));
   if (settingsOf(declaration) && !byWasmPlugin(delivery))
     problem("istio", `goes with delivery image or http (a WasmPlugin), not with ${delivery}`);
   return found;

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
+import { logArguments } from "../../../envoy/log.ts";
 import { stackDir } from "../../../lib/paths.ts";
+import { asLongAsItLives } from "../../../process/control.ts";
+import { maxLogBytes } from "../../../process/log.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
 import type { FilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
@@ -55,11 +58,14 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
             // A changed listener closes its old connections after the request that they are at.
             ...["--drain-strategy", "immediate", "--drain-time-s", "30"],
             "--disable-hot-restart", // it would claim shared memory that other Envoys on this machine use
+            ...logArguments,
           ],
           files: startFiles({ directory: xds, adminPort: admin }),
           ports: [gateway, admin],
           portHints: { [gateway]: "meshup:ports.gateway", [admin]: "meshup:ports.admin" },
           ready: { url: `${adminUrl}/ready` },
+          readyTimeoutMs: asLongAsItLives, // it may be busy with a module when an `up` comes back to it
+          maxFileBytes: maxLogBytes,
         },
         { parent },
       );

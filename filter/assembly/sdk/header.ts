@@ -63,13 +63,16 @@ export class Headers {
   }
 }
 
-/** Why HTTP forbids this name of a header (RFC 9110, 5.1: a token), or NONE. The text is there until the next problem. */
+/**
+ * Why a filter cannot set a header of this name, or NONE: HTTP forbids it (RFC 9110, 5.1: a token), or it is the proxy's.
+ * The text is there until the next problem.
+ */
 export function nameProblem(name: Text): Text {
   if (load<u8>(name) == 0) return utf8("a header's name cannot be empty");
   if (load<u8>(name) == 0x3a /* : */) return utf8("a pseudo header cannot be set");
   let at = name;
   while (isTokenChar(load<u8>(at))) at++;
-  if (load<u8>(at) == 0) return NONE;
+  if (load<u8>(at) == 0) return isOfConnection(name) ? utf8("it belongs to the connection") : NONE;
   return scratch
     .clear()
     .add(utf8("character # of the name is not allowed in a header's name"), at - name + 1)
@@ -112,6 +115,18 @@ export function isSameName(a: Text, b: Text): bool {
   return false;
 }
 
+/**
+ * Whether it tells where a message ends, or how a connection goes on. With a `content-length` of a filter's, each response
+ * breaks off; the others a proxy drops (RFC 9110, 7.6.1; RFC 9113, 8.2.2).
+ */
+function isOfConnection(name: Text): bool {
+  let word = utf8(
+    "connection\0content-length\0http2-settings\0keep-alive\0proxy-connection\0te\0trailer\0transfer-encoding\0upgrade\0",
+  );
+  for (; load<u8>(word) != 0; word += sizeOf(word) + 1) if (isSameName(name, word)) return true;
+  return false;
+}
+
 function lower(code: u32): u32 {
   return code - 0x41 < 26 ? code | 0x20 : code;
 }
@@ -120,9 +135,8 @@ function isSpace(code: i32): bool {
   return code == 0x20 || code == 0x09;
 }
 
+/** Digits, letters, and !#$%&'*+-.^_`|~ have their bits: of the characters 0 to 63, and of 64 to 127. */
 function isTokenChar(code: u32): bool {
-  if (code - 0x30 < 10 || (code | 0x20) - 0x61 < 26) return true;
-  let others = utf8("!#$%&'*+-.^_`|~");
-  while (load<u8>(others) != 0) if (load<u8>(others++) == code) return true;
-  return false;
+  const bits: u64 = code < 64 ? 0x03ff_6cfa_0000_0000 : 0x57ff_ffff_c7ff_fffe;
+  return code < 128 && ((bits >> code) & 1) != 0;
 }

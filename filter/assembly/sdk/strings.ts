@@ -128,7 +128,10 @@ export function quoted(text: string): string {
   return `"${decoded(line.text())}"`;
 }
 
-/** Why HTTP forbids this name of a header (RFC 9110, 5.1: a token), or "" when it does not. */
+/**
+ * Why a filter cannot set a header of this name, or "" when it can: HTTP forbids it (RFC 9110, 5.1: a token), or it
+ * belongs to the connection, as `content-length` does.
+ */
 export function nameProblem(name: string): string {
   const bytes = encoded(name);
   return decoded(problemOfName(textIn(bytes)));
