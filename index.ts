@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { clusterKind } from "./components/cluster/index.ts";
+import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
 import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
 import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
@@ -9,12 +10,16 @@ import { withBackends } from "./components/workloads/backend.ts";
 import { backendsOf } from "./components/workloads/backends.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
-/** The program: configuration in, filters checked, a mesh that serves with them attached, outputs out. */
-export default async function main(): Promise<Record<string, pulumi.Input<unknown>>> {
+/**
+ * The program: configuration in, filters checked, a mesh that serves with them attached, outputs out.
+ * @param repair what `npm start` has found broken in the cluster
+ */
+export default async function main(repair?: Repair): Promise<Record<string, pulumi.Input<unknown>>> {
   const stack = pulumi.getStack();
   const { config, secrets } = readStack(stack);
   keepSecrets(secrets);
 
+  upgradeReleases(repair);
   const kind = meshKind(config.mesh);
   const backends = backendsOf(config);
   const routes = withBackends(config.routes, backends);

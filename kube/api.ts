@@ -25,11 +25,15 @@ export interface KubeObject {
   metadata: {
     name: string;
     namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
     uid?: string;
     generation?: number;
+    resourceVersion?: string;
     creationTimestamp?: string;
     deletionTimestamp?: string;
-    managedFields?: { time?: string; subresource?: string }[];
+    finalizers?: string[];
+    managedFields?: { manager?: string; time?: string; subresource?: string }[];
   };
 }
 
@@ -53,6 +57,8 @@ export interface LogOptions {
 export class KubeApi {
   readonly #config: KubeConfig;
   readonly server: string;
+  /** Its connections are used again: a handshake takes longer than most answers. */
+  #agent: http.Agent | undefined;
 
   private constructor(config: KubeConfig, server: string) {
     this.#config = config;
@@ -86,6 +92,32 @@ export class KubeApi {
   /** The objects of a list; none where the kind itself is unknown. */
   async list<T extends object>(path: string): Promise<T[]> {
     return (await this.get<{ items?: T[] }>(path))?.items ?? [];
+  }
+
+  /** What the objects of a list are, without what is in them; undefined where the kind itself is unknown. */
+  async listMetadata(path: string): Promise<KubeObject[] | undefined> {
+    const accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+    try {
+      return JSON.parse(await this.#request("GET", path, { headers: { accept } })).items as KubeObject[];
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Puts an object in the place of the one that is there. */
+  async put(path: string, object: object): Promise<void> {
+    await this.#request("PUT", path, {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(object),
+    });
+  }
+
+  /** Deletes an object; one that is not there is no error. */
+  async delete(path: string): Promise<void> {
+    await this.#request("DELETE", path).catch((error) => {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    });
   }
 
   /** A JSON merge patch (RFC 7386). */
@@ -155,12 +187,16 @@ export class KubeApi {
     path: string,
     { headers, body }: { headers?: Record<string, string>; body?: string } = {},
   ): Promise<string> {
-    const request = await this.#open(method, path, headers);
-    try {
-      return await answerOf(request, body);
-    } catch (error) {
-      if (error instanceof ApiError) throw error;
-      throw this.#noAnswer(error);
+    for (;;) {
+      const request = await this.#open(method, path, headers);
+      try {
+        return await answerOf(request, body);
+      } catch (error) {
+        if (error instanceof ApiError) throw error;
+        // The server has closed the connection in the moment that it was to be used again.
+        if (request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET") continue;
+        throw this.#noAnswer(error);
+      }
     }
   }
 
@@ -182,7 +218,8 @@ export class KubeApi {
       throw new UserError(`the kubeconfig's credentials for ${this.server} cannot be had: ${messageOf(error)}`);
     }
     const { request } = this.server.startsWith("https:") ? https : http;
-    return request(this.server + path, options);
+    this.#agent ??= Object.assign(options.agent as http.Agent, { keepAlive: true });
+    return request(this.server + path, { ...options, agent: this.#agent });
   }
 }
 

@@ -26,9 +26,15 @@ async function nodes(api: KubeApi): Promise<string> {
   if (all.length === 0) throw new Broken("the cluster has no nodes", up);
   if (unready.length > 0) {
     const names = unready.map((node) => node.metadata.name);
-    throw new Broken(`not ready: ${names.join(", ")}`, `kubectl describe node ${names[0]} says why`);
+    throw new Broken(`not ready: ${names.join(", ")}`, `KUBECTL describe node ${names[0]} says why`);
   }
   return `${all.length} ready`;
+}
+
+/** @param drift what of the stack's objects is gone or changed, a line for each */
+export function objectsStep(drift: string[]): string {
+  if (drift.length === 0) return "all that the stack has made is there as it was made";
+  throw new Broken(drift.join("\n"), "`npm start -- STACK` puts all of it back");
 }
 
 /**
@@ -42,6 +48,7 @@ export async function imageIsThere(url: string, image: { repository: string; dig
   const address = `${url}/v2/${repository}/manifests/${digest}`;
   const { status } = await httpRequest({ url: address, method: "HEAD", headers: { accept }, timeoutMs: 5000 });
   if (status === 401) return `${repository}: the registry asks for a password; not looked at`;
-  if (status !== 200) throw new Broken(`${repository}@${digest}: ${status}`, `${up}: it pushes the image anew`);
+  if (status !== 200)
+    throw new Broken(`${repository}@${digest}: ${status}`, "`npm start -- STACK` pushes the image anew");
   return `${repository}@${digest}`;
 }

@@ -4,7 +4,11 @@ import type { KubeApi, KubeObject } from "./api.ts";
 export interface Pod extends KubeObject {
   metadata: KubeObject["metadata"] & { namespace: string; labels?: Record<string, string> };
   spec?: { containers?: { name: string }[]; initContainers?: { name: string }[] };
-  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+  status?: {
+    phase?: string;
+    conditions?: { type: string; status: string; lastTransitionTime?: string }[];
+    containerStatuses?: { state?: { running?: { startedAt?: string } } }[];
+  };
 }
 
 /** The pods with these labels, but those that are on their way out. */
@@ -17,4 +21,17 @@ export async function podsOf(api: KubeApi, namespace: string, labels: Record<str
 
 export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+/** RFC 3339; undefined for one that is not ready. */
+export function readySince(pod: Pod): string | undefined {
+  return pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status === "True")?.lastTransitionTime;
+}
+
+/** Whether its containers were started after `time` (milliseconds since 1970): what is said of older ones may be outdated. */
+export function wasStartedSince({ status }: Pod, time: number): boolean {
+  // Times of Kubernetes are cut to the second.
+  return (status?.containerStatuses ?? []).every(
+    ({ state }) => Date.parse(state?.running?.startedAt ?? "") >= time - 1000,
+  );
 }

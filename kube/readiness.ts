@@ -4,7 +4,14 @@ import { NotYet, OutOfTime, poll } from "../lib/poll.ts";
 import { advice, type Known } from "./advice.ts";
 
 /** What one look has found. */
-export type Look<T> = { state: "ready"; found: T } | { state: "waiting"; why: string } | Failing;
+export type Look<T> = { state: "ready"; found: T } | Waiting | Failing;
+
+export interface Waiting {
+  state: "waiting";
+  why: string;
+  /** Milliseconds that this may take in all, where that is another time than for the rest. */
+  limitMs?: number;
+}
 
 /** It is refused, or goes wrong: it may come yet, but is not to be waited for as long as what is merely late. */
 export interface Failing {
@@ -28,6 +35,8 @@ export interface Subject<T> {
   logs(): Promise<Record<string, string[]>>;
   /** What only this mesh says, and what to do about it. */
   known?: Known[];
+  /** How kubectl is called for the cluster. */
+  kubectl: string;
   /** Has whoever it is up to try again. */
   tryAgain?(): Promise<void>;
   /** Milliseconds before the next try, after so many. */
@@ -49,12 +58,12 @@ export async function waitUntilReady<T>(
     if (seen.state === "waiting") patience.reset();
     else if (!(await patience.lasts(seen)))
       throw await reported(subject, seen.headline ?? `${name}: ${seen.why}`, seen.said);
-    return new NotYet(seen.why);
+    return new NotYet(seen.why, seen.state === "waiting" ? seen.limitMs : undefined);
   };
   try {
     return await poll(look, { timeoutMs, signal });
   } catch (error) {
-    if (error instanceof OutOfTime) throw await reported(subject, late(error.why, timeoutMs / 1000));
+    if (error instanceof OutOfTime) throw await reported(subject, late(error.why, error.limitMs / 1000));
     if (signal?.aborted) throw new UserError(`${name}: cancelled before it was in force`);
     throw error;
   }
@@ -89,9 +98,14 @@ class Patience {
 }
 
 /** The logs tell why: that they cannot be had is no reason to keep the rest back. */
-async function reported<T>({ logs, known }: Subject<T>, headline: string, said: string[] = []): Promise<UserError> {
+async function reported<T>(
+  { logs, known, kubectl }: Subject<T>,
+  headline: string,
+  said: string[] = [],
+): Promise<UserError> {
   const lines = await logs().catch((): Record<string, string[]> => ({}));
-  return new UserError(report(headline, lines, advice([...Object.values(lines).flat(), ...said], known)));
+  const todo = advice([...Object.values(lines).flat(), ...said], known);
+  return new UserError(report(headline, lines, todo.replaceAll("KUBECTL", kubectl)));
 }
 
 /** A headline, log lines below their titles, and what to do. */

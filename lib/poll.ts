@@ -3,9 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** What a look has found that is not there yet: why, for people. */
 export class NotYet {
   readonly why: string;
+  /** Milliseconds that this may take in all, where that is another time than for the rest. */
+  readonly limitMs: number | undefined;
 
-  constructor(why: string) {
+  constructor(why: string, limitMs?: number) {
     this.why = why;
+    this.limitMs = limitMs;
   }
 }
 
@@ -13,10 +16,12 @@ export class NotYet {
 export class OutOfTime extends Error {
   /** What the last look has found. */
   readonly why: string;
+  readonly limitMs: number;
 
-  constructor(why: string, timeoutMs: number) {
-    super(`not after ${timeoutMs / 1000} s: ${why}`);
+  constructor(why: string, limitMs: number) {
+    super(`not after ${limitMs / 1000} s: ${why}`);
     this.why = why;
+    this.limitMs = limitMs;
   }
 }
 
@@ -38,12 +43,13 @@ export interface PollOptions {
  */
 export async function poll<T>(look: () => Promise<T | NotYet> | T | NotYet, options: PollOptions): Promise<T> {
   const { timeoutMs, firstMs = 50, mostMs = 1000, signal } = options;
-  const end = performance.now() + timeoutMs;
+  const began = performance.now();
   for (let pause = firstMs; ; pause = Math.min(pause * 1.5, mostMs)) {
     const found = await look();
     if (!(found instanceof NotYet)) return found;
     signal?.throwIfAborted();
-    if (performance.now() + pause > end) throw new OutOfTime(found.why, timeoutMs);
+    const limitMs = found.limitMs ?? timeoutMs;
+    if (performance.now() + pause - began > limitMs) throw new OutOfTime(found.why, limitMs);
     await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }

@@ -21,7 +21,23 @@ export class Broken extends Error {
   }
 }
 
-export const up = "npm start -- STACK makes what is missing (STACK: this stack's name)";
+/** In what is advised, `STACK` stands for the stack's name, and `KUBECTL` for kubectl with the cluster's own kubeconfig. */
+export const up = "`npm start -- STACK` makes what is missing";
+
+export interface Names {
+  stack: string;
+  /** How kubectl is called for the stack's cluster. */
+  kubectl: string;
+}
+
+/** What is advised, for one stack. */
+export function advised(step: Step, names: Names): Step {
+  return step.mend === undefined ? step : { ...step, mend: named(step.mend, names) };
+}
+
+export function named(advice: string, { stack, kubectl }: Names): string {
+  return advice.replaceAll("STACK", stack).replaceAll("KUBECTL", kubectl);
+}
 
 /** Looks at one step, unless one that it needs is broken. @param look what it sees, or throws */
 export type Check = (name: string, needs: string[], look: () => Promise<string>) => Promise<void>;

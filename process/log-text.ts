@@ -74,6 +74,14 @@ function shown(line: Buffer): string {
   return line.length <= lineBytes ? line.toString("utf8") : `${line.toString("utf8", 0, lineBytes)} …`;
 }
 
+/** The end of a log, no more than so many bytes of it. @throws UserError when it cannot be read */
+export function endOf(path: string, bytes: number): string {
+  return withLog(path, (fd, size) => {
+    const from = Math.max(0, size - bytes);
+    return readPiece(fd, from, size - from).toString("utf8");
+  });
+}
+
 /** Of a piece that is no longer there, as the log was begun anew meanwhile, what there is. */
 export function readPiece(fd: number, from: number, size: number): Buffer {
   const buffer = Buffer.alloc(size);

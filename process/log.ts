@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
-import { readPiece, withLog } from "./log-text.ts";
+import { endOf, logSize, readPiece, withLog } from "./log-text.ts";
 
 /** A longer log is put aside by the next `up`: its last part, as long as this, is kept as `<path>.1`. */
 export const longLogBytes = 10 * 1024 * 1024;
@@ -85,10 +85,7 @@ function copyEnd(path: string, to: string): void {
 
 /** What a process said last: its last ten lines, after earlier ones that say it failed. */
 export function lastWords({ path, offset }: LogStart): string[] {
-  const text = withLog(path, (fd, size) => {
-    const from = Math.max(offset, size - 256 * 1024);
-    return from < size ? readPiece(fd, from, size - from).toString("utf8") : "";
-  });
+  const text = endOf(path, Math.max(0, Math.min(logSize(path) - offset, 256 * 1024)));
   const lines = text
     .split("\n")
     .filter((line) => line.trim() !== "")

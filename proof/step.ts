@@ -32,7 +32,9 @@ export async function requestStep(filter: ShownFilter, lines: () => Promise<stri
     const said = await lines();
     throw new Broken(
       [messageOf(error), ...said].join("\n"),
-      "the last lines are the proxy's and its control plane's own; `npm run logs` has more",
+      said.length > 0
+        ? "the last lines above are the proxy's and its control plane's own; `npm run logs -- STACK gateway` has the rest"
+        : "`npm run logs -- STACK` has the filter's own lines",
     );
   }
 }

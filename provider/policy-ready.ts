@@ -3,10 +3,6 @@ import { envoyGateway } from "../components/mesh/inspectors.ts";
 import type { ResourceType } from "./resource.ts";
 import type { PolicyReadyInputs, PolicyReadyOutputs } from "./types.ts";
 
-/**
- * No `hasDrifted`: the Kubernetes library alone would take an `up` with nothing to do half a second longer. `npm run
- * verify` looks.
- */
 export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs> = {
   inputs: {
     kubeconfig: "update",
@@ -23,4 +19,6 @@ export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs
   id: ({ gateway }) => `${gateway.namespace}/${gateway.name}`,
   create: async (inputs, { signal }) => (await envoyGateway()).waitForPolicy(inputs, signal),
   update: async (_olds, news, { signal }) => (await envoyGateway()).waitForPolicy(news, signal),
+  // Envoy Gateway forgets its modules when it is restarted. Where it cannot pull one again, it does not try a second time.
+  hasDrifted: async (_olds, news) => (await envoyGateway()).isOut(news).catch(() => true),
 };

@@ -62,6 +62,21 @@ async function stranger(): Promise<number> {
   return child.pid as number;
 }
 
+test("one that lives and does not answer is waited for, and started anew when that does not help", async () => {
+  const inputs = await inputsFor("", { readyTimeoutMs: 3000, stopTimeoutMs: 100 });
+  const state = { ...inputs, ...(await create(inputs)) };
+  process.kill(state.pid, "SIGSTOP");
+  expect(await drifted(state)).toBe(true);
+  const waited = processType.update(state, inputs, context);
+  process.kill(state.pid, "SIGCONT");
+  expect((await waited).pid).toBe(state.pid);
+  expect(await drifted(state)).toBe(false);
+
+  process.kill(state.pid, "SIGSTOP");
+  expect((await processType.update(state, inputs, context)).pid).not.toBe(state.pid);
+  expect(isAlive(state)).toBe(false);
+});
+
 test("create starts it in a session of its own, delete ends it and its files", async () => {
   const inputs = await inputsFor();
   const outputs = await create(inputs);

@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
 import { type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
@@ -45,7 +46,10 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
   hasDrifted: async (olds) => {
     const { record: path, log } = pathsOf(olds);
     const record = readRecord(path);
-    return !isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log);
+    if (!isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
+    // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
+    const answer = await httpRequest({ url: olds.ready.url, timeoutMs: 2000 }).catch(() => undefined);
+    return answer === undefined || answer.status < 200 || answer.status >= 300;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
@@ -99,7 +103,7 @@ async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutp
   await assertPortsFree(ports, portHints);
 
   writeFiles(inputs);
-  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs), ports };
+  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs), ...shown(inputs) };
   const started = await start({
     name,
     command,
@@ -138,7 +142,7 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context:
     context.signal.throwIfAborted();
     return false;
   }
-  writeRecord(record, { ...recorded, stopTimeoutMs: stopTimeout(inputs), ports: inputs.ports, state: "ready" });
+  writeRecord(record, { ...recorded, stopTimeoutMs: stopTimeout(inputs), ...shown(inputs), state: "ready" });
   return true;
 }
 
@@ -171,6 +175,9 @@ async function change(olds: State, news: ProcessInputs, context: Context): Promi
     throw error instanceof UserError ? new UserError(`${error.message}\n${outcome}`) : error;
   }
 }
+
+/** What of it commands show, and ask. */
+const shown = ({ ports, ready }: ProcessInputs) => ({ ports, readyUrl: ready.url });
 
 function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
   const { readyTimeoutMs = defaultReadyTimeoutMs } = inputs;

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
+import { clusterInspectors } from "../../components/cluster/index.ts";
 import { runsInCluster } from "../../components/mesh/inspectors.ts";
-import { UserError } from "../../lib/errors.ts";
+import { messageOf, UserError } from "../../lib/errors.ts";
 import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
 import { stopRecorded } from "../../provider/process.ts";
 import type { Terminal } from "../output/terminal.ts";
@@ -74,12 +75,25 @@ function dropBrokenState(name: string, file: string, terminal: Terminal): void {
     if (other.startsWith(basename(file))) rmSync(join(dirname(file), other), { force: true });
 }
 
-/** Ends processes that are on record and still live, then removes the stack's files. @returns their names */
+/** Ends what still runs of the stack without the state knowing of it, then removes the stack's files. @returns their names */
 async function sweep(name: string, terminal: Terminal): Promise<string[]> {
   const stopped = await stopRecorded(stackDir(name));
   for (const { name, pid } of stopped) terminal.note(`  stopped ${name} (pid ${pid})`);
+  const removed = await removeContainers(name, terminal);
+  for (const container of removed) terminal.note(`  removed the container ${container}`);
   rmSync(stackDir(name), { recursive: true, force: true });
-  return stopped.map(({ name }) => name);
+  return [...stopped.map(({ name }) => name), ...removed];
+}
+
+/** A run that was killed while it made its cluster has left one that no state tells of. */
+async function removeContainers(stack: string, terminal: Terminal): Promise<string[]> {
+  const removed = (await clusterInspectors()).map((inspector) =>
+    inspector.removeLeft(stack).catch((error) => {
+      terminal.note(`What may be left of its cluster stays: ${messageOf(error)}`);
+      return [];
+    }),
+  );
+  return (await Promise.all(removed)).flat();
 }
 
 /** What stays in `.meshup` when its last stack has gone. */

@@ -1,10 +1,11 @@
+import type { KubeApi } from "../../kube/api.ts";
 import { UserError } from "../../lib/errors.ts";
-import { stackDir } from "../../lib/paths.ts";
 import type { Step } from "../../lib/steps.ts";
+import { viewOf } from "../inspect/cluster.ts";
 import { examine } from "../inspect/doctor.ts";
 import { otherAtGateway } from "../inspect/proof.ts";
 import type { Run } from "../run.ts";
-import { configured } from "../stack/configured.ts";
+import { driftIn } from "../stack/mend.ts";
 import { openOutputs } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
 
@@ -18,17 +19,19 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
       `Stack ${name} is not up: ${name === "local" ? "npm start" : `npm start -- ${name}`} brings it up.`,
     );
 
-  const directory = stackDir(name);
-  const steps = await examine({ name, directory, config: configured(name), outputs: all });
+  const drift = (api: KubeApi) => driftIn(api, deployment);
+  const steps = await examine({ ...viewOf(name, deployment), known: all.known, drift });
   steps.push(...(await localhostStep(outputs)));
   if (steps.length === 0)
-    throw new UserError(`Nothing of stack ${name} has come up that could be looked at: npm start -- ${name} says why.`);
+    throw new UserError(
+      `Nothing of stack ${name} has come up that could be looked at: \`npm start -- ${name}\` says why.`,
+    );
   const width = Math.max(...steps.map((step) => step.name.length));
   const { good, bad } = terminal.paint;
   for (const { name, ok, detail, mend } of steps) {
     const mark = ok === undefined ? "-     " : ok ? `${good("ok")}    ` : `${bad("BROKEN")}`;
     terminal.print(`  ${mark}  ${name.padEnd(width)}  ${detail.replaceAll("\n", `\n${" ".repeat(width + 12)}`)}`);
-    if (mend) terminal.print(`${" ".repeat(width + 12)}to mend it: ${mend.replaceAll("STACK", name)}`);
+    if (mend) terminal.print(`${" ".repeat(width + 12)}to mend it: ${mend}`);
   }
   const broken = steps.filter((step) => step.ok === false);
   terminal.print(

@@ -1,13 +1,12 @@
 import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments/arguments.ts";
 import { stackAndName } from "../arguments/positionals.ts";
-import { openCluster, placeOf } from "../inspect/cluster.ts";
+import { openCluster, placeOf, viewOf } from "../inspect/cluster.ts";
 import { FileLogs } from "../inspect/log-files.ts";
 import type { Logs, LogTail } from "../inspect/logs.ts";
 import { PodLogs } from "../inspect/pod-logs.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { configured } from "../stack/configured.ts";
 import { openOutputs } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
 
@@ -20,7 +19,7 @@ export const run: Run = async ({ positionals, options }, terminal) => {
   const deployment = await readDeployment(name, terminal);
   const { shown } = await openOutputs(name, deployment, terminal);
   const files = (shown.logs ?? {}) as Record<string, string>;
-  const place = await placeOf(name, shown, configured(name));
+  const place = await placeOf(viewOf(name, deployment));
   const cluster = place && (await openCluster(place, shown));
   const logs = cluster ? new PodLogs(cluster.api, cluster.parts) : new FileLogs(files);
   if (logs.names.length === 0) throw new UserError(`Stack ${name} has no logs; is it up?`);

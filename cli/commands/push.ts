@@ -4,7 +4,7 @@ import { root, stateDir } from "../../lib/paths.ts";
 import { duration } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
 import { refreshWorkspace, requireStack } from "../stack/files.ts";
-import { type Deployment, withStack } from "../stack/stack.ts";
+import { type Deployment, type StateResource, withStack } from "../stack/stack.ts";
 import { up } from "../stack/update.ts";
 
 /** All that is in a cluster; policies and proofs among it. */
@@ -17,7 +17,9 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     throw new UserError(`Stack ${name} has no images to push: its Envoy loads modules from files.`);
   const { result, images } = await withStack(name, "push", terminal, async (stack) => {
     terminal.note(`Pushing the images of stack ${name} with Pulumi ${stack.engine.version}`);
-    const result = await up(stack, terminal, inCluster);
+    // What the state says of an image is not what a registry has.
+    const replace = imagesIn(await stack.export()).map(({ urn }) => urn);
+    const result = await up(stack, terminal, { without: inCluster, replace });
     return { result, images: imagesOf(await stack.export()) };
   });
   if (images.length === 0) terminal.print(`No filter of stack ${name} comes by an image.`);
@@ -29,6 +31,11 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
 
 /** As this machine pushed them: `127.0.0.1:5001/meshup/filter@sha256:…`. */
 function imagesOf(deployment: Deployment | undefined): string[] {
-  const images = deployment?.resources?.filter((r) => r.type === "docker:index/image:Image") ?? [];
-  return images.map(({ outputs }) => String(outputs?.repoDigest)).sort();
+  return imagesIn(deployment)
+    .map(({ outputs }) => String(outputs?.repoDigest))
+    .sort();
+}
+
+function imagesIn(deployment: Deployment | undefined): StateResource[] {
+  return deployment?.resources?.filter((r) => r.type === "docker:index/image:Image" && !r.delete) ?? [];
 }

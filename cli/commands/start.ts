@@ -1,13 +1,16 @@
+import { viewOf } from "../inspect/cluster.ts";
+import { comingUp, proveWhenUp } from "../inspect/coming-up.ts";
 import { filterOutputs, printProofs, proveAll } from "../inspect/proof.ts";
 import { summaryOf } from "../output/progress.ts";
 import { duration } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { withStack } from "../stack/stack.ts";
+import { mend } from "../stack/mend.ts";
+import { readDeployment, withStack } from "../stack/stack.ts";
 import { up } from "../stack/update.ts";
 
 /** `npm start [-- STACK]`: brings the stack up, then shows on live traffic that its filters work. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
-  const result = await withStack(name, "start", terminal, (stack) => {
+  const result = await withStack(name, "start", terminal, async (stack) => {
     const { backend, engine } = stack;
     terminal.note(`Bringing up stack ${name} with Pulumi ${engine.version}`);
     if (backend.kind === "person") {
@@ -17,13 +20,19 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
           "Its passphrase: .meshup/passphrase-elsewhere, as you have set none (PULUMI_CONFIG_PASSPHRASE); keep that file",
         );
     }
-    return up(stack, terminal);
+    const { found, ...mending } = await mend(stack, terminal);
+    return { ...(await up(stack, terminal, mending)), found };
   });
   terminal.print(`${summaryOf(result.changes)} (${duration(result.durationMs)})\n`);
   const { known, shown } = result.outputs;
-  const proofs = await proveAll(filterOutputs(known, shown));
+  const filters = filterOutputs(known, shown);
+  const proofs = await proveWhenUp(
+    () => proveAll(filters),
+    async () => comingUp(viewOf(name, await readDeployment(name, terminal))),
+    terminal,
+  );
   const ok = await printProofs(terminal, shown, proofs);
-  terminal.document({ ok, stack: name, changes: result.changes, outputs: shown, proofs });
+  terminal.document({ ok, stack: name, changes: result.changes, mended: result.found, outputs: shown, proofs });
   terminal.print(`\nNext: ${next(name).join("\n      ")}`);
   return ok ? 0 : 1;
 };

@@ -1,10 +1,9 @@
 import { stackDir } from "../../lib/paths.ts";
-import { openCluster, placeOf } from "../inspect/cluster.ts";
+import { openCluster, placeOf, viewOf } from "../inspect/cluster.ts";
 import { clusterStatus, type PartStatus } from "../inspect/cluster-status.ts";
 import { type ProcessStatus, processesIn } from "../inspect/processes.ts";
 import { duration, type Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { configured } from "../stack/configured.ts";
 import { outputsOf } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
 
@@ -16,7 +15,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
   const outputs = outputsOf(deployment);
   const processes = processesIn(stackDir(name), Date.now());
-  const place = deployment && (await placeOf(name, outputs, configured(name)));
+  const place = deployment && (await placeOf(viewOf(name, deployment)));
   const parts = place && (await clusterStatus(await openCluster(place, outputs)));
   const resources = deployment?.resources?.filter((r) => !r.type.startsWith("pulumi:providers:")).length ?? 0;
   if (resources === 0) terminal.print(`Stack ${name} is not up.`);

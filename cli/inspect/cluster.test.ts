@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { Answer, type Answers, fakeCluster } from "../../kube/testing/kubernetes.ts";
 import { stackDir } from "../../lib/paths.ts";
-import { openCluster, placeOf, type StackCluster } from "./cluster.ts";
+import { openCluster, placeOf, type StackCluster, type StackView } from "./cluster.ts";
 import { clusterStatus } from "./cluster-status.ts";
 import { PodLogs } from "./pod-logs.ts";
 
@@ -43,22 +43,27 @@ test("a stack whose first start has failed has no outputs: its configuration lea
   const stack = `test-${process.pid}`;
   const kubeconfig = join(stackDir(stack), "kubeconfig");
   const config = { cluster: "kind", mesh: "istio" };
-  expect(await placeOf(stack, {}, config)).toBeUndefined();
+  const view = (config: object, outputs = {}): StackView => ({
+    ...{ name: stack, directory: stackDir(stack) },
+    ...{ config: config as StackView["config"], outputs },
+  });
+  expect(await placeOf(view(config))).toBeUndefined();
   mkdirSync(stackDir(stack), { recursive: true });
   onTestFinished(() => rmSync(stackDir(stack), { recursive: true }));
   writeFileSync(kubeconfig, "");
-  expect(await placeOf(stack, {}, config)).toEqual({ kubeconfig, mesh: "istio" });
-  expect(await placeOf(stack, { kubeconfig: "/k", mesh: "envoy-gateway" }, config)).toEqual({
+  expect(await placeOf(view(config))).toEqual({ kubeconfig, mesh: "istio" });
+  expect(await placeOf(view(config, { kubeconfig: "/k", mesh: "envoy-gateway" }))).toEqual({
     kubeconfig: "/k",
     mesh: "envoy-gateway",
   });
-  expect(await placeOf(stack, {}, { mesh: "standalone" })).toBeUndefined();
-  expect(await placeOf(stack, {}, { cluster: "nonsense", mesh: "istio" })).toBeUndefined();
+  expect(await placeOf(view({ mesh: "standalone" }))).toBeUndefined();
+  expect(await placeOf(view({ cluster: "nonsense", mesh: "istio" }))).toBeUndefined();
 });
 
 test("a stack without a cluster has none", async () => {
-  expect(await placeOf("test-none", {}, {})).toBeUndefined();
-  expect(await placeOf("test-none", { mesh: "standalone" }, { cluster: "local" })).toBeUndefined();
+  const none = { name: "none", directory: "/none" };
+  expect(await placeOf({ ...none, config: {}, outputs: {} })).toBeUndefined();
+  expect(await placeOf({ ...none, config: { cluster: "local" }, outputs: { mesh: "standalone" } })).toBeUndefined();
   const { kubeconfig } = await fakeCluster({});
   await expect(openCluster({ kubeconfig, mesh: "standalone" }, {})).rejects.toThrow(/no mesh for a cluster/);
 });

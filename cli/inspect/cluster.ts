@@ -1,10 +1,15 @@
 /** A stack's cluster, as its outputs lead to it. */
 import { existsSync } from "node:fs";
 import { clusterKind, clusterNames } from "../../components/cluster/index.ts";
+import type { ClusterInspector } from "../../components/cluster/inspector.ts";
 import type { Part } from "../../components/mesh/inspector.ts";
 import { clusterInspector } from "../../components/mesh/inspectors.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import { podsOf } from "../../kube/pods.ts";
+import { stackDir } from "../../lib/paths.ts";
+import { configured } from "../stack/configured.ts";
+import { outputsOf } from "../stack/outputs.ts";
+import type { Deployment } from "../stack/stack.ts";
 
 export interface StackCluster {
   api: KubeApi;
@@ -20,24 +25,41 @@ export interface ClusterPlace {
   mesh: string;
 }
 
+/** A stack, as far as its outputs and its file tell of it. */
+export interface StackView {
+  name: string;
+  /** Its folder in the clone. */
+  directory: string;
+  /** What stands under `meshup:` in its file, by key. */
+  config: Record<string, unknown>;
+  /** As they may be shown; none before its first `up` has ended well. */
+  outputs: Record<string, unknown>;
+}
+
+export function viewOf(name: string, deployment: Deployment | undefined): StackView {
+  return { name, directory: stackDir(name), config: configured(name), outputs: outputsOf(deployment) };
+}
+
+/** What looks into the kind of cluster that a stack is configured to have; none for one without. */
+export async function clusterInspectorOf({ config }: Pick<StackView, "config">): Promise<ClusterInspector | undefined> {
+  const { cluster } = config;
+  if (typeof cluster !== "string" || !clusterNames.includes(cluster)) return undefined;
+  return clusterKind(cluster).inspect?.();
+}
+
 /**
  * By the stack's outputs. Those of a stack whose first `up` has failed are not there: it is found by its configuration,
  * where that has led to a kubeconfig file.
- * @param config what stands under `meshup:` in the stack's file
  * @returns undefined for a stack that has no cluster
  */
-export async function placeOf(
-  stack: string,
-  outputs: Record<string, unknown>,
-  config: Record<string, unknown>,
-): Promise<ClusterPlace | undefined> {
-  const { kubeconfig = await kubeconfigOf(stack, config), mesh = config.mesh } = outputs;
+export async function placeOf(stack: StackView): Promise<ClusterPlace | undefined> {
+  const { config, outputs } = stack;
+  const { kubeconfig = await kubeconfigOf(stack), mesh = config.mesh } = outputs;
   return typeof kubeconfig === "string" && typeof mesh === "string" ? { kubeconfig, mesh } : undefined;
 }
 
-async function kubeconfigOf(stack: string, { cluster }: Record<string, unknown>): Promise<string | undefined> {
-  if (typeof cluster !== "string" || !clusterNames.includes(cluster)) return undefined;
-  const path = (await clusterKind(cluster).inspect?.())?.kubeconfig(stack);
+async function kubeconfigOf(stack: StackView): Promise<string | undefined> {
+  const path = (await clusterInspectorOf(stack))?.kubeconfig(stack.name);
   return path !== undefined && existsSync(path) ? path : undefined;
 }
 

@@ -77,12 +77,21 @@ interface World {
   docker?: string[];
   /** The registry's answer to a HEAD of the image. */
   image?: number;
+  /** What of the stack's objects is not as it was made. */
+  drift?: string[];
 }
 
 let step: (name: string) => Step;
 let steps: Step[];
 
-async function examine({ answers, dump = () => listeners(), header = "yes", docker, image = 200 }: World = {}) {
+async function examine({
+  answers,
+  dump = () => listeners(),
+  header = "yes",
+  docker,
+  image = 200,
+  drift = [],
+}: World = {}) {
   const { kubeconfig } = await fakeCluster({ ...healthy(), ...answers }, { [dumpPath]: dump });
   const gateway = await serve((_, response) => response.setHeader("x-custom", header).end());
   const registry = await serve((request, response) => {
@@ -105,7 +114,9 @@ async function examine({ answers, dump = () => listeners(), header = "yes", dock
     name: "dev",
     directory: scratch(),
     config: { cluster: "kind", kind: { name: "c", registryPort: Number(new URL(registry).port) } },
-    outputs: { known: outputs, shown: outputs },
+    outputs,
+    known: outputs,
+    drift: async () => drift,
   });
 }
 
@@ -126,6 +137,7 @@ test("from Docker to the header, every step is looked at and has what was seen",
     "true cluster: container c-control-plane runs",
     "true kubernetes API: v1.34.2 at URL",
     "true nodes: 1 ready",
+    "true objects: all that the stack has made is there as it was made",
     "true registry: answers at URL",
     `true image of custom: meshup/filter@sha256:${"9".repeat(64)}`,
     "true Envoy Gateway: 1 ready",
@@ -161,7 +173,15 @@ test.each<[string, World, string[], string, RegExp, RegExp]>([
     ["nodes"],
     "nodes",
     /not ready: n/,
-    /describe node n/,
+    /^docker exec c-control-plane kubectl .*describe node n/,
+  ],
+  [
+    "an object that is gone",
+    { drift: ["Service default/echo is gone"] },
+    ["objects"],
+    "objects",
+    /Service default\/echo is gone/,
+    /npm start -- dev` puts all of it back/,
   ],
   ["an image that the registry has not", { image: 404 }, ["image of custom"], "image of custom", /404/, /anew/],
   [

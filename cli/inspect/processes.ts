@@ -9,6 +9,8 @@ export interface ProcessStatus {
   pid: number;
   alive: boolean;
   ports: number[];
+  /** It is ready when this address answers 2xx. */
+  readyUrl?: string;
   /** Milliseconds since it started; undefined when it is dead. */
   uptimeMs?: number;
   /** Absolute path. */
@@ -30,6 +32,7 @@ export function processesIn(directory: string, now: number, world = { isAlive, p
       pid: record.pid,
       alive,
       ports: record.ports ?? [],
+      ...(record.readyUrl !== undefined && { readyUrl: record.readyUrl }),
       uptimeMs: started && Math.max(0, now - started.getTime()),
       log: path.replace(/\.json$/, ".log"),
     };

@@ -30,8 +30,20 @@ export interface Deployment {
 export interface StateResource {
   urn: string;
   type: string;
+  id?: string;
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
+  /** False for a component. */
+  custom?: boolean;
+  /** It was only read. */
+  external?: boolean;
+  /** Another one has taken its place, and it waits for its deletion. */
+  delete?: boolean;
+  /** `URN::ID` of the provider that it was made by. */
+  provider?: string;
+  parent?: string;
+  dependencies?: string[];
+  propertyDependencies?: Record<string, string[] | null>;
 }
 
 export class Stack {
@@ -43,10 +55,12 @@ export class Stack {
   readonly folder: string;
   /** What the engine needs in its environment beside ours. */
   readonly env: Record<string, string>;
+  /** As its file has it. */
+  readonly config: Workspace["config"];
   readonly #terminal: Terminal;
 
   private constructor(
-    fields: Pick<Stack, "name" | "project" | "engine" | "backend" | "folder" | "env">,
+    fields: Pick<Stack, "name" | "project" | "engine" | "backend" | "folder" | "env" | "config">,
     terminal: Terminal,
   ) {
     this.name = fields.name;
@@ -55,6 +69,7 @@ export class Stack {
     this.backend = fields.backend;
     this.folder = fields.folder;
     this.env = fields.env;
+    this.config = fields.config;
     this.#terminal = terminal;
   }
 
@@ -67,7 +82,7 @@ export class Stack {
     const world = defaultBackendWorld();
     const backend = backendOf(name, world);
     const engine = await findEngine(await defaultEngineWorld((line) => terminal.note(line)));
-    const { folder, project } = workspace ?? refreshWorkspace(root, stateDir, name);
+    const { folder, project, config } = workspace ?? refreshWorkspace(root, stateDir, name);
     const env = {
       ...backendEnvironment(backend, world),
       PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -76,7 +91,7 @@ export class Stack {
       PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true", // a salt that only the state has
       PATH: [process.env.PATH, dirname(engine.path)].filter(Boolean).join(delimiter), // the person's Node comes first
     };
-    return new Stack({ name, project, engine, backend, folder, env }, terminal);
+    return new Stack({ name, project, engine, backend, folder, env, config }, terminal);
   }
 
   /** Makes the stack in its backend. One that is there already is left as it is. */
@@ -122,12 +137,20 @@ export class Stack {
   }
 
   /** Forgets operations that a killed run has left half-done: the `up` after it has dealt with them. */
-  async clearPendingOperations(): Promise<void> {
+  clearPendingOperations(): Promise<void> {
+    return this.edit((deployment) => {
+      if (!deployment.pending_operations?.length) return false;
+      deployment.pending_operations = [];
+      return true;
+    });
+  }
+
+  /** Changes the stack's state. @param change false leaves it as it is */
+  async edit(change: (deployment: Deployment) => boolean): Promise<void> {
     const { code, stdout, stderr } = await this.run(["stack", "export", "--stack", this.name]);
     if (code !== 0) throw this.#failure("stack export", stderr);
     const state = JSON.parse(stdout);
-    if (!state.deployment?.pending_operations?.length) return;
-    state.deployment.pending_operations = [];
+    if (!state.deployment || !change(state.deployment)) return;
     const file = join(this.folder, `import.${process.pid}.json`);
     writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
     try {

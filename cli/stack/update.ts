@@ -1,9 +1,11 @@
 /** `up` and `destroy` through Pulumi's Automation API, with the program of index.ts in this very process. */
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
+import type { Repair } from "../../components/cluster/repair.ts";
 import { UserError } from "../../lib/errors.ts";
+import { endOf } from "../../process/log-text.ts";
 import { giveConfigItsName } from "../engine/config-name.ts";
 import { lightenSdk } from "../engine/light-sdk.ts";
 import { Progress } from "../output/progress.ts";
@@ -22,20 +24,29 @@ export interface UpdateResult {
 /** A run that the person has stopped; the command's exit code is 130. */
 export class Interrupted extends UserError {}
 
+export interface UpOptions {
+  /** URNs (`**` stands for any text) of resources that stay as they are, with all that depends on them. */
+  without?: string[];
+  /** URNs of resources that are made anew, whatever the state says. */
+  replace?: string[];
+  /** What the program is to have mended. */
+  repair?: Repair;
+}
+
 /**
  * Brings the stack up.
- * @param without URNs (`**` stands for any text) of resources that stay as they are, with all that depends on them
  * @returns with the program's outputs
  */
 export async function up(
   stack: Stack,
   terminal: Terminal,
-  without: string[] = [],
+  { without = [], replace = [], repair }: UpOptions = {},
 ): Promise<UpdateResult & { outputs: Outputs }> {
-  const program = new Program();
+  const program = new Program(repair);
   const progress = new Progress();
   const started = performance.now();
-  await drive(stack, terminal, program, progress, "up", without);
+  const exclude = without.length > 0 ? { exclude: without, excludeDependents: true } : {};
+  await drive(stack, terminal, program, progress, "up", { ...exclude, ...(replace.length > 0 && { replace }) });
   if (progress.sawPendingOperations) await stack.clearPendingOperations();
   return {
     changes: progress.changes,
@@ -52,6 +63,11 @@ export async function preview(stack: Stack, terminal: Terminal): Promise<UpdateR
   return { changes: progress.changes, durationMs: performance.now() - started };
 }
 
+/** Brings the state of these resources (URNs) in line with the world: of what has gone, it knows no more. */
+export async function refresh(stack: Stack, terminal: Terminal, target: string[]): Promise<void> {
+  await drive(stack, terminal, new Program(), new Progress(), "refresh", { target });
+}
+
 /** Takes every resource of the stack down. */
 export async function destroy(stack: Stack, terminal: Terminal): Promise<UpdateResult> {
   const progress = new Progress();
@@ -65,7 +81,12 @@ class Program {
   /** Complete once an `up` has ended well. */
   outputs: Promise<Outputs> | undefined;
   error: unknown;
+  readonly #repair: Repair | undefined;
   #loading: Promise<[typeof import("../../index.ts"), typeof import("@pulumi/pulumi")]> | undefined;
+
+  constructor(repair?: Repair) {
+    this.#repair = repair;
+  }
 
   /** Loads the program: best while the engine starts, which takes as long. */
   load() {
@@ -78,7 +99,7 @@ class Program {
     try {
       const [{ default: main }, sdk] = await this.load();
       giveConfigItsName(sdk.runtime);
-      const outputs = await main();
+      const outputs = await main(this.#repair);
       this.outputs = resolveOutputs(outputs, sdk);
       this.outputs.catch(() => {}); // the engine says what has failed
       return outputs;
@@ -89,7 +110,7 @@ class Program {
   };
 }
 
-type Kind = "up" | "preview" | "destroy";
+type Kind = "up" | "preview" | "refresh" | "destroy";
 
 async function drive(
   stack: Stack,
@@ -97,11 +118,11 @@ async function drive(
   program: Program,
   progress: Progress,
   kind: Kind,
-  without: string[] = [],
+  more: { exclude?: string[]; excludeDependents?: boolean; replace?: string[]; target?: string[] } = {},
 ): Promise<void> {
   lightenSdk();
   const { LocalWorkspace, Stack: Automation } = await import("@pulumi/pulumi/automation/index.js");
-  const child = new EngineProcess(stack, terminal, () => kind !== "destroy" && program.load());
+  const child = new EngineProcess(stack, terminal, () => (kind === "up" || kind === "preview") && program.load());
   const workspace = await LocalWorkspace.create({
     workDir: stack.folder,
     envVars: stack.env,
@@ -114,8 +135,9 @@ async function drive(
   const automation = await Automation.select(stack.name, workspace);
   automation.info = async () => undefined;
 
+  const quiet = kind === "refresh"; // what it finds has been said
   const show = () => {
-    for (const line of progress.lines(performance.now())) terminal.note(line);
+    for (const line of quiet ? [] : progress.lines(performance.now())) terminal.note(line);
     terminal.status(progress.status(performance.now()));
   };
   const onEvent = (event: EngineEvent) => {
@@ -124,8 +146,7 @@ async function drive(
     show();
   };
   const ticker = setInterval(show, 500);
-  const exclude = without.length > 0 ? { exclude: without, excludeDependents: true } : {};
-  const options = { onEvent, color: "never", ...exclude } as const;
+  const options = { onEvent, color: "never", ...more } as const;
   try {
     await automation[kind](options).catch(async (error) => {
       if (kind !== "up" || !(error instanceof EngineFailure && error.noSuchStack)) throw error;
@@ -149,7 +170,7 @@ async function drive(
 
 function interruptedText(kind: Kind): string {
   if (kind === "preview") return "Stopped before the end. Nothing was changed.";
-  return kind === "up"
+  return kind !== "destroy"
     ? "Stopped before the end. What was started runs on: `npm start` goes on from there, `npm run destroy` takes it down."
     : "Stopped before the end: `npm run destroy` goes on from there.";
 }
@@ -235,7 +256,7 @@ class EngineProcess {
       child.on("error", reject);
       child.on("exit", (code) => resolve(code ?? -1));
     });
-    this.stderr = readFileSync(this.#log, "utf8");
+    this.stderr = endOf(this.#log, 1024 * 1024);
     this.#kill = undefined;
     if (code === 0) return { stdout: "", stderr: this.stderr, code };
     throw new EngineFailure(this.stderr);

@@ -8,6 +8,9 @@ export interface Container {
   /** A paused one answers nobody, and does not count as running. */
   running: boolean;
   paused: boolean;
+  /** RFC 3339: when it was started last, and when it was made. */
+  startedAt?: string;
+  createdAt?: string;
   labels: Record<string, string>;
   /** Bind mounts and volumes: path in the container → where it comes from. */
   mounts: Record<string, string>;
@@ -82,6 +85,8 @@ export function parseContainers(json: string): Container[] {
     name: c.Name.replace(/^\//, ""),
     running: c.State.Running && !c.State.Paused,
     paused: c.State.Paused ?? false,
+    ...(c.State.StartedAt && { startedAt: c.State.StartedAt }),
+    ...(c.Created && { createdAt: c.Created }),
     labels: c.Config.Labels ?? {},
     mounts: Object.fromEntries(c.Mounts.map((m) => [m.Destination, m.Source])),
     ports: Object.values(c.NetworkSettings.Ports ?? {})
@@ -96,7 +101,8 @@ export function parseContainers(json: string): Container[] {
 interface Inspected {
   Id: string;
   Name: string;
-  State: { Running: boolean; Paused?: boolean };
+  Created?: string;
+  State: { Running: boolean; Paused?: boolean; StartedAt?: string };
   Config: { Labels: Record<string, string> | null };
   Mounts: { Source: string; Destination: string }[];
   NetworkSettings: {

@@ -1,5 +1,6 @@
 /** The registry of kinds of cluster: nobody else imports their folders. */
 import type { ClusterKind } from "./cluster-kind.ts";
+import type { ClusterInspector } from "./inspector.ts";
 import { kind } from "./kind/index.ts";
 import { local } from "./local/index.ts";
 
@@ -11,6 +12,11 @@ export const localCluster = local.name;
 
 /** Keys of the stack's configuration that one of them knows. */
 export const clusterKeys: object = Object.assign({}, ...kinds.map(({ keys }) => keys));
+
+/** Each that there is a cluster to look into. */
+export async function clusterInspectors(): Promise<ClusterInspector[]> {
+  return Promise.all(kinds.flatMap(({ inspect }) => (inspect ? [inspect()] : [])));
+}
 
 /** @param name one of `clusterNames` */
 export function clusterKind(name: string): ClusterKind {

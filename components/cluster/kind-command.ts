@@ -57,7 +57,7 @@ async function takeOver(node: Container, spec: KindSpec): Promise<boolean> {
   const finished = await isFinished(node, spec);
   if (!node.running && !finished) return false;
   if (!node.running) await docker([node.paused ? "unpause" : "start", node.name]);
-  if (await isReady(node, finished ? 120 : 5)) {
+  if (await isReady(node, finished ? 180 : 5)) {
     await configureRegistries(node.name, spec);
     return true;
   }

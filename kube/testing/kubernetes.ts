@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 
@@ -12,7 +13,7 @@ import { type WebSocket, WebSocketServer } from "ws";
  * By `METHOD path`: text, an object (as JSON), a stream of text, or an `Answer`; `undefined` is 404, as is what is not
  * here. May be changed while the server runs.
  */
-export type Answers = Record<string, (query: URLSearchParams) => unknown>;
+export type Answers = Record<string, (query: URLSearchParams, body: unknown) => unknown>;
 
 /** Anything but 200. */
 export class Answer {
@@ -39,11 +40,12 @@ export interface FakeCluster {
  */
 export async function fakeCluster(answers: Answers, ports: Record<string, () => unknown> = {}): Promise<FakeCluster> {
   const asked: string[] = [];
-  const server = http.createServer((request, response) => {
+  const server = http.createServer(async (request, response) => {
+    const body = await text(request);
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
     const key = `${request.method} ${pathname}`;
     asked.push(key);
-    const answer = answers[key]?.(searchParams) ?? new Answer(404, "not found");
+    const answer = answers[key]?.(searchParams, body && JSON.parse(body)) ?? new Answer(404, "not found");
     if (answer instanceof Readable) answer.pipe(response);
     else if (answer instanceof Answer) response.writeHead(answer.status).end(JSON.stringify(answer));
     else response.end(typeof answer === "string" ? answer : JSON.stringify(answer));

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nodeName } from "../../components/cluster/kind/config.ts";
 import { isReady, type Pod } from "../../kube/pods.ts";
-import type { ExecResult } from "../../lib/exec.ts";
+import { type ExecResult, exec } from "../../lib/exec.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack } from "./dev-stack.ts";
+import { istioByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { gatewayOfTheGatewayApi } from "./gateway-api.ts";
 import { deliveriesOnIstio } from "./istio-deliveries.ts";
 import { faultsOnIstio } from "./istio-faults.ts";
@@ -159,8 +161,10 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     faultsOnIstio(() => stack);
   });
   gatewayOfTheGatewayApi(() => stack);
+  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...istioByHand]);
 
-  it("destroy takes cluster and registry, and touches nothing else", async () => {
+  it("destroy takes cluster and registry, also of a cluster whose node somebody has removed, and touches nothing else", async () => {
+    await exec("docker", ["rm", "--force", "--volumes", nodeName(kind.name)]);
     const { code, stdout, stderr } = await clone.run(["destroy", "dev-istio"]);
     expect(code, stdout + stderr).toBe(0);
     expect(await containers()).toEqual(containersBefore);

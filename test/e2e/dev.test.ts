@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KubeApi } from "../../kube/api.ts";
-import type { ExecResult } from "../../lib/exec.ts";
+import { type ExecResult, exec } from "../../lib/exec.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack, type Outputs } from "./dev-stack.ts";
+import { envoyGatewayByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { faultsOfDelivery } from "./faults.ts";
 import { containersOf, removeLeftovers } from "./leftovers.ts";
 import { missingTools } from "./plugins.ts";
@@ -34,7 +35,8 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     stack = await DevStack.make(kind);
     clone = stack.clone;
     killed = await stack.startAndKill(/created Command kind/);
-    first = await stack.start();
+    // What leads kubectl and kind elsewhere leads nothing of the stack there.
+    first = await stack.start({ KUBECONFIG: "/nowhere/a:/nowhere/b", KIND_CLUSTER_NAME: "another" });
     if (first.code !== 0) throw new Error(`the stack does not come up:\n${first.stdout}${first.stderr}`);
     api = await stack.api();
   });
@@ -324,6 +326,19 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     await expect.poll(ready, { timeout: 120_000, interval: 500 }).toBe(true);
     expect((await traffic.stop()).failures).toEqual([]);
     await expect.poll(() => header("/one", "x-custom-header"), { timeout: 60_000 }).toBe("custom-value");
+  });
+
+  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...envoyGatewayByHand]);
+
+  describe("the cluster, deleted by hand", () => {
+    it("is made anew by the next start, and the state knows nothing of the one before", async () => {
+      await exec("kind", ["delete", "cluster", "--name", kind.name]);
+      const doctor = await clone.run(["doctor", "dev"]);
+      expect(doctor.stdout).toMatch(/BROKEN +cluster .*\n +to mend it: `npm start -- dev` makes what is missing/);
+      const { code, stdout, stderr } = await start();
+      expect(code, stdout + stderr).toBe(0);
+      expect((await start()).stdout).toMatch(/Nothing to change/);
+    });
   });
 
   it("a cluster that somebody else has made under its name is refused, not deleted", async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { mkdtemp, rm, symlink, truncate } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -195,6 +195,83 @@ it("an Envoy that refuses its start is quoted, and the one before runs again", a
   await clone.write("Pulumi.local.yaml", stackFile);
   await clone.json(["start"]);
   await expectServing();
+});
+
+describe("Envoy's log and its silence", () => {
+  const log = () => join(clone.folder, ".meshup", "stacks", "local", "envoy.log");
+  const envoyPid = async () => (await clone.processes()).envoy?.pid as number;
+
+  it("a log of 3 GiB is put aside by an up with nothing else to do; Envoy runs on", async () => {
+    await clone.json(["start"]);
+    const pid = await envoyPid();
+    await truncate(log(), 3 * 1024 ** 3);
+    const { code, stdout, stderr } = await clone.run(["start"]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/1 updated, \d+ as they were/);
+    expect(stderr).toMatch(/updated Process envoy/);
+    expect(statSync(log()).size).toBeLessThan(1024 ** 2);
+    expect(statSync(`${log()}.1`).size).toBe(10 * 1024 ** 2);
+    expect(await envoyPid()).toBe(pid);
+    expect((await clone.run(["start"])).stdout).toMatch(/Nothing to change/);
+  });
+
+  it("a log that cannot be read is told, and the next up makes it anew", async () => {
+    await rm(log());
+    const { code, stderr } = await clone.run(["logs", "local", "envoy"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/envoy\.log cannot be read/);
+    await clone.json(["start"]);
+    expect((await clone.run(["logs", "local", "envoy", "--lines", "500"])).stdout).toContain(
+      "starting main dispatch loop",
+    );
+    await expectServing();
+  });
+
+  it("a module that logs critically and without end stops nobody, and fills no disk", async () => {
+    const text = [...Buffer.from("all is lost")].join(", ");
+    const loud: Behaviour = {
+      value: "loud",
+      declare: `
+        @external("env", "proxy_log") declare function log(level: u32, at: usize, size: usize): u32;
+        @external("env", "proxy_set_tick_period_milliseconds") declare function setTick(ms: u32): u32;
+        const text = memory.data<u8>([${text}]);
+        export function proxy_on_tick(context: u32): void { log(5, text, 11); }`,
+      onConfigure: "log(5, text, 11); setTick(20); return 1;",
+    };
+    await declare(loud, "close");
+    await clone.json(["start"]);
+    expect((await clone.get("/two")).headers["x-test"]).toBe("loud");
+    await clone.configure((stack) => stack.setIn(["config", "meshup:filters", 0, "config", "x-custom-header"], "new"));
+    await clone.json(["start"]);
+    await expect.poll(async () => (await clone.get("/one")).headers["x-custom-header"]).toBe("new");
+    const limits = readFileSync(`/proc/${await envoyPid()}/limits`, "utf8");
+    expect(limits).toMatch(/^Max file size +104857600 /m);
+    await clone.write("Pulumi.local.yaml", stackFile);
+    await clone.json(["start"]);
+    await expectServing();
+  });
+
+  it("an Envoy that is busy is waited for, and the person is told", async () => {
+    const pid = await envoyPid();
+    await clone.configure((stack) => stack.setIn(["config", "meshup:filters", 0, "config", "x-custom-header"], "late"));
+    process.kill(pid, "SIGSTOP");
+    const start = spawn(process.execPath, clone.command(["start"]), { cwd: clone.folder, env: clone.env() });
+    let said = "";
+    for (const stream of [start.stdout, start.stderr]) stream.on("data", (text) => (said += text));
+    const ended = new Promise((resolve) => start.once("exit", resolve));
+    try {
+      await expect
+        .poll(() => said, { timeout: 120_000 })
+        .toMatch(/EnvoyConfiguration envoy: Envoy \(pid \d+\) is busy.* waited for as long as it lives/);
+      expect(start.exitCode).toBeNull();
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    expect(await ended, said).toBe(0);
+    expect((await clone.get("/one")).headers["x-custom-header"]).toBe("late");
+    await clone.write("Pulumi.local.yaml", stackFile);
+    await clone.json(["start"]);
+  });
 });
 
 /** One message for people: what was looked for, no stack trace, nothing twice. */

@@ -1,37 +1,65 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/exec.ts";
 import { httpRequest } from "../../../lib/http.ts";
 import { stackDir } from "../../../lib/paths.ts";
 import { Broken, up } from "../../../lib/steps.ts";
-import type { ClusterInspector } from "../inspector.ts";
-import { nodeName, registryContainer } from "./config.ts";
-import { clusterName, settingsOf } from "./schema.ts";
+import { allContainers, docker, findContainers } from "../docker.ts";
+import type { ClusterInspector, ConfiguredStack } from "../inspector.ts";
+import { nodeName, type Owner, ownerId, ownership, registryContainer } from "./config.ts";
+import { kubeconfigOf } from "./machine.ts";
+import { clusterName, writtenSettings } from "./schema.ts";
 
 export const inspector: ClusterInspector = {
-  kubeconfig: (stack) => join(stackDir(stack), "kubeconfig"),
+  kubeconfig: (stack) => kubeconfigOf(ownerOf(stack)),
 
-  async diagnose({ name, config }, check) {
-    const settings = settingsOf(config);
-    const cluster = clusterName(settings, name);
-    const url = `http://127.0.0.1:${settings.registryPort}`;
-    await check("docker", [], docker);
-    await check("cluster", ["docker"], () => running(nodeName(cluster), "the cluster"));
-    const look = () => registryAnswers({ url, container: registryContainer(cluster) });
-    return {
-      needs: ["cluster"],
-      registry: { address: `${settings.registryHost}:5000`, url, look, needs: ["docker"] },
-    };
+  /** There is one in the node, which needs nothing else. */
+  kubectl: (stack) => `docker exec ${nodeOf(stack)} kubectl --kubeconfig /etc/kubernetes/admin.conf`,
+
+  async node(stack) {
+    const [node] = await findContainers([nodeOf(stack)]).catch(() => []);
+    return node && ownership(node)?.owner === ownerId(ownerOf(stack.name)) ? node : undefined;
+  },
+
+  registry(stack) {
+    const { registryHost, registryPort } = writtenSettings(stack.config);
+    const url = `http://127.0.0.1:${registryPort}`;
+    const container = registryContainer(nameOf(stack));
+    const look = () => registryAnswers({ url, container });
+    return { address: `${registryHost}:5000`, url, container, look, needs: ["docker"] };
+  },
+
+  async diagnose(stack, check) {
+    await check("docker", [], dockerRuns);
+    await check("cluster", ["docker"], () => running(nodeOf(stack), "the cluster"));
+    return ["cluster"];
+  },
+
+  async removeLeft(stack) {
+    const owner = ownerOf(stack);
+    if (!existsSync(join(owner.directory, "kind"))) return []; // it goes with the cluster
+    const own = (await allContainers()).filter((container) => ownership(container)?.owner === ownerId(owner));
+    if (own.length > 0) await docker(["rm", "--force", "--volumes", ...own.map(({ id }) => id)]);
+    return own.map(({ name }) => name);
   },
 };
 
-async function docker(): Promise<string> {
+const ownerOf = (stack: string): Owner => ({ stack, directory: stackDir(stack) });
+const nameOf = ({ name, config }: ConfiguredStack) => clusterName(writtenSettings(config), name);
+const nodeOf = (stack: ConfiguredStack) => nodeName(nameOf(stack));
+
+async function dockerRuns(): Promise<string> {
   const result = await exec("docker", ["version", "--format", "{{.Server.Version}}"], { timeoutMs: 10_000 }).catch(
     (error) => {
       throw new Broken(messageOf(error), "install Docker: https://docs.docker.com/get-docker/");
     },
   );
-  if (result.code !== 0) throw new Broken(firstLine(result.stderr), "start Docker; you need the right to use it");
+  if (result.code !== 0)
+    throw new Broken(
+      firstLine(result.stderr),
+      "start Docker (you need the right to use it), then `npm start -- STACK`",
+    );
   return `engine ${result.stdout.trim()}`;
 }
 
@@ -40,7 +68,13 @@ async function running(container: string, what: string): Promise<string> {
   const result = await exec("docker", ["container", "inspect", ...format, container], { timeoutMs: 10_000 });
   if (result.code !== 0) throw new Broken(`there is no container ${container}`, up);
   const status = result.stdout.trim();
-  if (status !== "running") throw new Broken(`${what}'s container is ${status}`, `docker start ${container}`);
+  if (status === "restarting")
+    throw new Broken(`${what}'s container ends again and again`, `docker logs ${container} says why`);
+  if (status !== "running")
+    throw new Broken(
+      `${what}'s container is ${status}`,
+      `docker ${status === "paused" ? "unpause" : "start"} ${container}`,
+    );
   return `container ${container} runs`;
 }
 

@@ -107,6 +107,19 @@ test("a cluster that has stopped is made to run by the same command", async () =
   expect(inputs.environment).toEqual({ MESHUP_CLUSTER: "stopped" });
 });
 
+test("a cluster that is coming up is waited for by the same command, and one that is up changes nothing", async () => {
+  const running = { generation: "g1-abcdef", isNew: false, running: true, startedAt: "2026-01-01T12:00:00Z" };
+  const environment = async (answers: boolean) =>
+    (await create({ machine: { ...machine, cluster: { ...running, answers } } })).one("command:local:Command").inputs
+      .environment;
+  expect(await environment(false)).toEqual({
+    MESHUP_CLUSTER: "starting",
+    MESHUP_CLUSTER_SINCE: "2026-01-01T12:00:00Z",
+  });
+  made = [];
+  expect(await environment(true)).toEqual({});
+});
+
 test("what is in the cluster is made with the kubeconfig's text, as a secret, and goes with the cluster", async () => {
   const { inputs } = (await create()).one("pulumi:providers:kubernetes");
   expect(inputs).toMatchObject({ clusterIdentifier: "meshup-dev/g1-abcdef", deleteUnreachable: "true" });

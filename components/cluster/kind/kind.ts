@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
@@ -10,7 +8,7 @@ import { imageReference, type Overrides } from "../../config/overrides.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Cluster, Exposure } from "../cluster.ts";
 import { documentIn, type KindSpec, type Owner, registryContainer } from "./config.ts";
-import { inspectMachine, type Machine } from "./machine.ts";
+import { inspectMachine, kubeconfigOf, type Machine } from "./machine.ts";
 import { LocalRegistry } from "./registry.ts";
 import { clusterName, settingsOf } from "./schema.ts";
 
@@ -45,7 +43,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
     const parent = this;
     const { owner, machine, gatewayPort, registryHost } = args;
     const registryName = registryContainer(args.name);
-    const kubeconfig = join(owner.directory, "kubeconfig");
+    const kubeconfig = kubeconfigOf(owner);
 
     const cluster = createCluster();
     this.provider = createProvider();
@@ -75,7 +73,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
           stdin: JSON.stringify(spec),
           dir: root,
           // A Command does not look at the world: what was seen there at the start is an input.
-          environment: isUsable() ? {} : { MESHUP_CLUSTER: "stopped" },
+          environment: isUsable() ? {} : whatIsWrong(),
           triggers: [args.name, spec.generation],
           addPreviousOutputInEnv: false,
           logging: "stderr",
@@ -86,6 +84,8 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
           // `create` removes what is left of the one before. Its deletion comes at the end of the `up`, with that of all
           // that was in it: only so does the engine drop those resources (`deletedWith`) and not ask a cluster that has gone.
           deleteBeforeReplace: false,
+          // Once it is usable again, that is no change.
+          ignoreChanges: isUsable() ? ["environment"] : [],
           additionalSecretOutputs: ["stdout"], // the kubeconfig
           customTimeouts: { create: "20m" },
         },
@@ -93,7 +93,16 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
     }
 
     function isUsable(): boolean {
-      return machine.cluster.isNew || (machine.cluster.running && existsSync(kubeconfig));
+      return machine.cluster.isNew || machine.cluster.answers === true;
+    }
+
+    /** Another text each time that it comes to that. */
+    function whatIsWrong(): Record<string, string> {
+      const { running, startedAt } = machine.cluster;
+      return {
+        MESHUP_CLUSTER: running ? "starting" : "stopped",
+        ...(startedAt && { MESHUP_CLUSTER_SINCE: startedAt }),
+      };
     }
 
     function createProvider(): kubernetes.Provider {
@@ -108,6 +117,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
           deleteUnreachable: true,
           // All in it is the stack's own, also what an interrupted run has made, or a run before has left.
           upsertExistingObjects: true,
+          enablePatchForce: true, // also what somebody has changed by hand
         },
         { parent },
       );

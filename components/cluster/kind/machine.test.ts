@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import https from "node:https";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { scratch, script } from "../../../provider/testing/scratch.ts";
+import { createCertificate } from "../../../services/testing/certificate.ts";
 import { freePort } from "../../../test/ports.ts";
 import type { Container } from "../docker.ts";
 import { directoryLabel, generationLabel, nodeName, ownerId, ownerLabel } from "./config.ts";
-import { conflicts, inspectMachine, kindProblem, type MachineArgs } from "./machine.ts";
+import { conflicts, inspectMachine, kindProblem, kubeconfigOf, type MachineArgs } from "./machine.ts";
 
 const args: MachineArgs = {
   owner: { stack: "dev", directory: "/clone/.meshup/stacks/dev" },
@@ -160,6 +163,40 @@ describe("this machine", () => {
     await expect(machine(docker, undefined, { gatewayPort, cluster: "renamed" })).rejects.toThrow(
       /another meshup:kind.name/,
     );
+  });
+
+  it("with the stack just started: its cluster does not answer yet; then it does", async () => {
+    const [gatewayPort, registryPort] = [await freePort(), await freePort()];
+    const owner = { stack: "dev", directory: scratch() };
+    const { key, cert } = createCertificate("kubernetes");
+    let status = 500;
+    const server = https.createServer({ key, cert }, ({ url }, response) => {
+      response.writeHead(url === "/readyz" ? status : 404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { port: number };
+    const kubeconfig = (ca: string) => {
+      const cluster = { server: `https://127.0.0.1:${port}`, "certificate-authority-data": btoa(ca) };
+      writeFileSync(kubeconfigOf(owner), JSON.stringify({ clusters: [{ name: "c", cluster }] }));
+    };
+    const mount = `/etc/meshup/${ownerId(owner)}/${generation(gatewayPort)}`;
+    const node = {
+      ...{ Mounts: [{ Destination: mount, Source: "/x" }] },
+      State: { Running: true, StartedAt: "2026-01-01T12:00:00Z" },
+    };
+    const labels = { [ownerLabel]: ownerId(owner), [generationLabel]: "g2" };
+    const json = stack(gatewayPort, registryPort, node, { Config: { Labels: labels } });
+    const look = async () =>
+      (await machine([`echo '${json}'`], undefined, { owner, gatewayPort, registryPort })).cluster;
+
+    expect(await look()).toMatchObject({ running: true, answers: false, startedAt: "2026-01-01T12:00:00Z" });
+    kubeconfig(cert);
+    expect(await look()).toMatchObject({ running: true, answers: false });
+    status = 200;
+    expect(await look()).toMatchObject({ running: true, answers: true });
+    kubeconfig(createCertificate("another").cert);
+    expect(await look()).toMatchObject({ running: true, answers: false });
   });
 
   it.each([

@@ -1,4 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import https from "node:https";
+import { join } from "node:path";
+import { parse } from "yaml";
 import { messageOf, UserError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/exec.ts";
 import { assertPortsFree } from "../../../process/ports.ts";
@@ -45,6 +49,10 @@ export interface Found {
   /** There is none yet. */
   isNew: boolean;
   running: boolean;
+  /** Of a cluster: its API server answers, and the kubeconfig that leads there is in its place. */
+  answers?: boolean;
+  /** When it was started last; RFC 3339. */
+  startedAt?: string;
 }
 
 /**
@@ -90,7 +98,7 @@ export async function inspectMachine(args: MachineArgs): Promise<Machine> {
   return {
     dockerHost: host,
     network,
-    cluster: clusterState(args, cluster),
+    cluster: await clusterState(args, cluster),
     registry: registryState({ ...args, network }, registry),
   };
 }
@@ -137,10 +145,38 @@ const servesPort = (container: Container | undefined, { owner }: MachineArgs, po
 
 const isOwn = (container: Container, owner: Owner) => ownership(container)?.owner === ownerId(owner);
 
-/** A stopped cluster is started again. */
-function clusterState(args: MachineArgs, node: Container | undefined): Found {
+/** A stopped cluster is started again, and one that is coming up is waited for. */
+async function clusterState(args: MachineArgs, node: Container | undefined): Promise<Found> {
   const generation = node && ownership(node)?.generation;
-  return generation ? { generation, isNew: false, running: node.running } : anew(`-${settingsOf(args)}`);
+  if (!generation) return anew(`-${settingsOf(args)}`);
+  const { running, startedAt } = node;
+  const answers = running && (await isAnswering(kubeconfigOf(args.owner)));
+  return { generation, isNew: false, running, ...(running && { answers }), ...(startedAt && { startedAt }) };
+}
+
+/** Where a stack's kubeconfig is kept. */
+export const kubeconfigOf = ({ directory }: Owner) => join(directory, "kubeconfig");
+
+/** Kubernetes' client would take longer to load than all the rest of this. */
+async function isAnswering(kubeconfig: string): Promise<boolean> {
+  if (!existsSync(kubeconfig)) return false;
+  const { clusters } = parse(readFileSync(kubeconfig, "utf8")) as {
+    clusters?: { cluster: { server: string; "certificate-authority-data"?: string } }[];
+  };
+  const { server, "certificate-authority-data": ca = "" } = clusters?.[0]?.cluster ?? { server: "" };
+  return new Promise((resolve) => {
+    // Everybody may ask it for this.
+    const request = https.get(
+      `${server}/readyz`,
+      { ca: Buffer.from(ca, "base64"), timeout: 5000, agent: false },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      },
+    );
+    request.on("timeout", () => request.destroy());
+    request.on("error", () => resolve(false));
+  });
 }
 
 /** What a cluster is made from and cannot be changed in; its generation ends with it. */

@@ -22,9 +22,15 @@ const settings = z.strictObject({
 export const stackKeys = z.object({ kind: settings.prefault({}) });
 export type KindSettings = z.infer<typeof settings>;
 
-/** What only this kind of cluster reads of a stack's configuration. @param config as it is written, or parsed */
+/** What only this kind of cluster reads of a stack's configuration, once that has been checked. */
 export function settingsOf(config: object): KindSettings {
   return stackKeys.parse(config).kind;
+}
+
+/** The same of a configuration as it is written: what is wrong with it is the program's to say, and not looked at here. */
+export function writtenSettings(config: object): KindSettings {
+  const { data = stackKeys.parse({}) } = stackKeys.safeParse(config);
+  return data.kind;
 }
 
 export const clusterName = ({ name }: KindSettings, stack: string) => name ?? `meshup-${stack}`;

@@ -20,7 +20,8 @@ export const inspector: Inspector = {
       const { name, digest } = filter;
       await check(`module of ${name}`, [], async () => {
         const inForce = await filterConfigurations(proxies);
-        if (!runsDigest(inForce.get(name), digest)) throw new Broken("Envoy has another module", "npm start");
+        if (!runsDigest(inForce.get(name), digest))
+          throw new Broken("Envoy has another module", "`npm start -- STACK` hands Envoy its configuration again");
         return `sha256:${digest}`;
       });
       await check(`request for ${name}`, [], () => requestStep(filter, async () => []));

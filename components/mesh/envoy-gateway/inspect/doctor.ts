@@ -31,13 +31,18 @@ export async function diagnose(mesh: RunningMesh, check: Check): Promise<void> {
 }
 
 async function controller(api: KubeApi): Promise<string> {
-  type Deployment = KubeObject & { status?: { readyReplicas?: number; conditions?: Condition[] } };
+  type Deployment = KubeObject & {
+    spec?: { replicas?: number };
+    status?: { readyReplicas?: number; conditions?: Condition[] };
+  };
   const path = `/apis/apps/v1/namespaces/${controllerNamespace}/deployments/${controllerName}`;
   const deployment = await api.get<Deployment>(path);
   if (!deployment) throw new Broken(`there is no deployment envoy-gateway in ${controllerNamespace}`, up);
   if ((deployment.status?.readyReplicas ?? 0) > 0) return `${deployment.status?.readyReplicas} ready`;
+  if (deployment.spec?.replicas === 0) throw new Broken("it has been scaled to nothing", up);
+  if (deployment.spec?.replicas === 0) throw new Broken("it has been scaled to nothing", up);
   const why = deployment.status?.conditions?.find((c) => c.status === "False")?.message ?? "no pod is ready";
-  throw new Broken(why, `kubectl -n ${controllerNamespace} describe pods -l control-plane=envoy-gateway says why`);
+  throw new Broken(why, `KUBECTL -n ${controllerNamespace} describe pods -l control-plane=envoy-gateway says why`);
 }
 
 /** Set once, when Envoy Gateway starts, and never tried again. */
@@ -46,7 +51,7 @@ async function wasmCache(api: KubeApi): Promise<string> {
     (await controllerPods(api)).map((pod) => api.log(pod.metadata, { container: controllerName })),
   );
   const lines = logs.join("\n").split("\n");
-  const restart = `kubectl -n ${controllerNamespace} rollout restart deployment envoy-gateway`;
+  const restart = `KUBECTL -n ${controllerNamespace} rollout restart deployment envoy-gateway`;
   if (lines.some((line) => line.includes("cache is not initialized")))
     throw new Broken("wasm cache is not initialized: Envoy Gateway started without its certificates", restart);
   if (lines.some((line) => /wasm-cache\b.*Listening on/.test(line))) return "serves modules to proxies";
@@ -62,9 +67,9 @@ async function programmed(api: KubeApi, { namespace, name }: { namespace: string
     (c) => ["Accepted", "Programmed"].includes(c.type) && c.status !== "True",
   );
   if (bad)
-    throw new Broken(`${bad.type}: ${bad.reason}: ${bad.message}`, "kubectl describe envoyproxy,service -A says more");
+    throw new Broken(`${bad.type}: ${bad.reason}: ${bad.message}`, "KUBECTL describe envoyproxy,service -A says more");
   if (!gateway.status?.conditions?.some((c) => c.type === "Programmed"))
-    throw new Broken("no control plane has taken it up", "is its GatewayClass there? kubectl get gatewayclass");
+    throw new Broken("no control plane has taken it up: is its GatewayClass there?", up);
   return `programmed, at ${gateway.status.addresses?.map(({ value }) => value).join(", ")}`;
 }
 
@@ -77,7 +82,8 @@ async function policies(api: KubeApi, namespace: string): Promise<string> {
   );
   const first = refused[0];
   if (first) {
-    const todo = advice([first.reason, first.message], known) || "mend the filter's declaration, then run `up`";
+    const todo =
+      advice([first.reason, first.message], known) || "mend the filter's declaration, then `npm start -- STACK`";
     throw new Broken(refused.map(({ line }) => line).join("\n"), todo);
   }
   const waiting = verdicts.flatMap(({ name, verdict }) =>
@@ -92,14 +98,17 @@ async function proxies(api: KubeApi, gateway: { namespace: string; name: string 
   if (pods.length === 0)
     throw new Broken(
       "no proxy is ready",
-      `kubectl -n ${controllerNamespace} describe pods -l app.kubernetes.io/name=envoy`,
+      `KUBECTL -n ${controllerNamespace} describe pods -l app.kubernetes.io/name=envoy says why`,
     );
   const all = await Promise.all(pods.map((pod) => inForce(api, pod)));
   const rejected = all.find((one) => one.rejected !== undefined);
   if (rejected) {
     const lines = await proxyLines(api, pods);
     const said = [`it refuses its newest configuration: ${rejected.rejected}`, ...lines];
-    throw new Broken(said.join("\n"), "mend or remove the filter that is named; until then no change takes effect");
+    throw new Broken(
+      said.join("\n"),
+      "mend or remove the filter that is named (`npm run remove -- STACK FILTER`); until then no change takes effect",
+    );
   }
   return `${pods.length} ready, with ${all[0]?.filters.length} filters in force`;
 }

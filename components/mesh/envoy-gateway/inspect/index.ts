@@ -6,7 +6,7 @@ import { controllerPods } from "./controller.ts";
 import { diagnose } from "./doctor.ts";
 import { adminPort, complaints, digestInForce, gatewayPods, proxyContainer } from "./proxies.ts";
 
-export { waitForPolicy } from "./ready.ts";
+export { isOut, waitForPolicy } from "./ready.ts";
 
 export const inspector: ClusterInspector = {
   running: (mesh) =>

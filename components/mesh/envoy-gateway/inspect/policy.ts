@@ -61,7 +61,7 @@ export function pullsWorthTrying(message: string): number {
   return /could not fetch/.test(message) ? 2 : 1;
 }
 
-const restart = "kubectl -n envoy-gateway-system rollout restart deployment envoy-gateway";
+const restart = "KUBECTL -n envoy-gateway-system rollout restart deployment envoy-gateway";
 
 /** What only Envoy Gateway says, and what to do about it. */
 export const known: Known[] = [

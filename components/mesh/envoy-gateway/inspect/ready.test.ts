@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { advice } from "../../../../kube/advice.ts";
 import { fakeCluster, kubeconfig } from "../../../../kube/testing/kubernetes.ts";
+import { policyReadyType } from "../../../../provider/policy-ready.ts";
 import { known } from "./policy.ts";
 import { type AwaitedPolicy, waitForPolicy } from "./ready.ts";
 
@@ -51,6 +52,16 @@ test("a refusal: after one more pull, with the condition, Envoy Gateway's own li
     ].join("\n"),
   );
   expect(asked.filter((path) => path === gatewayPath)).toHaveLength(1);
+});
+
+test.each([
+  ["accepted", () => policy("True"), false],
+  ["refused since", () => policy("False", "Wasm: could not fetch"), true],
+  ["gone", () => undefined, true],
+])("a policy that is %s is looked at by an up with nothing else to do", async (_what, found, drifted) => {
+  const { kubeconfig } = await fakeCluster({ [policyPath]: found });
+  const news = { ...inputs(kubeconfig), uid: "u", generation: 1 };
+  expect(await policyReadyType.hasDrifted?.({} as never, news, {} as never)).toBe(drifted);
 });
 
 test("a refusal that no pull can mend: at once", async () => {

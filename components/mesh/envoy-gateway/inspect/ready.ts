@@ -43,6 +43,12 @@ interface Serving {
   pods: Pod[];
 }
 
+/** Whether it is no longer accepted. What the proxies run is not looked at: that takes long, and the proofs tell. */
+export async function isOut(awaited: AwaitedPolicy): Promise<boolean> {
+  const policy = await (await KubeApi.open(awaited.kubeconfig)).get<Policy>(pathOf(awaited));
+  return !policy || judge(policy).state !== "accepted";
+}
+
 /** @throws UserError with the condition, and what the control plane and the proxies say of it in their logs */
 export async function waitForPolicy(awaited: AwaitedPolicy, signal?: AbortSignal): Promise<PolicyInForce> {
   const { namespace, name, gateway, timeoutMs = defaultTimeoutMs } = awaited;
@@ -64,6 +70,7 @@ export async function waitForPolicy(awaited: AwaitedPolicy, signal?: AbortSignal
     name: `policy ${namespace}/${name}`,
     look,
     known,
+    kubectl: `kubectl --kubeconfig ${awaited.kubeconfig}`,
     logs: async (): Promise<Record<string, string[]>> =>
       accepted
         ? { "the proxy's log": (await linesOf(api, accepted, await proxyPods(api, gateway))).since }

@@ -91,12 +91,14 @@ test.each<[string, World, RegExp[]]>([
   [
     "a gateway that is not ready",
     { answers: { [paths.gateway]: () => ({ items: [pod("gateway-1", { ready: false })] }) } },
-    [/^gateway: not ready: gateway-1 → kubectl -n default describe pods gateway-1$/],
+    [/^gateway: not ready: gateway-1 → KUBECTL -n default describe pods gateway-1 says why$/],
   ],
   [
     "a namespace without injection",
     { answers: { [paths.namespace]: () => ({ metadata: { name: "default" } }) } },
-    [/^injection: namespace default has no label .* → kubectl label namespace default istio-injection=enabled/],
+    [
+      /^injection: namespace default has no label .* → `npm start -- STACK` puts it back; .* KUBECTL -n default rollout restart deployment$/,
+    ],
   ],
   [
     "a pod from before the injection",
@@ -109,7 +111,7 @@ test.each<[string, World, RegExp[]]>([
       },
     },
     [
-      /^injection: without sidecar: old → kubectl -n default rollout restart deployment$/,
+      /^injection: without sidecar: old → KUBECTL -n default rollout restart deployment$/,
       /^module of custom: no proxy runs it/,
     ],
   ],

@@ -32,7 +32,7 @@ function allReady(pods: Pod[], what: string): string {
   if (pods.length === 0) throw new Broken(`${what} has no pod`, up);
   if (waiting.length > 0) {
     const names = waiting.map(({ name }) => name).join(" ");
-    throw new Broken(`not ready: ${names}`, `kubectl -n ${waiting[0]?.namespace} describe pods ${names}`);
+    throw new Broken(`not ready: ${names}`, `KUBECTL -n ${waiting[0]?.namespace} describe pods ${names} says why`);
   }
   return `${pods.length} ready`;
 }
@@ -44,7 +44,7 @@ async function injection(api: KubeApi): Promise<string> {
   if (there?.metadata.labels?.["istio-injection"] !== "enabled")
     throw new Broken(
       `namespace ${namespace} has no label istio-injection=enabled, so that new pods get no sidecar`,
-      `kubectl label namespace ${namespace} istio-injection=enabled, then kubectl -n ${namespace} rollout restart deployment`,
+      `\`npm start -- STACK\` puts it back; pods without a sidecar get one by KUBECTL -n ${namespace} rollout restart deployment`,
     );
   const pods = await podsOf(api, namespace, {});
   const meant = pods.filter(
@@ -54,7 +54,7 @@ async function injection(api: KubeApi): Promise<string> {
   );
   const bare = meant.filter((pod) => !hasProxy(pod)).map(({ metadata }) => metadata.name);
   if (bare.length > 0)
-    throw new Broken(`without sidecar: ${bare.join(", ")}`, `kubectl -n ${namespace} rollout restart deployment`);
+    throw new Broken(`without sidecar: ${bare.join(", ")}`, `KUBECTL -n ${namespace} rollout restart deployment`);
   return `${meant.length} pods have a sidecar`;
 }
 
@@ -68,7 +68,10 @@ async function proxies(api: KubeApi): Promise<string> {
   );
   const said = rejected.flat();
   if (said.length > 0)
-    throw new Broken(said.join("\n"), "mend or remove the filter that is named; until then no change takes effect");
+    throw new Broken(
+      said.join("\n"),
+      "mend or remove the filter that is named (`npm run remove -- STACK FILTER`); until then no change takes effect",
+    );
   return `${all.length} ready`;
 }
 

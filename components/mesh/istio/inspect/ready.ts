@@ -91,7 +91,9 @@ export async function waitForProxies(awaited: AwaitedFilter, signal?: AbortSigna
       return { state: "ready", found: { proxies: namesOf(serving), warnings: await warningsOf(api, awaited, seen) } };
     late = lateness(awaited, seen);
     const unfetched = missing.filter(({ state }) => state === "unfetched");
-    if (unfetched.length === 0) return { state: "waiting", why: late.said(0) };
+    // Pods that are still coming up have more time: after a restart of the machine, all of them come up at once.
+    const limitMs = serving.length < pods.filter(hasProxy).length ? 3 * timeoutMs : timeoutMs;
+    if (unfetched.length === 0) return { state: "waiting", why: late.said(0), limitMs };
     const why = `the proxy ${namesOf(unfetched.map(({ pod }) => pod)).join(", ")} cannot fetch it; ${effectOf(awaited)}`;
     return { state: "failing", why, tries: mostFetches };
   };
@@ -99,6 +101,7 @@ export async function waitForProxies(awaited: AwaitedFilter, signal?: AbortSigna
     name,
     look,
     known,
+    kubectl: `kubectl --kubeconfig ${awaited.kubeconfig}`,
     logs: async () => ({ "the proxy's log": await linesOf(api, late.pods, started) }),
     tryAgain: () => fetchAgain(api),
     untilNextTry: () => fetchAgainMs,
@@ -177,8 +180,8 @@ function pick(labels: Record<string, string>, keys: string[]): Record<string, st
   return Object.fromEntries(Object.entries(labels).filter(([name]) => keys.includes(name)));
 }
 
-function withoutSidecar({ namespace }: WantedFilter, pods: Pod[]): string {
-  return `${namesOf(pods).join(", ")} in namespace ${namespace} have no sidecar, and so no filter: pods get one when they are made in a namespace with the label istio-injection=enabled (kubectl -n ${namespace} rollout restart deployment)`;
+function withoutSidecar({ namespace, kubeconfig }: AwaitedFilter, pods: Pod[]): string {
+  return `${namesOf(pods).join(", ")} in namespace ${namespace} have no sidecar, and so no filter: pods get one when they are made in a namespace with the label istio-injection=enabled (kubectl --kubeconfig ${kubeconfig} -n ${namespace} rollout restart deployment)`;
 }
 
 async function linesOf(api: KubeApi, pods: Pod[], started: number): Promise<string[]> {

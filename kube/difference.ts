@@ -1,0 +1,71 @@
+/** In what two objects differ. Pure. */
+
+/** A value as JSON has it. */
+type Value = unknown;
+
+/** The path of the first field in which two values differ, `spec.rules.0`; undefined where they are the same. */
+export function firstDifference(before: Value, now: Value, path = ""): string | undefined {
+  if (isRecord(before) && isRecord(now)) {
+    for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+      const found = firstDifference(before[key], now[key], join(path, key));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  if (Array.isArray(before) && Array.isArray(now) && before.length === now.length) {
+    const at = before.findIndex((value, i) => firstDifference(value, now[i]) !== undefined);
+    return at < 0 ? undefined : firstDifference(before[at], now[at], join(path, String(at)));
+  }
+  return isSame(before, now) ? undefined : path;
+}
+
+/**
+ * The path of the first field that is asked for and is not so. What is not asked for may be as it likes; nor does an
+ * empty value ask for anything, since the API server leaves it out, and controllers fill it in.
+ */
+export function firstUnmet(asked: Value, now: Value, path = ""): string | undefined {
+  if (isEmpty(asked)) return undefined;
+  if (isRecord(asked) && isRecord(now)) {
+    for (const [key, value] of Object.entries(asked)) {
+      const found = firstUnmet(value, now[key], join(path, key));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  if (Array.isArray(asked) && Array.isArray(now) && asked.length === now.length) {
+    const at = asked.findIndex((value, i) => firstUnmet(value, now[i]) !== undefined);
+    return at < 0 ? undefined : firstUnmet(asked[at], now[at], join(path, String(at)));
+  }
+  return isSame(asked, now) ? undefined : path;
+}
+
+/** Kubernetes writes a quantity in its own way: `1000m` is `1`. */
+function isSame(a: Value, b: Value): boolean {
+  if (a === b) return true;
+  if (isEmpty(a) && isEmpty(b)) return true;
+  const [x, y] = [quantityOf(a), quantityOf(b)];
+  return x !== undefined && y !== undefined && Math.abs(x - y) <= Math.abs(x) * 1e-9;
+}
+
+const isRecord = (value: Value): value is Record<string, Value> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isEmpty = (value: Value): boolean =>
+  value === undefined ||
+  value === null ||
+  value === "" ||
+  (typeof value === "object" && Object.values(value).every(isEmpty));
+
+const suffixes: Record<string, number> = {
+  ...{ n: 1e-9, u: 1e-6, m: 1e-3, "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 },
+  ...{ Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60 },
+};
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
+function quantityOf(value: Value): number | undefined {
+  const [, digits, suffix = ""] = /^([+-]?\d+(?:\.\d+)?)([A-Za-z]{0,2})$/.exec(String(value)) ?? [];
+  const factor = suffixes[suffix];
+  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
+}
+
+const join = (path: string, key: string) => (path === "" ? key : `${path}.${key}`);

@@ -1,0 +1,137 @@
+/** What of a stack is no longer in its cluster as the stack has made it: somebody has deleted it, or changed it by hand. */
+import type { KubeApi, KubeObject } from "./api.ts";
+import { firstDifference, firstUnmet } from "./difference.ts";
+import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
+
+type Manifest = Record<string, unknown>;
+type LiveObject = KubeObject & Manifest;
+
+/** An object of the stack, as its state has it. */
+export interface RecordedObject extends ObjectRef {
+  urn: string;
+  /** What was asked for. */
+  inputs: Manifest;
+  /** The object as the API server had it when the stack last wrote it. */
+  object: LiveObject;
+  /** It adds to an object that is somebody else's. */
+  isPatch: boolean;
+}
+
+/** What has become of an object. */
+export interface Drift {
+  object: RecordedObject;
+  what: "gone" | "changed";
+  /** In words: `EnvoyExtensionPolicy default/route-one has been changed: spec.wasm` */
+  text: string;
+}
+
+/** How the engine marks a secret in its state: what is in it, nobody can compare. */
+const secretMark = "4dabf18193072939515e22adb298388d";
+
+/** Looks for each object, by a list or two for each kind of them. */
+export async function driftOf(api: KubeApi, lists: ObjectLists, objects: RecordedObject[]): Promise<Drift[]> {
+  const found = await Promise.all(
+    objects.map(async (object): Promise<Drift[]> => {
+      const live = await lists.find(object);
+      if (!live || live.metadata.deletionTimestamp !== undefined) {
+        // What it was added to is not the stack's to make.
+        return object.isPatch ? [] : [{ object, what: "gone", text: `${nameOf(object)} is gone` }];
+      }
+      const how = await changeOf(api, lists, object, live);
+      return how === undefined
+        ? []
+        : [{ object, what: "changed", text: `${nameOf(object)} has been changed by hand: ${how}` }];
+    }),
+  );
+  return found.flat();
+}
+
+/** In what an object is another one; as long as its metadata tell, its content is not asked for. */
+async function changeOf(
+  api: KubeApi,
+  lists: ObjectLists,
+  recorded: RecordedObject,
+  live: KubeObject,
+): Promise<string | undefined> {
+  const { inputs, object, isPatch } = recorded;
+  const { labels, annotations } = (inputs.metadata ?? {}) as KubeObject["metadata"];
+  const { metadata } = live;
+  const unmet = firstUnmet({ metadata: { labels, annotations } }, { metadata });
+  if (unmet !== undefined) return unmet;
+  if (isPatch) return undefined;
+  if (metadata.uid !== object.metadata.uid) return "it was made anew";
+  const { generation, resourceVersion } = object.metadata;
+  if (generation !== undefined && generation === metadata.generation) return undefined;
+  if (resourceVersion === metadata.resourceVersion) return undefined;
+  if (JSON.stringify(object).includes(secretMark)) return "its content";
+  const path = await lists.pathOf(recorded);
+  const now = path === undefined ? undefined : await api.get<LiveObject>(path);
+  return now && firstDifference(contentOf(object, inputs), contentOf(now, inputs));
+}
+
+/** What of an object is not its name and state, nor others' to say. */
+function contentOf(object: Manifest, inputs: Manifest): Manifest {
+  const content = Object.fromEntries(
+    Object.entries(object).filter(
+      ([key]) => !["apiVersion", "kind", "metadata", "status"].includes(key) && !/^__/.test(key),
+    ),
+  );
+  const { replicas, ...spec } = (content.spec ?? {}) as Manifest;
+  if (replicas === undefined || typeof spec.template !== "object") return content;
+  // How many there are, autoscalers say, and people; but none at all serves nobody.
+  const asked = (inputs.spec as Manifest | undefined)?.replicas;
+  return {
+    ...content,
+    spec: {
+      ...spec,
+      template: withoutRestart(spec.template as Manifest),
+      replicas: asked === undefined ? replicas === 0 : replicas,
+    },
+  };
+}
+
+/** `kubectl rollout restart` changes nothing but the time of it. */
+function withoutRestart(template: Manifest): Manifest {
+  const { metadata } = template as { metadata?: KubeObject["metadata"] };
+  const { "kubectl.kubernetes.io/restartedAt": _, ...annotations } = metadata?.annotations ?? {};
+  return { ...template, metadata: { ...metadata, annotations } };
+}
+
+/**
+ * Puts a changed object back in place: what the stack asks for is so again, and what somebody has added is gone. One that
+ * cannot be put back (its fields are immutable, or its content is a secret) is deleted, for the stack to make it anew.
+ */
+export async function putBack(api: KubeApi, lists: ObjectLists, recorded: RecordedObject): Promise<void> {
+  const { inputs, isPatch } = recorded;
+  const path = await lists.pathOf(recorded);
+  if (path === undefined) return;
+  if (isPatch) return api.patch(path, { metadata: inputs.metadata });
+  const live = await api.get<LiveObject>(path);
+  if (!live) return;
+  try {
+    if (JSON.stringify(inputs).includes(secretMark)) throw new Error("its content is in the state as a secret");
+    await api.put(path, asAskedFor(live, inputs));
+  } catch {
+    await api.delete(path);
+  }
+}
+
+/** A live object with the content that is asked for, and no other. */
+export function asAskedFor(live: LiveObject, inputs: Manifest): Manifest {
+  const { apiVersion, kind, status } = live;
+  const { managedFields: _, ...metadata } = live.metadata;
+  const asked = inputs.metadata as KubeObject["metadata"];
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...content } = inputs;
+  const [spec, before] = [content.spec, live.spec] as (Manifest | undefined)[];
+  const scaled = typeof spec?.template === "object" && spec.replicas === undefined && before?.replicas;
+  return {
+    ...{ apiVersion, kind, ...(status !== undefined && { status }) },
+    metadata: {
+      ...metadata,
+      labels: { ...metadata.labels, ...asked.labels },
+      annotations: { ...metadata.annotations, ...asked.annotations },
+    },
+    ...content,
+    ...(scaled ? { spec: { ...spec, replicas: before?.replicas } } : {}),
+  };
+}

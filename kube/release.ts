@@ -1,0 +1,156 @@
+/** Helm's releases: whether all is there that one has made, and as it was made. */
+import { gunzipSync } from "node:zlib";
+import { parseAllDocuments } from "yaml";
+import type { KubeApi, KubeObject } from "./api.ts";
+import { firstUnmet } from "./difference.ts";
+import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
+
+/** A release, as the stack's state has it. */
+export interface RecordedRelease {
+  urn: string;
+  name: string;
+  namespace: string;
+  /** Its objects by kind, as Pulumi's provider lists them: `{ "Deployment.apps/apps/v1": ["NAMESPACE/NAME"] }`. */
+  resourceNames: Record<string, string[]>;
+}
+
+/** What has become of a release. `gone`: Helm knows nothing of it. */
+export interface ReleaseDrift {
+  release: RecordedRelease;
+  what: "gone" | "broken";
+  /** In words, a line for each object. */
+  text: string[];
+}
+
+type LiveObject = KubeObject & Record<string, unknown>;
+
+export async function releaseDrift(
+  api: KubeApi,
+  lists: ObjectLists,
+  releases: RecordedRelease[],
+): Promise<ReleaseDrift[]> {
+  const found = await Promise.all(
+    releases.map(async (release): Promise<ReleaseDrift[]> => {
+      const storage = await storageOf(lists, release);
+      if (!storage) return [{ release, what: "gone", text: [`Helm's release ${release.name} is gone`] }];
+      const text = await faultsOf(api, lists, release, storage);
+      return text.length > 0 ? [{ release, what: "broken", text }] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** What Helm keeps of a release's newest revision. */
+async function storageOf(
+  lists: ObjectLists,
+  { name, namespace }: RecordedRelease,
+): Promise<(ObjectRef & KubeObject) | undefined> {
+  const kinds = ["Secret", "ConfigMap"].map((kind) => ({ apiVersion: "v1", kind, namespace }));
+  for (const kind of kinds) {
+    const all = (await lists.all(kind)).filter(
+      ({ metadata: { labels } }) => labels?.owner === "helm" && labels.name === name,
+    );
+    const revision = ({ metadata }: KubeObject) => Number(metadata.labels?.version);
+    const newest = all.sort((a, b) => revision(a) - revision(b)).at(-1);
+    if (newest) return { ...newest, ...kind, name: newest.metadata.name };
+  }
+  return undefined;
+}
+
+async function faultsOf(
+  api: KubeApi,
+  lists: ObjectLists,
+  release: RecordedRelease,
+  storage: ObjectRef & KubeObject,
+): Promise<string[]> {
+  const deployedAt = deploymentTime(storage);
+  let manifest: Promise<Map<string, unknown>> | undefined;
+  const faults = objectsOf(release).map(async (ref): Promise<string[]> => {
+    const live = await lists.find(ref);
+    if (!live || live.metadata.deletionTimestamp !== undefined) return [`${nameOf(ref)} is gone`];
+    const isPodOwner = ["Deployment", "DaemonSet", "StatefulSet"].includes(ref.kind);
+    const touched = wasTouched(live, deployedAt);
+    if (!isPodOwner && !touched) return [];
+    const now = await api.get<LiveObject>((await lists.pathOf(ref)) as string);
+    if (!now) return [`${nameOf(ref)} is gone`];
+    if (isPodOwner) {
+      const missing = await missingMounts(lists, now);
+      if (missing.length > 0) return missing;
+      if ((now.spec as { replicas?: number }).replicas === 0) return [`${nameOf(ref)} has been scaled to nothing`];
+    }
+    if (!touched) return [];
+    manifest ??= manifestOf(api, lists, storage);
+    const how = firstUnmet((await manifest).get(keyOf(ref)), now);
+    return how === undefined ? [] : [`${nameOf(ref)} has been changed by hand: ${how}`];
+  });
+  return (await Promise.all(faults)).flat();
+}
+
+/** `"Deployment.apps/apps/v1": ["ns/name"]`; an object that its chart gives no namespace is in the release's. */
+export function objectsOf({
+  namespace,
+  resourceNames,
+}: Pick<RecordedRelease, "namespace" | "resourceNames">): ObjectRef[] {
+  return Object.entries(resourceNames).flatMap(([type, names]) => {
+    const [groupKind = "", ...version] = type.split("/");
+    const kind = groupKind.split(".")[0] as string;
+    return names.map((full) => {
+      const [name, own = namespace] = full.split("/").reverse() as [string, string?];
+      return { apiVersion: version.join("/"), kind, namespace: own, name };
+    });
+  });
+}
+
+/** Controllers of Kubernetes and of the meshes complete what charts make; Helm's own writes are those of the stack. */
+const controllers = /^(pulumi|helm|kube-|pilot|istio|envoy-gateway|cluster-|cert|metrics)/;
+
+/** Whether anybody but a controller has written to an object since its release was deployed. */
+function wasTouched({ metadata }: KubeObject, deployedAt: number): boolean {
+  return (metadata.managedFields ?? []).some(
+    ({ manager = "", time = "", subresource }) =>
+      subresource !== "status" && !controllers.test(manager) && Date.parse(time) > deployedAt,
+  );
+}
+
+/** Milliseconds since 1970, to the second. */
+function deploymentTime({ metadata }: KubeObject): number {
+  const modified = Number(metadata.labels?.modifiedAt) * 1000;
+  return modified || Date.parse(metadata.creationTimestamp ?? "");
+}
+
+/** What a chart's hooks have made is in no manifest; pods that need it do not start again without it. */
+async function missingMounts(lists: ObjectLists, { metadata, spec }: LiveObject): Promise<string[]> {
+  type Source = { name?: string; secretName?: string; optional?: boolean };
+  type Volume = { secret?: Source; configMap?: Source };
+  const { template } = spec as { template?: { spec?: { volumes?: Volume[] } } };
+  const refs = (template?.spec?.volumes ?? []).flatMap(({ secret, configMap }) => [
+    ...(secret?.secretName && !secret.optional ? [{ kind: "Secret", name: secret.secretName }] : []),
+    ...(configMap?.name && !configMap.optional ? [{ kind: "ConfigMap", name: configMap.name }] : []),
+  ]);
+  const found = refs.map(async ({ kind, name }) => {
+    const ref = { apiVersion: "v1", kind, namespace: metadata.namespace, name };
+    return (await lists.find(ref)) ? [] : [`${nameOf(ref)} is gone, which ${metadata.name} needs`];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+const keyOf = ({ kind, name }: Pick<ObjectRef, "kind" | "name">) => `${kind} ${name}`;
+
+/** The release's objects as the chart has made them. Helm keeps them in JSON, compressed, in base64; a Secret adds its own. */
+async function manifestOf(api: KubeApi, lists: ObjectLists, storage: ObjectRef): Promise<Map<string, unknown>> {
+  const stored = await api.get<{ data?: { release?: string } }>((await lists.pathOf(storage)) as string);
+  const text = stored?.data?.release ?? "";
+  const encoded = storage.kind === "Secret" ? Buffer.from(text, "base64").toString() : text;
+  return parseRelease(encoded);
+}
+
+/** @param encoded Helm's record of a release */
+export function parseRelease(encoded: string): Map<string, unknown> {
+  const { manifest } = JSON.parse(gunzipSync(Buffer.from(encoded, "base64")).toString()) as { manifest: string };
+  const objects = parseAllDocuments(manifest).map((document) => document.toJS() as LiveObject & { kind: string });
+  return new Map(
+    objects.flatMap((object) =>
+      object?.metadata ? [[keyOf({ kind: object.kind, name: object.metadata.name }), object]] : [],
+    ),
+  );
+}
