@@ -15,9 +15,11 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { isMendable, load } from "../lib/built.mjs"; // needs what is installed only once it builds
+import { load, mendableProblem } from "../lib/built.mjs"; // needs what is installed only once it builds
+import { diskProblemIn, withPath } from "../lib/disk.mjs";
 import { keepLoopbackDirect, npmEnvironment, npmFlags, quietChildren } from "../lib/environment.mjs";
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -96,7 +98,7 @@ function readStamp(folder) {
 }
 
 function writeStamp(folder, lock) {
-  writeFileSync(stampPath(folder), hashOf(lock));
+  withPath(stampPath(folder), () => writeFileSync(stampPath(folder), hashOf(lock)));
 }
 
 /** Installs dependencies unless they are there. Two at once: the second waits, and finds them there. */
@@ -119,12 +121,16 @@ async function install(folder, reason) {
   const ticker = setInterval(() => say(`  npm ci: ${seconds()} s`), 15_000);
   const { code, signal, stderr } = await npmCi(folder).finally(() => clearInterval(ticker));
   if (signal) throw new Mendable(`npm ci was stopped (${signal}).`);
-  if (code !== 0) throw new Mendable(installFailure(stderr, code));
+  const full = code === 0 ? undefined : diskProblemIn(stderr, [folder, npmCache(), tmpdir()]);
+  if (code !== 0) throw new Mendable(full ?? installFailure(stderr, code));
   const missing = missingPackages(lock, join(folder, "node_modules", ".package-lock.json"));
   if (missing.length > 0) throw new Mendable(missingFailure(missing));
   writeStamp(folder, lock); // last: what was killed half-way has no stamp
   say(`  dependencies installed in ${seconds()} s`);
 }
+
+/** Where npm writes beside node_modules, unless it is set up otherwise. */
+const npmCache = () => process.env.npm_config_cache ?? join(homedir(), ".npm");
 
 /** npm's own settings make some ten minutes of a network that is not there. */
 const fewRetries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000"];
@@ -182,10 +188,13 @@ export async function takeLock(path, { pollMs = 200, staleMs = 8_000 } = {}) {
   let told = false;
   for (;;) {
     try {
-      writeFileSync(path, own, { flag: "wx" });
+      withPath(path, () => writeFileSync(path, own, { flag: "wx" }));
       break;
     } catch (error) {
-      if (error.code !== "EEXIST") throw error;
+      if (error.code !== "EEXIST") {
+        if (ownerOf(path) === "") rmSync(path, { force: true }); // made, and then there was no room for its text
+        throw error;
+      }
     }
     const mark = markOf(path);
     if (mark !== seen.mark) seen = { mark, since: performance.now() };
@@ -243,6 +252,8 @@ function say(line) {
 }
 
 async function run() {
+  // A reader that has gone (`npm start | head`) is no reason to leave the work half-done.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const problem = nodeProblem(process.versions.node);
   if (problem) throw new Mendable(problem);
   process.chdir(clone);
@@ -261,7 +272,8 @@ if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.ar
   try {
     await run();
   } catch (error) {
-    say(error instanceof Mendable || isMendable(error) ? error.message : `${error.stack}\nThis is a defect of meshup.`);
+    const problem = error instanceof Mendable ? error.message : mendableProblem(error);
+    say(problem ?? `${error.stack}\nThis is a defect of meshup.`);
     process.exitCode = 1;
   }
 }

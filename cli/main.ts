@@ -1,8 +1,9 @@
-import { messageOf, UserError } from "../lib/errors.ts";
+import { mendable, messageOf, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments/arguments.ts";
 import { createTerminal, reserveStdout, type Terminal } from "./output/terminal.ts";
 import type { Command } from "./run.ts";
+import { settleClone } from "./stack/copies.ts";
 
 const lines: OptionSpec = { value: "N", help: "how many lines of each log (default 20)" };
 const follow: OptionSpec = { help: "go on as the logs grow" };
@@ -133,6 +134,7 @@ export async function main(args: string[], more: Record<string, Command> = {}): 
       terminal.document({ help: command.help, usage: spec.usage });
       return 0;
     }
+    settleClone((line) => terminal.note(line));
     return await (await command.load()).run(line, terminal);
   } catch (error) {
     return report(error, terminal);
@@ -141,11 +143,11 @@ export async function main(args: string[], more: Record<string, Command> = {}): 
 
 /** A person's error is its message; ours shows where it is. */
 function report(error: unknown, terminal: Terminal): number {
-  const expected = error instanceof UserError;
-  const text = expected ? error.message : stackOf(error);
-  terminal.note(terminal.paint.bad(expected ? text : `${text}\nThis is a defect of meshup.`));
-  terminal.document({ ok: false, error: messageOf(error) });
-  return expected && error.constructor.name === "Interrupted" ? 130 : 1;
+  const expected = mendable(error);
+  const text = expected ? expected.message : `${stackOf(error)}\nThis is a defect of meshup.`;
+  terminal.note(terminal.paint.bad(text));
+  terminal.document({ ok: false, error: expected?.message ?? messageOf(error) });
+  return expected?.constructor.name === "Interrupted" ? 130 : 1;
 }
 
 function specOf(name: string, command: Command): ArgumentSpec {

@@ -8,6 +8,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { diskProblem, diskProblemIn, makePrivateFolder } from "./disk.mjs";
 
 const clone = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -29,6 +30,7 @@ let built;
  * @returns its module
  */
 export async function load(entry) {
+  makePrivateFolder(join(clone, ".meshup")); // filters' secrets are in it
   built ??= build(clone, entries);
   const folder = await built;
   return import(String(pathToFileURL(join(folder, entry.replace(/\.ts$/, ".mjs")))));
@@ -43,14 +45,13 @@ export async function build(root, entries) {
   const all = join(root, ".meshup", "build");
   const folder = join(all, keyOf(root, entries));
   if (existsSync(folder)) {
-    const now = new Date();
-    utimesSync(folder, now, now);
+    touch(folder);
     return folder;
   }
-  const { build } = await import("esbuild");
+  const { build: esbuild } = await import("esbuild");
   const draft = join(all, `draft-${randomUUID()}`);
   try {
-    await build({
+    await esbuild({
       absWorkingDir: root,
       entryPoints: entries,
       outdir: draft,
@@ -70,17 +71,26 @@ export async function build(root, entries) {
     renameSync(draft, folder);
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
-    if (!existsSync(folder)) throw error; // it is there: another was quicker
+    if (existsSync(folder)) return folder; // another was quicker
+    if (diskOf(error) && makeRoom(all)) return build(root, entries);
+    throw error;
   }
   prune(all);
   return folder;
 }
 
 /**
- * Whether an error of `load` is one that a person can mend, and is told without a stack: a source that esbuild refuses has
- * a list of errors; the others are a clone that nobody may write to, and a full disk.
+ * What a person can mend of an error of `load`, told without a stack: a source that esbuild refuses (it has a list of
+ * errors), a clone that nobody may write to, a full disk. Undefined for any other error.
  */
-export const isMendable = (error) => Array.isArray(error.errors) || ["EACCES", "EROFS", "ENOSPC"].includes(error.code);
+export function mendableProblem(error) {
+  return diskOf(error) ?? (Array.isArray(error?.errors) ? error.message : undefined);
+}
+
+/** esbuild tells of a full disk in words. */
+function diskOf(error) {
+  return diskProblem(error) ?? (error?.errors && diskProblemIn(String(error.message), [join(clone, ".meshup")]));
+}
 
 /** Another one for each state of the sources, by sizes and times, of what was installed, and for each place of the clone. */
 function keyOf(root, entries) {
@@ -132,6 +142,22 @@ const sourcesKnowWhereTheyAre = {
     });
   },
 };
+
+function touch(folder) {
+  const now = new Date();
+  try {
+    utimesSync(folder, now, now);
+  } catch {
+    // A disk that is read-only has it all the same.
+  }
+}
+
+/** On a full disk the builds before this one go before their time. @returns whether there was any */
+function makeRoom(all) {
+  const names = existsSync(all) ? readdirSync(all) : [];
+  for (const name of names) rmSync(join(all, name), { recursive: true, force: true });
+  return names.length > 0;
+}
 
 /** As far as it goes: another command may be at it too. */
 function prune(all) {

@@ -2,7 +2,7 @@
  * A disk that is full, or that may not be written to: said in one line, with the folder. Plain JavaScript, since what
  * installs and builds the rest needs it too.
  */
-import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 const reasons = {
@@ -41,6 +41,18 @@ export async function withPathAsync(path, work) {
 function addPath(error, path) {
   if (error instanceof Error && error.code in reasons && !error.path) error.path = path;
   return error;
+}
+
+/** Makes a folder that nobody else can look into; one that is there becomes so, if it is ours. */
+export function makePrivateFolder(path) {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const { mode, uid } = statSync(path);
+  if ((mode & 0o077) === 0 || uid !== process.getuid?.()) return;
+  try {
+    chmodSync(path, 0o700);
+  } catch (error) {
+    if (error.code !== "EROFS") throw error;
+  }
 }
 
 /**

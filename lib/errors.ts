@@ -1,3 +1,5 @@
+import { diskProblem } from "./disk.mjs";
+
 /**
  * An error that the person at the terminal can mend: its message says what is wrong, where, and what to do.
  * It is shown without a stack trace; every other error is a defect of ours and shows one.
@@ -6,6 +8,13 @@ export class UserError extends Error {
   override name = "UserError";
   /** Pulumi shows an error of its program with this mark (its `RunError`) without the stack. */
   readonly __pulumiRunError = true;
+}
+
+/** The error where the person can mend it: an error of ours for them, or a disk that is full or not to be written to. */
+export function mendable(error: unknown): UserError | undefined {
+  if (error instanceof UserError) return error;
+  const problem = diskProblem(error);
+  return problem === undefined ? undefined : new UserError(problem);
 }
 
 /** The message of anything that was thrown. A connection that failed on each of a host's addresses has one for each. */

@@ -1,7 +1,9 @@
 /** Writing files whole or not at all, and saying plainly where that cannot be. */
-import { chmodSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { withPath } from "./disk.mjs";
+
+export { makePrivateFolder } from "./disk.mjs";
 
 let written = 0;
 
@@ -21,13 +23,5 @@ export function writeWhole(path: string, content: string | Uint8Array, mode = 0o
       rmSync(beside, { force: true });
       throw error;
     }
-  });
-}
-
-/** Makes a folder that nobody else can look into; one that is there becomes so. */
-export function makePrivateFolder(path: string): void {
-  withPath(path, () => {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
   });
 }

@@ -4,11 +4,8 @@ import { UserError } from "./errors.ts";
 import { engineCopy, keyPath, readStackFile } from "./stack-file.ts";
 
 const read = (text: string) => readStackFile(text, "Pulumi.local.yaml");
-/** The problems of one value of a filter's configuration. */
-const problems = (value: string) =>
-  read(`config:\n  meshup:filters:\n    - config:\n        a:\n          - b: ${value}\n`).problems.map((line) =>
-    line.replace(/^meshup:filters\[0\]\.config\.a\[0\]\.b: /, ""),
-  );
+const filter = (value: string) => `config:\n  meshup:filters:\n    - config:\n        a:\n          - b: ${value}\n`;
+const at = "meshup:filters[0].config.a[0].b: ";
 
 describe("a value comes as it is written", () => {
   it.each(
@@ -28,38 +25,34 @@ describe("a value comes as it is written", () => {
     ]
       .concat(["1.5", "9007199254740992", "v1.2", '"0777"', '".inf"', "!!str 2024-01-01", "127.0.0.1", "2024-13-01"])
       .concat(["|\n              2024-01-01", ">-\n              251985589757358482"]),
-  )("%s", (value) => expect(problems(value)).toEqual([]));
+  )("%s", (value) => expect(read(filter(value))).toMatchObject({ problems: [], differences: [] }));
 });
 
-describe("a value that would come otherwise is named, with what to write", () => {
+describe("a value that cannot come as it is written is named, with what to write", () => {
   it.each([
-    ["2024-01-01", '2024-01-01 is a date to Pulumi, which would hand it on in another form: quote it: "2024-01-01"'],
-    ["2024-01-01T10:20:30Z", /^2024-01-01T10:20:30Z is a date/],
-    [
-      "251985589757358482",
-      '251985589757358482 has more digits than a number keeps on its way: quote it: "251985589757358482"',
-    ],
-    ["-9007199254740993", /^-9007199254740993 has more digits/],
-    ["0xFFFFFFFFFFFFFFFF", /^0xFFFFFFFFFFFFFFFF has more digits/],
-    ["0.1234567890123456789", /^0\.1234567890123456789 has more digits/],
-    [".inf", '.inf is no number that JSON has: quote it: ".inf"'],
-    ["-.INF", /^-\.INF is no number that JSON has/],
-    [".nan", /^\.nan is no number that JSON has/],
-    ["1e400", '1e400 is text to Pulumi and 1e400 in YAML 1.2: quote it: "1e400"'],
-    ["0777", '0777 is 511 to Pulumi and 0777 in YAML 1.2: write 511, or quote it: "0777"'],
-    ["1_000", '1_000 is 1000 to Pulumi and text in YAML 1.2: write 1000, or quote it: "1_000"'],
-    ["0b101", /^0b101 is 5 to Pulumi and text/],
-    ["!!binary aGk=", /^aGk= has the tag tag:yaml\.org,2002:binary: leave it out, or quote the value$/],
+    ["251985589757358482", 'has more digits than a number keeps on its way: quote it: "251985589757358482"'],
+    ["-9007199254740993", /^has more digits/],
+    ["0xFFFFFFFFFFFFFFFF", /^has more digits/],
+    ["0.1234567890123456789", /^has more digits/],
+    ["1e400", /^has more digits/],
+    [".inf", 'is no number that JSON has: quote it: ".inf"'],
+    ["-.INF", /^is no number that JSON has/],
+    [".nan", /^is no number that JSON has/],
+    ["!!binary aGk=", "has the tag tag:yaml.org,2002:binary: leave it out, or quote the value"],
     ["!!timestamp 2024-01-01", /has the tag/],
     ["!!float 1", /has the tag/],
-  ])("%s", (value, message) => expect(problems(value)).toEqual([expect.stringMatching(message as string | RegExp)]));
+  ])("%s", (value, message) => {
+    const { problems } = read(filter(value));
+    expect(problems).toEqual([expect.stringContaining(at + value.replace(/^\S+ /, ""))]);
+    expect(problems[0]?.slice(at.length + value.replace(/^\S+ /, "").length + 1)).toMatch(message);
+  });
 
   it("each by its key, in the order of the file", () => {
     const text = [
       "config:",
-      "  meshup:load: { capacity: 1_000 }",
-      "  expect: [2024-01-01]", // of the project, whose name is left out
-      "  kubernetes:context: 2024-01-01", // another's: Pulumi alone reads it
+      "  meshup:load: { capacity: .inf }",
+      "  expect: [.nan]", // of the project, whose name is left out
+      "  kubernetes:context: .inf", // another's: Pulumi alone reads it
     ].join("\n");
     expect(read(text).problems.map((line) => line.split(" ")[0])).toEqual([
       "meshup:load.capacity:",
@@ -68,8 +61,30 @@ describe("a value that would come otherwise is named, with what to write", () =>
   });
 
   it("also behind an alias, and in what is merged", () => {
-    const text = "base: &base { a: 2024-01-01 }\nconfig:\n  meshup:x: *base\n  meshup:y:\n    <<: { b: .inf }\n";
+    const text = "base: &base { a: .nan }\nconfig:\n  meshup:x: *base\n  meshup:y:\n    <<: { b: .inf }\n";
     expect(read(text).problems.map((line) => line.split(" ")[0])).toEqual(["meshup:x.a:", "meshup:y.b:"]);
+  });
+});
+
+describe("a value that Pulumi reads otherwise than YAML 1.2 is known, and means to the engine what YAML 1.2 has", () => {
+  it.each([
+    [
+      "2024-01-01",
+      "2024-01-01",
+      '2024-01-01 is a date to Pulumi, which hands it on in another form: quote it: "2024-01-01"',
+    ],
+    ["2024-01-01T10:20:30Z", "2024-01-01T10:20:30Z", /^2024-01-01T10:20:30Z is a date/],
+    ["0777", 777, '0777 is 511 to Pulumi and 777 in YAML 1.2: write 777, or quote it: "0777"'],
+    ["1_000", "1_000", '1_000 is 1000 to Pulumi and text in YAML 1.2: quote it: "1_000"'],
+    ["0b101", "0b101", /^0b101 is 5 to Pulumi and text/],
+    ["-0x1F", "-0x1F", /^-0x1F is -31 to Pulumi and text/],
+  ])("%s", (text, value, message) => {
+    const { problems, differences } = read(filter(text));
+    expect(problems).toEqual([]);
+    expect(differences).toEqual([{ path: ["filters", 0, "config", "a", 0, "b"], value, message: expect.anything() }]);
+    expect(differences[0]?.message.slice(at.length)).toMatch(message);
+    const written = typeof value === "string" ? JSON.stringify(value) : String(value);
+    expect(engineCopy(filter(text), "f", { namespace: "meshup" })).toBe(filter(written));
   });
 });
 
@@ -77,16 +92,25 @@ describe("keys", () => {
   it.each(["text", "1", "-1", "true", "yes", "on", '"1.0"', "x-key", "12:30:45"])(
     "%s comes as it is written",
     (key) => {
-      expect(read(`config:\n  meshup:x: { ${key}: a }\n`).problems).toEqual([]);
+      const { problems, differences } = read(`config:\n  meshup:x: { ${key}: a }\n`);
+      expect({ problems, differences }).toEqual({ problems: [], differences: [] });
     },
   );
-  it.each(["1.0", "0x10", "True", "~", "2024-01-01", "1e3", "0777", "1_000", "251985589757358482", ".inf", "!!int 1"])(
+  it.each(["1.0", "0x10", "True", "~", "1e3", "0777", "251985589757358482", ".inf", "!!int 1"])(
     "%s is named",
-    (key) =>
+    (key) => {
       expect(read(`config:\n  meshup:x: { ${key}: a }\n`).problems).toEqual([
         expect.stringMatching(/^meshup:x: the key/),
-      ]),
+      ]);
+    },
   );
+  it.each(["2024-01-01", "1_000"])("%s is text to the engine", (key) => {
+    const { differences } = read(`config:\n  meshup:x: { ${key}: a }\n`);
+    expect(differences).toEqual([{ path: ["x", key], message: expect.stringMatching(/^meshup:x: the key/) }]);
+    expect(parse(engineCopy(`config:\n  meshup:x: { ${key}: a }\n`, "f", { namespace: "n" }))).toEqual({
+      config: { "n:x": { [key]: "a" } },
+    });
+  });
 });
 
 it("the configuration is by key in full", () => {
@@ -125,7 +149,7 @@ describe("a file that Pulumi does not take", () => {
 describe("the engine's copy", () => {
   const copy = (text: string, salt?: string) => engineCopy(text, "Pulumi.local.yaml", { namespace: "other", salt });
 
-  it("has every scalar as it is written, and meshup's keys by another name", () => {
+  it("has meshup's keys by another name, what Pulumi reads otherwise as YAML 1.2 has it, and all else as it is written", () => {
     const text = [
       "base: &base",
       "  meshup:kind: { name: a }",
@@ -144,7 +168,9 @@ describe("the engine's copy", () => {
         .replaceAll("meshup:config:", "other:")
         .replaceAll("meshup:", "other:")
         .replace("  load:", "  other:load:")
-        .replace("nothing:", "nothing: ~"),
+        .replace("nothing:", "nothing: ~")
+        .replace("c: 2024-01-01", 'c: "2024-01-01"')
+        .replace("e: 0777", "e: 777"),
     );
   });
 

@@ -9,7 +9,6 @@ import {
   parseDocument,
   type Scalar,
   visit as visitNodes,
-  type YAMLMap,
 } from "yaml";
 import { messageOf, UserError } from "./errors.ts";
 import { isExact, type Path } from "./numbers.ts";
@@ -22,10 +21,21 @@ export interface StackFile {
   config: Mapping;
   /** The file's other keys: `encryptionsalt`, `secretsprovider`, `environment`. */
   rest: Mapping;
-  /** What of meshup's configuration does not come to it as it is written, each with its key and what to write. */
+  /** What of meshup's configuration cannot come to it as it is written, each with its key and what to write. */
   problems: string[];
+  /** What else of it Pulumi reads otherwise than YAML 1.2 has it. */
+  differences: Difference[];
   /** Where meshup's configuration has a secret (`secure: …`), below `meshup:`: `["filters", 0, "config", "x-key"]`. */
   secrets: Path[];
+}
+
+export interface Difference {
+  /** Below `meshup:`. Of a key, with the key. */
+  path: Path;
+  /** As YAML 1.2 has it; none of a key. */
+  value?: string | number;
+  /** With its key, and what to write. */
+  message: string;
 }
 
 /** @throws UserError when it is none that Pulumi takes */
@@ -41,7 +51,7 @@ export function readStackFile(text: string, path: string): StackFile {
   return {
     config: Object.fromEntries(byKey),
     rest,
-    problems: problemsOf(document),
+    ...findings(document),
     secrets: own.flatMap(([key, value]) => securePaths(value, [key])),
   };
 }
@@ -82,34 +92,53 @@ function securePaths(value: unknown, path: Path): Path[] {
   return entries.flatMap(([key, inner]) => securePaths(inner, [...path, key]));
 }
 
-function problemsOf(document: Document): string[] {
+function findings(document: Document): Pick<StackFile, "problems" | "differences"> {
   const problems: string[] = [];
+  const differences: Difference[] = [];
+  for (const { node, path, isKey } of scalarsOf(document)) {
+    const problem = isKey ? keyProblem(node) : valueProblem(node);
+    const difference = differenceOf(node);
+    const at = `${ours}${keyPath(path)}: `;
+    if (problem !== undefined) problems.push(at + problem);
+    else if (difference === undefined) continue;
+    else if (isKey) differences.push({ path: [...path, textOf(node)], message: `${at}the key ${difference}` });
+    else differences.push({ path, value: node.value as string | number, message: at + difference });
+  }
+  return { problems, differences };
+}
+
+interface PlacedScalar {
+  node: Scalar;
+  path: Path;
+  /** It is a key, and the path that of its mapping. */
+  isKey: boolean;
+}
+
+/** Every scalar of meshup's configuration, each once, however it got there: by alias, by merge key. */
+function scalarsOf(document: Document): PlacedScalar[] {
+  const found: PlacedScalar[] = [];
   const seen = new Set<unknown>();
-  const visit = (node: unknown, path: Path): void => {
-    if (isAlias(node)) visit(node.resolve(document), path);
+  const resolve = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
+  const visit = (alias: unknown, path: Path): void => {
+    const node = resolve(alias);
     if (!isNode(node) || seen.has(node)) return;
     seen.add(node);
     if (isSeq(node)) for (const [i, item] of node.items.entries()) visit(item, [...path, i]);
-    else if (isMap(node)) visitPairs(node, path);
-    else if (isScalar(node)) {
-      const problem = scalarProblem(node);
-      if (problem) problems.push(`${ours}${keyPath(path)}: ${problem}`);
-    }
+    else if (isMap(node)) for (const { key, value } of node.items) visitPair(resolve(key), value, path);
+    else if (isScalar(node)) found.push({ node, path, isKey: false });
   };
-  const visitPairs = (map: YAMLMap, path: Path) => {
-    for (const { key, value } of map.items) {
-      const source = isAlias(key) ? key.resolve(document) : key;
-      if (isMerge(source)) for (const base of isSeq(value) ? value.items : [value]) visit(base, path);
-      else {
-        const problem = isScalar(source) ? keyProblem(source) : "a key is text";
-        if (problem) problems.push(`${ours}${keyPath(path)}: ${problem}`);
-        visit(value, [...path, isScalar(source) ? textOf(source) : String(source)]);
-      }
+  const visitPair = (key: unknown, value: unknown, path: Path) => {
+    if (isMerge(key)) {
+      const bases = resolve(value);
+      for (const base of isSeq(bases) ? bases.items : [bases]) visit(base, path);
+      return;
     }
+    if (isScalar(key)) found.push({ node: key, path, isKey: true });
+    visit(value, [...path, isScalar(key) ? textOf(key) : String(key)]);
   };
   for (const { key, value } of configPairs(document))
     if (inFull(key).startsWith(ours)) visit(value, [inFull(key).slice(ours.length)]);
-  return problems;
+  return found;
 }
 
 interface ConfigPair {
@@ -143,40 +172,53 @@ const isPlain = (node: Scalar) => node.type === "PLAIN" && node.tag === undefine
 
 const textOf = (node: Scalar) => (node.type === "PLAIN" ? (node.source ?? "") : String(node.value));
 
-/** What is wrong with a value; undefined where it comes as it is written. */
-function scalarProblem(node: Scalar): string | undefined {
+/** Why a value cannot come as it is written; undefined where it can. */
+function valueProblem(node: Scalar): string | undefined {
   const text = textOf(node);
-  if (node.tag !== undefined && node.tag !== "tag:yaml.org,2002:str")
-    return `${text} has the tag ${node.tag}: leave it out, or quote the value`;
+  if (isTagged(node)) return `${text} has the tag ${node.tag}: leave it out, or quote the value`;
   if (!isPlain(node)) return undefined;
-  const [pulumi, yaml] = [readByPulumi(text), readByYaml(text)];
-  const quote = `quote it: ${JSON.stringify(text)}`;
-  if (pulumi.is === "date") return `${text} is a date to Pulumi, which would hand it on in another form: ${quote}`;
-  if (pulumi.is === "number" && /inf|nan/.test(pulumi.value)) return `${text} is no number that JSON has: ${quote}`;
-  if (!agree(pulumi, yaml)) {
-    const [toPulumi, inYaml] = [pulumi, yaml].map((reading) => (reading.is === "number" ? reading.value : reading.is));
-    const write = pulumi.is === "number" ? `write ${toPulumi}, or ` : "";
-    return `${text} is ${toPulumi} to Pulumi and ${inYaml} in YAML 1.2: ${write}${quote}`;
-  }
-  if (pulumi.is === "number" && !isExact(pulumi.value)) return `${text} ${tooManyDigits(text)}`;
-  return undefined;
-}
-
-/** Of a number that would come with other digits than it was written with. */
-export function tooManyDigits(text: string): string {
-  return `has more digits than a number keeps on its way: quote it: "${text}"`;
+  const { is, value = "" } = readByYaml(text) as { is: string; value?: string };
+  if (is !== "number") return undefined;
+  if (/inf|nan/.test(value)) return `${text} is no number that JSON has: ${quoteIt(text)}`;
+  return isExact(value) ? undefined : `${text} ${tooManyDigits(text)}`;
 }
 
 /** Pulumi makes text of keys that are numbers: only those that are that very text come as they are written. */
 function keyProblem(node: Scalar): string | undefined {
   const text = textOf(node);
-  if (node.tag === undefined && node.type !== "PLAIN") return undefined;
-  const reading = readByPulumi(text);
-  if (node.tag === undefined && reading.is === "text" && agree(reading, readByYaml(text))) return undefined;
-  const same =
-    reading.is === "boolean" ? /^(true|false)$/.test(text) : reading.is === "number" && /^-?(0|[1-9]\d*)$/.test(text);
-  if (node.tag === undefined && same && isExact(text)) return undefined;
-  return `the key ${text || "(none)"} is no text to Pulumi: quote it: ${JSON.stringify(text)}`;
+  if (isTagged(node)) return `the key ${text} has the tag ${node.tag}: leave it out, or quote the key`;
+  if (!isPlain(node)) return undefined;
+  const { is } = readByYaml(text);
+  const isItsText =
+    is === "text" ||
+    (is === "boolean" && /^(true|false)$/.test(text)) ||
+    (is === "number" && /^-?(0|[1-9]\d*)$/.test(text) && isExact(text));
+  return isItsText ? undefined : `the key ${text || "(nothing)"} is no text: ${quoteIt(text)}`;
+}
+
+/** What Pulumi makes of a scalar that means another thing in YAML 1.2; undefined where both are one. */
+function differenceOf(node: Scalar): string | undefined {
+  const text = textOf(node);
+  if (!isPlain(node)) return undefined;
+  const [pulumi, yaml] = [readByPulumi(text), readByYaml(text)];
+  if (agree(pulumi, yaml)) return undefined;
+  const [toPulumi, inYaml] = [pulumi, yaml].map((reading) =>
+    reading.is === "number" ? plain(reading.value) : reading.is,
+  );
+  if (pulumi.is === "date") return `${text} is a date to Pulumi, which hands it on in another form: ${quoteIt(text)}`;
+  return `${text} is ${toPulumi} to Pulumi and ${inYaml} in YAML 1.2: ${inYaml === "text" ? "" : `write ${inYaml}, or `}${quoteIt(text)}`;
+}
+
+/** `0777` → `777`, which nobody takes for an octal number. */
+const plain = (number: string) => number.replace(/^([-+]?)0+(?=\d)/, "$1");
+
+const isTagged = ({ tag }: Scalar) => tag !== undefined && tag !== "tag:yaml.org,2002:str";
+
+const quoteIt = (text: string) => `quote it: ${JSON.stringify(text)}`;
+
+/** Of a number that would come with other digits than it was written with. */
+export function tooManyDigits(text: string): string {
+  return `has more digits than a number keeps on its way: quote it: "${text}"`;
 }
 
 /** `Pulumi.local.yaml has 2 problems:`, and each. */
@@ -197,7 +239,7 @@ export function keyPath(path: PropertyKey[]): string {
 /**
  * The file for an engine that is to hand meshup's configuration to the program alone. All that stands under the name of a
  * provider goes to that provider too, in its environment, where a value of 128 KiB is too large; so that it stands there
- * by another name. Every scalar stays as it is written.
+ * by another name. It means to Pulumi what the original means in YAML 1.2; what is not meshup's stays as it is written.
  * @param namespace in place of `meshup`
  * @param salt the engine's, where the file names none and no other keeper of secrets
  */
@@ -207,6 +249,7 @@ export function engineCopy(
   { namespace, salt }: { namespace: string; salt?: string },
 ): string {
   const document = parse(text, path, "failsafe"); // every scalar is text: written again as it was read
+  for (const { node } of scalarsOf(document)) if (differenceOf(node) !== undefined) makePlain(node);
   visitNodes(document, {
     Scalar(_, node) {
       if (node.type === "PLAIN" && node.value === "") node.value = "~"; // nothing: else it would become ""
@@ -216,10 +259,14 @@ export function engineCopy(
     const full = inFull(key);
     if (full.startsWith(ours)) node.value = `${namespace}:${full.slice(ours.length)}`;
   }
-  if (salt !== undefined) {
-    if (document.contents === null) return `encryptionsalt: ${salt}\n`;
-    document.set("encryptionsalt", salt);
-  }
-  if (document.contents === null) return "{}\n";
+  if (document.contents === null) return salt === undefined ? "{}\n" : `encryptionsalt: ${salt}\n`;
+  if (salt !== undefined) document.set("encryptionsalt", salt);
   return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+}
+
+/** In a notation that means the same to everybody. */
+function makePlain(node: Scalar): void {
+  const reading = readByYaml(textOf(node));
+  if (reading.is === "number") node.value = plain(reading.value);
+  else node.type = "QUOTE_DOUBLE";
 }

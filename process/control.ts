@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { withPath } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
@@ -47,7 +48,8 @@ export async function start(options: StartOptions): Promise<Started> {
   const { name, command, env, log, maxFileBytes, onSpawn } = options;
   const { fd, start: logStart } = openLog(log);
   try {
-    logStart.offset += writeSync(fd, `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`);
+    const title = `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`;
+    logStart.offset += withPath(log, () => writeSync(fd, title));
     const child = spawn("/bin/sh", ["-c", limit(maxFileBytes) + gate, name, ...command], {
       cwd: root,
       env: { ...processEnvironment(process.env), ...env },
@@ -63,8 +65,13 @@ export async function start(options: StartOptions): Promise<Started> {
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     if (!identity)
       throw await failure.catch((error) => new UserError(`${name} cannot be started: ${messageOf(error)}`));
-    onSpawn(identity);
     child.stdin?.on("error", () => {}); // it may be dead already
+    try {
+      onSpawn(identity);
+    } catch (error) {
+      child.stdin?.destroy(); // what could not be recorded is not to run
+      throw error;
+    }
     child.stdin?.end("\n");
     child.unref();
     return { identity, log: logStart, exit: () => exit };

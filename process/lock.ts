@@ -1,13 +1,56 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { folderId } from "../lib/clone.ts";
+import { withPath } from "../lib/disk.mjs";
 import { UserError } from "../lib/errors.ts";
-import { identify, isAlive, type ProcessIdentity } from "./table.ts";
+import { identify, isAlive, type ProcessIdentity, processSpace } from "./table.ts";
 
 let taken = 0;
 
+/** Who has a lock, as its file says. */
+export interface Holder extends ProcessIdentity {
+  /** The folder that the file lies in: in another one it is a copy. */
+  place?: string;
+  /** The machine and the container that the process is seen in. */
+  host?: string;
+  space?: string;
+}
+
+/** This process as the holder of a lock file. */
+export function holderOf(path: string): Holder {
+  const identity = identify(process.pid) as ProcessIdentity;
+  return { ...identity, place: folderId(dirname(path)), host: hostname(), space: processSpace() };
+}
+
+/** A holder of another machine, or container, that shares the folder shows by touching the file that it lives. */
+const [touchMs, staleMs] = [10_000, 60_000];
+
+/** Touches a lock file as long as it is held. @returns a function that ends it */
+export function keepFresh(path: string): () => void {
+  const touch = () => {
+    try {
+      utimesSync(path, new Date(), new Date());
+    } catch {
+      // taken away
+    }
+  };
+  const ticker = setInterval(touch, touchMs).unref();
+  return () => clearInterval(ticker);
+}
+
+/** Whether the holder of a lock file still has it: not when it has ended, and not where the file is a copy. */
+export function stillHolds(holder: Holder, path: string): boolean {
+  const { place, host = hostname(), space } = holder;
+  if (place !== undefined && place !== folderId(dirname(path))) return false;
+  if (host === hostname() && (space === undefined || space === processSpace())) return isAlive(holder);
+  const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Date.now() - touched < staleMs;
+}
+
 /**
- * Runs `work` while holding the lock file `path`, so that nobody else on this machine does the same at once.
+ * Runs `work` while holding the lock file `path`, so that nobody else does the same at once.
  * A lock whose owner has ended (killed half-way) counts for nothing.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, timeoutMs = 120_000): Promise<T> {
@@ -15,16 +58,18 @@ export async function withLock<T>(path: string, work: () => Promise<T>, timeoutM
   const end = Date.now() + timeoutMs;
   while (!take(path)) {
     const owner = readOwner(path);
-    if (owner && !isAlive(owner)) breakLock(path);
+    if (owner && !stillHolds(owner, path)) breakLock(path);
     else if (Date.now() > end) {
       throw new UserError(
         `${path}: process ${owner?.pid} has held this lock for over ${timeoutMs / 1000} s; is another \`up\` running?`,
       );
     } else await sleep(25);
   }
+  const release = keepFresh(path);
   try {
     return await work();
   } finally {
+    release();
     rmSync(path, { force: true });
   }
 }
@@ -32,8 +77,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>, timeoutM
 /** A link appears with its content or not at all: nobody reads a lock that has no owner yet. */
 function take(path: string): boolean {
   const own = `${path}.${process.pid}.${taken++}`;
-  writeFileSync(own, JSON.stringify(identify(process.pid)));
   try {
+    withPath(own, () => writeFileSync(own, JSON.stringify(holderOf(path))));
     linkSync(own, path);
     return true;
   } catch (error) {
@@ -44,7 +89,7 @@ function take(path: string): boolean {
   }
 }
 
-function readOwner(path: string): ProcessIdentity | undefined {
+function readOwner(path: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
@@ -63,7 +108,7 @@ function breakLock(path: string): void {
   }
   const moved = readOwner(aside);
   try {
-    if (moved && isAlive(moved)) linkSync(aside, path);
+    if (moved && stillHolds(moved, aside)) linkSync(aside, path);
   } finally {
     rmSync(aside, { force: true });
   }

@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { messageOf, UserError } from "../lib/errors.ts";
+import { mendable, messageOf, UserError } from "../lib/errors.ts";
 import { endOf, logSize, readPiece, withLog } from "./log-text.ts";
 
 /** A longer log is put aside by the next `up`: its last part, as long as this, is kept as `<path>.1`. */
@@ -37,7 +37,7 @@ export function openLog(path: string): { fd: number; start: LogStart } {
     const offset = sizeOf(path);
     return { fd: openSync(path, "a", 0o600), start: { path, offset } };
   } catch (error) {
-    throw new UserError(`the log ${path} cannot be written: ${messageOf(error)}`);
+    throw mendable(error) ?? new UserError(`the log ${path} cannot be written: ${messageOf(error)}`);
   }
 }
 

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import type { ProcessIdentity } from "./table.ts";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { writeWhole } from "../lib/files.ts";
+import type { OwnedProcess } from "./owner.ts";
 
 /**
  * What is known of a process on disk, from the moment it exists: an `up` that is killed half-way has told Pulumi's
  * state nothing of it, and the next one finds it here.
  */
-export interface ProcessRecord extends ProcessIdentity {
+export interface ProcessRecord extends OwnedProcess {
   /** {@link commandHash} of what it was started with. */
   commandHash: string;
   state: "starting" | "ready";
@@ -53,10 +54,7 @@ export function readRecord(path: string): ProcessRecord | undefined {
 
 /** Written beside and renamed: a reader finds the old record or the new one, never half of one. */
 export function writeRecord(path: string, record: ProcessRecord): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}`);
-  writeFileSync(beside, JSON.stringify(record, null, 2), { mode: 0o600 });
-  renameSync(beside, path);
+  writeWhole(path, JSON.stringify(record, null, 2), 0o600);
 }
 
 export function deleteRecord(path: string): void {

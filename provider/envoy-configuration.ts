@@ -1,10 +1,13 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { discoveryResponse, type Resource } from "../envoy/discovery.ts";
 import { readSaid, type Said } from "../envoy/log.ts";
 import { RunningEnvoy } from "../envoy/running.ts";
+import { inThisClone } from "../lib/clone.ts";
 import { UserError } from "../lib/errors.ts";
+import { makePrivateFolder, writeWhole } from "../lib/files.ts";
 import { putAside } from "../process/log.ts";
 import { logSize } from "../process/log-text.ts";
 import type { Context, ResourceType } from "./resource.ts";
@@ -25,7 +28,7 @@ export const envoyConfigurationType: ResourceType<EnvoyConfigurationInputs, Reco
   create: (inputs, context) => apply(inputs, context),
   update: (_olds, news, context) => apply(news, context),
   hasDrifted: async (_olds, news) => !(await isApplied(news)),
-  delete: ({ directory }) => removeConfiguration(directory),
+  delete: ({ directory }) => removeConfiguration(inThisClone(directory)),
 };
 
 async function apply(inputs: EnvoyConfigurationInputs, context: Context): Promise<Record<string, never>> {
@@ -67,6 +70,7 @@ export async function applyConfiguration(
 
 /** Takes listeners and clusters away from an Envoy that goes on running, or from one that has ended. */
 export async function removeConfiguration(directory: string): Promise<void> {
+  if (!existsSync(directory)) return; // the clone has been moved: its Envoy has ended by another way
   for (const file of [listenersFile, clustersFile]) await replaceFile(join(directory, file), discoveryResponse([]));
   await rm(join(directory, "filters"), { recursive: true, force: true });
 }
@@ -255,9 +259,8 @@ async function readFiles(directory: string): Promise<Files> {
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.new`, text);
-  await rename(`${path}.new`, path);
+  makePrivateFolder(dirname(path));
+  writeWhole(path, text, 0o600); // it may have secrets of a filter's
 }
 
 /** Only files: Envoy goes on watching a filter's folder for as long as an old listener drains. */

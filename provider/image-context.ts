@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { inThisClone } from "../lib/clone.ts";
+import { withPathAsync } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { root, stateDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
@@ -18,7 +20,7 @@ export const imageContextType: ResourceType<ImageContextInputs, ImageContextOutp
       .digest("hex"),
   create: (inputs) => makeContext(inputs),
   update: (_olds, news) => makeContext(news),
-  hasDrifted: async ({ directory }) => !existsSync(directory),
+  hasDrifted: async ({ directory }) => inThisClone(directory) !== directory || !existsSync(directory),
   read: async (state) => (existsSync(state.directory) ? state : undefined),
   // No delete: a folder by content may be another stack's as well. `npm run destroy` removes it.
 };
@@ -64,6 +66,6 @@ async function read(path: string): Promise<Buffer> {
 /** With one time stamp for all: builders put it into the layer, whose digest would tell when and not what. */
 async function write(path: string, content: string | Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, content, { mode: 0o644 });
+  await withPathAsync(path, () => writeFile(path, content, { mode: 0o644 }));
   await utimes(path, 1, 1);
 }

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { closeSync, writeSync } from "node:fs";
 import type { CheckResult, CreateResult, DiffResult, Provider, ReadResult } from "@pulumi/pulumi/provider/provider.js";
 import { main } from "@pulumi/pulumi/provider/server.js"; // a quarter of the load time of the whole SDK
-import { UserError } from "../lib/errors.ts";
+import { mendable, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { EngineLog } from "./engine-log.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
@@ -118,8 +118,7 @@ async function answer<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new Error(stackOf(error));
+    throw mendable(error) ?? new Error(stackOf(error));
   } finally {
     underWay--;
   }

@@ -1,5 +1,6 @@
 /** `meshup:index:Module`: a WebAssembly module in `.meshup/modules`, named by its content. */
 import { existsSync } from "node:fs";
+import { inThisClone } from "../lib/clone.ts";
 import { modulesDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
 import type { ModuleInputs, ModuleOutputs } from "./types.ts";
@@ -9,7 +10,7 @@ export const moduleType: ResourceType<ModuleInputs, ModuleOutputs> = {
   id: ({ path }) => path,
   create: build,
   update: (_olds, news) => build(news),
-  hasDrifted: async ({ file }) => !existsSync(file),
+  hasDrifted: async ({ file }) => inThisClone(file) !== file || !existsSync(file),
   read: async (state) => (existsSync(state.file) ? state : undefined),
   // No delete: a file by content may be another filter's as well. `npm run destroy` removes the folder.
 };

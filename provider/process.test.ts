@@ -3,6 +3,7 @@ import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -17,11 +18,11 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
-import { root } from "../lib/paths.ts";
+import { root, stateDir } from "../lib/paths.ts";
 import { stop } from "../process/control.ts";
 import { longLogBytes } from "../process/log.ts";
-import { readRecord, writeRecord } from "../process/record.ts";
-import { identify, isAlive } from "../process/table.ts";
+import { commandHash, readRecord, writeRecord } from "../process/record.ts";
+import { identify, isAlive, type ProcessIdentity } from "../process/table.ts";
 import { freePort } from "../test/ports.ts";
 import { processType, stopRecorded } from "./process.ts";
 import type { Context } from "./resource.ts";
@@ -352,6 +353,53 @@ test("a provider killed before it could record a process: that one never runs it
   for (let i = 0; i < 100 && identify(pid); i++) await sleep(20);
   expect(identify(pid)).toBeUndefined();
   expect(readFileSync(join(inputs.directory, "server.log"), "utf8")).not.toContain("listening");
+});
+
+test.each([
+  ["by its record", { clone: "1:1" }],
+  ["of an earlier version, by where it works", {}],
+])("another clone's process is neither signalled nor taken over: %s", async (_how, mark) => {
+  const inputs = await inputsFor();
+  const child = spawn(process.execPath, [serverFile, String(inputs.port)], { cwd: scratch(), stdio: "ignore" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await expect.poll(() => answer(inputs.ready.url).catch(() => undefined)).toBeDefined();
+  const identity = { ...identify(child.pid as number), ...mark } as ProcessIdentity;
+  const copied = { ...identity, commandHash: commandHash(inputs), state: "ready" as const, stopTimeoutMs: 100 };
+  const state = { ...inputs, ...identity, log: "" };
+
+  writeRecord(recordOf(inputs), copied);
+  expect(await drifted(state)).toBe(true);
+  expect(await processType.read?.(state, context)).toMatchObject({ pid: 0 });
+  const update = processType.update(state, { ...inputs, triggers: ["new"] }, context);
+  await expect(update).rejects.toThrow(`port ${inputs.port} is in use by`);
+  writeRecord(recordOf(inputs), copied);
+  await expect(create(inputs)).rejects.toThrow(`port ${inputs.port} is in use by`);
+  writeRecord(recordOf(inputs), copied);
+  expect(await stopRecorded(inputs.directory)).toEqual([]);
+  writeRecord(recordOf(inputs), copied);
+  await destroy(state);
+  expect(existsSync(recordOf(inputs))).toBe(false);
+  expect((await answer(inputs.ready.url)).pid).toBe(child.pid);
+});
+
+test("what a clone has started is its own after a move, though the state names the old place", async () => {
+  mkdirSync(join(stateDir, "tmp"), { recursive: true });
+  const directory = mkdtempSync(join(stateDir, "tmp", "moved-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, "server.conf");
+  const inputs = await inputsFor("", { directory, files: { [file]: "" } });
+  const outputs = await create(inputs);
+  const old = (path: string) => path.replace(root, "/nowhere/clone");
+  await destroy({
+    ...inputs,
+    ...outputs,
+    directory: old(directory),
+    files: { [old(file)]: "" },
+    log: old(outputs.log),
+  });
+  expect(isAlive(outputs)).toBe(false);
+  expect(readdirSync(directory)).toEqual([]);
+  expect(existsSync("/nowhere")).toBe(false);
 });
 
 test("stopRecorded ends what the state knows nothing of", async () => {

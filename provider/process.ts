@@ -1,12 +1,15 @@
 /** `meshup:local:Process`: a process that outlives the `up` which started it. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, rmSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { cloneId, inThisClone } from "../lib/clone.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { makePrivateFolder, writeWhole } from "../lib/files.ts";
 import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
 import { type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
 import { deleteLog, isLost, needsCare, putAside } from "../process/log.ts";
+import { isOurs, type OwnedProcess } from "../process/owner.ts";
 import { assertPortsFree } from "../process/ports.ts";
 import {
   commandHash,
@@ -16,7 +19,6 @@ import {
   recordsIn,
   writeRecord,
 } from "../process/record.ts";
-import { isAlive, type ProcessIdentity } from "../process/table.ts";
 import type { Context, ResourceType } from "./resource.ts";
 import type { ProcessInputs, ProcessOutputs } from "./types.ts";
 
@@ -46,27 +48,29 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
   hasDrifted: async (olds) => {
     const { record: path, log } = pathsOf(olds);
     const record = readRecord(path);
-    if (!isAlive(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
+    if (!isOurs(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
     // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
     const answer = await httpRequest({ url: olds.ready.url, timeoutMs: 2000 }).catch(() => undefined);
     return answer === undefined || answer.status < 200 || answer.status >= 300;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
-    const living = known.find((identity) => identity && isAlive(identity));
-    const { pid, startTime, bootId } = living ?? { pid: 0, startTime: "", bootId: "" };
+    const living = known.find((one) => one && isOurs(one));
     // Dead, but not gone: its record and log are still to be deleted. The next `up` starts it again.
-    return { pid, startTime, bootId, log: pathsOf(state).log };
+    return outputs(living ?? { pid: 0, startTime: "", bootId: "" }, pathsOf(state).log);
   },
+  // A clone that was moved has left nothing at its old place, and nothing is to come there for a lock.
   delete: (state) =>
-    locked(state, async () => {
-      const { record, log } = pathsOf(state);
-      for (const identity of [readRecord(record), state]) if (identity) await stop(identity, stopTimeout(state));
-      deleteRecord(record);
-      deleteLog(log);
-      for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, path), { force: true });
-    }),
+    existsSync(resolve(root, inThisClone(state.directory))) ? locked(state, () => remove(state)) : remove(state),
 };
+
+async function remove(state: State): Promise<void> {
+  const { record, log } = pathsOf(state);
+  for (const one of [readRecord(record), state]) if (one && isOurs(one)) await stop(one, stopTimeout(state));
+  deleteRecord(record);
+  deleteLog(log);
+  for (const path of Object.keys(state.files ?? {})) rmSync(resolve(root, inThisClone(path)), { force: true });
+}
 
 /**
  * Stops every process that has a record in a folder, and removes the records. For `destroy`: an `up` that was killed
@@ -77,7 +81,7 @@ export async function stopRecorded(directory: string): Promise<{ name: string; p
   const stopped: { name: string; pid: number }[] = [];
   for (const path of recordsIn(resolve(root, directory))) {
     const record = readRecord(path);
-    if (record && isAlive(record)) {
+    if (record && isOurs(record)) {
       await stop(record, record.stopTimeoutMs ?? defaultStopTimeoutMs);
       stopped.push({ name: basename(path, ".json"), pid: record.pid });
     }
@@ -95,15 +99,15 @@ async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutp
   const { record, log } = pathsOf(inputs);
 
   const recorded = readRecord(record);
-  if (recorded && isAlive(recorded)) {
-    if (await takeOver(inputs, recorded, context)) return outputs(recorded, log);
+  if (recorded && isOurs(recorded)) {
+    if (await takeOver(inputs, recorded, context)) return outputs({ ...recorded, clone: cloneId() }, log);
     await stop(recorded, stopTimeout(inputs));
   }
   deleteRecord(record);
   await assertPortsFree(ports, portHints);
 
   writeFiles(inputs);
-  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs), ...shown(inputs) };
+  const base = { commandHash: commandHash(inputs), ...kept(inputs) };
   const started = await start({
     name,
     command,
@@ -120,7 +124,7 @@ async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutp
     throw error;
   }
   writeRecord(record, { ...started.identity, ...base, state: "ready" });
-  return outputs(started.identity, log);
+  return outputs({ ...started.identity, clone: base.clone }, log);
 }
 
 type Waiting = Pick<Context, "signal" | "say">;
@@ -142,7 +146,7 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context:
     context.signal.throwIfAborted();
     return false;
   }
-  writeRecord(record, { ...recorded, stopTimeoutMs: stopTimeout(inputs), ...shown(inputs), state: "ready" });
+  writeRecord(record, { ...recorded, ...kept(inputs), state: "ready" });
   return true;
 }
 
@@ -153,7 +157,7 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context:
  */
 async function change(olds: State, news: ProcessInputs, context: Context): Promise<ProcessOutputs> {
   const recorded = readRecord(pathsOf(olds).record);
-  const ran = [recorded, olds].find((identity) => identity && isAlive(identity));
+  const ran = [recorded, olds].find((one) => one && isOurs(one));
   if (!ran || commandHash(olds) === commandHash(news)) {
     // Only the state knows of it: somebody has deleted its files. A new one has a record and a log.
     if (ran && ran !== recorded) await stop(ran, stopTimeout(olds));
@@ -176,25 +180,29 @@ async function change(olds: State, news: ProcessInputs, context: Context): Promi
   }
 }
 
-/** What of it commands show, and ask. */
-const shown = ({ ports, ready }: ProcessInputs) => ({ ports, readyUrl: ready.url });
+/** What of it commands show, ask, and stop it by. */
+const kept = (inputs: ProcessInputs) => ({
+  clone: cloneId(),
+  stopTimeoutMs: stopTimeout(inputs),
+  ports: inputs.ports,
+  readyUrl: inputs.ready.url,
+});
 
 function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
   const { readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
+  makePrivateFolder(resolve(root, inputs.directory)); // logs may have secrets
   return withLock(pathsOf(inputs).lock, work, 3 * readyTimeoutMs + 2 * stopTimeout(inputs) + 30_000);
 }
 
 function pathsOf({ name, directory }: ProcessInputs): { record: string; log: string; lock: string } {
-  const path = join(resolve(root, directory), name);
+  const path = join(resolve(root, inThisClone(directory)), name);
   return { record: `${path}.json`, log: `${path}.log`, lock: `${path}.lock` };
 }
 
 function writeFiles({ files = {} }: ProcessInputs): void {
   for (const [name, text] of Object.entries(files)) {
     const path = resolve(root, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.new`, text, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    writeWhole(path, text, 0o600);
   }
 }
 
@@ -202,6 +210,6 @@ function stopTimeout({ stopTimeoutMs = defaultStopTimeoutMs }: ProcessInputs): n
   return stopTimeoutMs;
 }
 
-function outputs({ pid, startTime, bootId }: ProcessIdentity, log: string): ProcessOutputs {
-  return { pid, startTime, bootId, log };
+function outputs({ pid, startTime, bootId, clone = cloneId() }: OwnedProcess, log: string): ProcessOutputs {
+  return { pid, startTime, bootId, clone, log };
 }

@@ -1,8 +1,10 @@
 /** `meshup:local:PythonPackages`: a folder of packages for PYTHONPATH. */
 import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { inThisClone } from "../lib/clone.ts";
 import { UserError } from "../lib/errors.ts";
+import { writeWhole } from "../lib/files.ts";
 import { root } from "../lib/paths.ts";
 import { withLock } from "../process/lock.ts";
 import { findPython, pipInstall, requireInstalled } from "./python.ts";
@@ -24,7 +26,10 @@ export const pythonPackagesType: ResourceType<PythonPackagesInputs, PythonPackag
   update: (_olds, news, { env }) => install(news, env),
   hasDrifted: async (olds) => !isInstalled(olds),
   read: async (state) => (isInstalled(state) ? { python: state.python, path: state.path } : undefined),
-  delete: async ({ directory }) => rm(resolve(root, directory), { recursive: true, force: true }),
+  // A folder that has moved with the clone is taken over as it is; one in another clone is not ours.
+  delete: async ({ directory }) => {
+    if (inThisClone(directory) === directory) await rm(resolve(root, directory), { recursive: true, force: true });
+  },
 };
 
 /** Installs beside, then renames: a folder of that name is complete. One that is there already is kept. */
@@ -50,7 +55,7 @@ export function install(inputs: PythonPackagesInputs, env: NodeJS.ProcessEnv): P
         env,
       );
       const done: Marker = { hash: inputs.hash, python: python.path, realPython: realpathSync(python.path) };
-      await writeFile(join(beside, "meshup.json"), JSON.stringify(done));
+      writeWhole(join(beside, "meshup.json"), JSON.stringify(done));
       await rm(path, { recursive: true, force: true });
       await rename(beside, path);
     } finally {

@@ -1,5 +1,7 @@
 /** Finding a Python, having its pip install into a folder, and looking whether it did. */
-import { isAbsolute } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { diskProblemIn } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { type ExecResult, exec } from "../lib/exec.ts";
 import { which } from "../lib/which.ts";
@@ -89,6 +91,12 @@ export async function pipInstall(
   const common = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check"];
   const result = await exec(python.path, [...common, "--target", directory, ...args], { env: pip });
   if (result.code === 0) return;
+  const full = diskProblemIn(result.stderr, [
+    directory,
+    pip.PIP_CACHE_DIR ?? join(homedir(), ".cache", "pip"),
+    tmpdir(),
+  ]);
+  if (full !== undefined) throw new UserError(full);
   const lines = result.stderr.split("\n").filter((line) => line.trim() !== "");
   const errors = lines.filter((line) => line.startsWith("ERROR"));
   const words = (errors.length > 0 ? errors : lines).slice(-5);

@@ -39,7 +39,7 @@ export class Process extends pulumi.CustomResource {
   declare readonly log: pulumi.Output<string>;
 
   constructor(name: string, args: ProcessArgs, opts?: pulumi.CustomResourceOptions) {
-    super("meshup:local:Process", name, { ...args, ...unknown("pid", "startTime", "bootId", "log") }, opts);
+    super("meshup:local:Process", name, { ...args, ...unknown("pid", "startTime", "bootId", "clone", "log") }, opts);
   }
 }
 

@@ -1,5 +1,5 @@
 // What the Pulumi engine starts, by way of `pulumi-resource-meshup`. It shows what is written here.
-import { isMendable, load } from "../lib/built.mjs";
+import { load, mendableProblem } from "../lib/built.mjs";
 import { keepLoopbackDirect, quietChildren } from "../lib/environment.mjs";
 
 // The engine may end before us: what is under way is undone all the same.
@@ -10,6 +10,6 @@ quietChildren(process.env);
 try {
   await load("provider/main.ts");
 } catch (error) {
-  console.error(isMendable(error) ? error.message : error);
+  console.error(mendableProblem(error) ?? error);
   process.exitCode = 1;
 }

@@ -8,7 +8,7 @@ export interface ProcessInputs {
   directory: string;
   /** Program and arguments, run in the clone's folder without a shell. */
   command: string[];
-  /** Added to PATH, HOME, USER, LANG, LC_ALL, TMPDIR and TZ, which are all that is passed on. */
+  /** Added to what is passed on of the environment: what programs are found with, and no secrets. */
   env?: Record<string, string>;
   /** Files that the command reads, text by path: written before it starts, deleted with it; a change restarts it. */
   files?: Record<string, string>;
@@ -34,6 +34,8 @@ export interface ProcessOutputs {
   /** Tells it from others that had the pid before (see `ProcessIdentity`). */
   startTime: string;
   bootId: string;
+  /** The clone that has started it: a copy of the clone leaves it alone. Earlier versions noted none. */
+  clone?: string;
   /** Absolute path of the log: standard output and error. */
   log: string;
 }

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UserError } from "../lib/errors.ts";
+import { writeWhole } from "../lib/files.ts";
 import { modulesDir, root } from "../lib/paths.ts";
 import { compile } from "./assemblyscript/compile.ts";
-import { shortPath, writeAtomically } from "./files.ts";
+import { shortPath } from "./files.ts";
 import { type ModuleSource, resolveModule, sha256 } from "./source.ts";
 
 export interface BuiltModule {
@@ -27,8 +28,8 @@ export async function buildModule(source: ModuleSource, outDir: string = modules
   const bytes = await moduleBytes(source);
   const hash = sha256(bytes);
   const path = join(outDir, `${hash}.wasm`);
-  await writeAtomically(path, bytes);
-  await writeAtomically(index, `${JSON.stringify({ sha256: hash })}\n`);
+  writeWhole(path, bytes);
+  writeWhole(index, `${JSON.stringify({ sha256: hash })}\n`);
   return { sha256: hash, path, bytes: bytes.length };
 }
 
@@ -36,7 +37,7 @@ export async function buildModule(source: ModuleSource, outDir: string = modules
 export async function buildTo(path: string, from = "filter"): Promise<BuiltModule> {
   const built = await buildModule(await resolveModule(from));
   const target = resolve(root, path);
-  await writeAtomically(target, await readFile(built.path));
+  writeWhole(target, await readFile(built.path));
   return { ...built, path: target };
 }
 

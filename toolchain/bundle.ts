@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeWhole } from "../lib/files.ts";
 import { root } from "../lib/paths.ts";
-import { writeAtomically } from "./files.ts";
 
 /** Folders that a service's source may come from; what a service imports from elsewhere would go unnoticed. */
 const sourceFolders = ["services", "lib"];
@@ -41,6 +41,6 @@ export async function bundle(entry: string, directory: string): Promise<{ sha256
   if (!output) throw new Error(`esbuild made nothing of ${entry}`);
   const sha256 = createHash("sha256").update(output.contents).digest("hex");
   const file = join(directory, `${sha256}.mjs`);
-  await writeAtomically(file, output.contents);
+  writeWhole(file, output.contents);
   return { sha256, file };
 }

@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative } from "node:path";
+import { readdir, readFile } from "node:fs/promises";
+import { isAbsolute, join, relative } from "node:path";
 import { root } from "../lib/paths.ts";
 
 export interface SourceFile {
@@ -17,19 +16,6 @@ export async function readSources(folder: string): Promise<SourceFile[]> {
   const paths = await walk(folder, "");
   paths.sort((a, b) => (a < b ? -1 : 1));
   return Promise.all(paths.map(async (path) => ({ path, content: await readFile(join(folder, path)) })));
-}
-
-/** Writes a file so that whoever reads it sees the old content or the new, never half of it. */
-export async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(beside, content);
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
 }
 
 /** A path as a person would name it: relative to the clone where it lies within, else as it is. */

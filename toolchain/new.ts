@@ -1,6 +1,7 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UserError } from "../lib/errors.ts";
+import { writeWhole } from "../lib/files.ts";
 import type { FilterDeclaration } from "./declare.ts";
 import { shortPath } from "./files.ts";
 
@@ -32,8 +33,7 @@ export async function scaffold(name: string, root: string, route: string): Promi
   };
   try {
     for (const [file, text] of Object.entries(contents)) {
-      await mkdir(dirname(join(folder, file)), { recursive: true });
-      await writeFile(join(folder, file), text);
+      writeWhole(join(folder, file), text);
     }
   } catch (error) {
     await rm(folder, { recursive: true, force: true }); // all of it, or nothing

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { Terminal } from "../../cli/output/terminal.ts";
 import type { Run } from "../../cli/run.ts";
-import { onSignals } from "../../cli/signals.ts";
+import { onSignalsOrUnread } from "../../cli/signals.ts";
 import { Interrupted } from "../../cli/stack/update.ts";
 import { UserError } from "../../lib/errors.ts";
 import { root, stateDir } from "../../lib/paths.ts";
@@ -30,7 +30,7 @@ export const run: Run = async ({ options: { quick, only, soak: soakAlone } }, te
   const envoy = await findEnvoy("1.40.0", { env: process.env, platform: process.platform, arch: process.arch });
   for (const warning of envoy.warnings) terminal.note(warning);
   const stopping = new AbortController();
-  const release = onSignals((count) => {
+  const release = onSignalsOrUnread((count) => {
     if (count === 1) terminal.note("Stopping: the measurement under way is brought to an end");
     stopping.abort(new Interrupted("Stopped before the end."));
   });

@@ -1,6 +1,6 @@
 import { defaultEngineWorld, findEngine } from "../../cli/engine/engine.ts";
 import type { Run } from "../../cli/run.ts";
-import { onSignals } from "../../cli/signals.ts";
+import { onSignalsOrUnread } from "../../cli/signals.ts";
 import { Interrupted } from "../../cli/stack/update.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { missingTools } from "../../test/e2e/plugins.ts";
@@ -13,7 +13,7 @@ export const run: Run = async ({ options }, terminal) => {
   if (missing.length > 0) throw new UserError(`bench:stack needs ${missing.join(", ")}`);
   const engine = await findEngine(await defaultEngineWorld((line) => terminal.note(line)));
   const stopping = new AbortController();
-  const release = onSignals((count) => {
+  const release = onSignalsOrUnread((count) => {
     if (count === 1) terminal.note("Stopping: what is under way is brought to an end, then all is taken down");
     else terminal.note("Still taking down what the benchmark has made");
     stopping.abort(new Interrupted("Stopped before the end; what was made is taken down."));

@@ -1,5 +1,9 @@
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { root } from "../../lib/paths.ts";
+import { readStackFile } from "../../lib/stack-file.ts";
 import type { Run } from "../run.ts";
+import { notesForOwnPulumi } from "../stack/own-pulumi.ts";
 import { withStack } from "../stack/stack.ts";
 
 /**
@@ -16,6 +20,9 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     terminal.note(
       "`pulumi up` needs Pulumi's language host for Node, pulumi-language-nodejs, which is not there: install Pulumi whole (https://www.pulumi.com/docs/install/). `npm start` does without it.",
     );
+  const file = `Pulumi.${name}.yaml`;
+  for (const note of notesForOwnPulumi(file, readStackFile(readFileSync(join(root, file), "utf8"), file)))
+    terminal.note(note);
   // PULUMI_HOME stays the person's own: their `pulumi` keeps its notes where it always does.
   const names = ["PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"];
   const environment = { ...pick(env, names), ...proxyExceptions(process.env) };

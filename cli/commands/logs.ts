@@ -5,8 +5,10 @@ import { openCluster, placeOf, viewOf } from "../inspect/cluster.ts";
 import { FileLogs } from "../inspect/log-files.ts";
 import type { Logs, LogTail } from "../inspect/logs.ts";
 import { PodLogs } from "../inspect/pod-logs.ts";
+import { isStdoutClosed } from "../output/reader.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
+import { onSignalsOrUnread } from "../signals.ts";
 import { openOutputs } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
 
@@ -49,14 +51,19 @@ async function printLast(logs: Logs, names: string[], count: number, terminal: T
 
 async function follow(logs: Logs, names: string[], count: number, terminal: Terminal): Promise<number> {
   const stopping = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+  if (isStdoutClosed()) stopping.abort();
+  const release = onSignalsOrUnread(() => stopping.abort());
   const prefix = prefixes(names, terminal);
-  await logs.follow(
-    names,
-    count,
-    (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
-    stopping.signal,
-  );
+  try {
+    await logs.follow(
+      names,
+      count,
+      (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
+      stopping.signal,
+    );
+  } finally {
+    release();
+  }
   return 0;
 }
 

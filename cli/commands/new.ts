@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { UserError } from "../../lib/errors.ts";
+import { writeWhole } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
 import { declareFilter, firstRoute } from "../../toolchain/declare.ts";
-import { writeAtomically } from "../../toolchain/files.ts";
 import { scaffold } from "../../toolchain/new.ts";
 import type { Run } from "../run.ts";
 
@@ -17,7 +17,7 @@ export const run: Run = async ({ positionals: [name] }, terminal) => {
   const { files, declaration } = await scaffold(name, root, firstRoute(stack));
   const folder = join("filters", name);
   try {
-    await writeAtomically(path, declareFilter(stack, declaration));
+    writeWhole(path, declareFilter(stack, declaration));
   } catch (error) {
     rmSync(join(root, folder), { recursive: true, force: true }); // all of it, or nothing
     throw error;

@@ -1,10 +1,11 @@
 /** Finds the Pulumi engine: the `pulumi` command. What it takes to get one that is not there stands in get.ts. */
-import { mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { CacheError } from "../../lib/cache.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
+import { writeWhole } from "../../lib/files.ts";
 import { cacheDir, stateDir } from "../../lib/paths.ts";
 import { isExecutable } from "../../lib/which.ts";
 import { compareVersions, parseVersion } from "./version.ts";
@@ -138,8 +139,11 @@ class VersionMemory {
 
   #remember(path: string, entry: { file: string; version: string }): void {
     this.#known[path] = entry;
-    mkdirSync(dirname(this.#file), { recursive: true });
-    writeFileSync(this.#file, JSON.stringify(this.#known, null, 2));
+    try {
+      writeWhole(this.#file, JSON.stringify(this.#known, null, 2));
+    } catch {
+      // It is asked again the next time.
+    }
   }
 }
 

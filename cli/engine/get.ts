@@ -1,11 +1,14 @@
 /** Gets a Pulumi engine where there is none. */
 import { spawn } from "node:child_process";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { makeCacheFolder } from "../../lib/cache.ts";
+import { diskProblemIn } from "../../lib/disk.mjs";
 import { npmEnvironment } from "../../lib/environment.mjs";
 import { UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
+import { writeWhole } from "../../lib/files.ts";
 import { isExecutable } from "../../lib/which.ts";
 import { duration } from "../output/terminal.ts";
 import { compareVersions } from "./version.ts";
@@ -47,7 +50,7 @@ export async function buildFromGo(world: EngineWorld): Promise<string> {
   const output = join(folder, `.pulumi-${process.pid}`);
   mkdirSync(scratch, { recursive: true });
   try {
-    writeFileSync(join(scratch, "go.mod"), goMod);
+    writeWhole(join(scratch, "go.mod"), goMod);
     let modules = 0;
     let packages = 0;
     const result = await runGroup("go", buildArguments(output), {
@@ -60,6 +63,8 @@ export async function buildFromGo(world: EngineWorld): Promise<string> {
       },
       progress: (elapsed) => note(`  go build: ${elapsed}, ${modules} modules fetched, ${packages} packages compiled`),
     });
+    const full = result.code === 0 ? undefined : diskProblemIn(result.output, [folder, ...goFolders(env, world.home)]);
+    if (full !== undefined) throw new UserError(full);
     if (result.code !== 0) throw new Error(buildFailure(result));
     renameSync(output, target);
   } finally {
@@ -89,6 +94,11 @@ export function goEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     CGO_ENABLED: "0",
     GOFLAGS: [...flags, "-mod=mod"].join(" "),
   };
+}
+
+/** Where Go writes beside the folder that it is told. */
+function goFolders(env: NodeJS.ProcessEnv, home: string): string[] {
+  return [env.GOCACHE ?? join(home, ".cache", "go-build"), env.GOPATH ?? join(home, "go"), tmpdir()];
 }
 
 const modulePath = "github.com/pulumi/pulumi";

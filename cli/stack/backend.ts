@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import {
   existsSync,
+  linkSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmdirSync,
@@ -15,6 +15,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { UserError } from "../../lib/errors.ts";
+import { makePrivateFolder, writeWhole } from "../../lib/files.ts";
 import { stateDir } from "../../lib/paths.ts";
 
 export interface Backend {
@@ -57,8 +58,8 @@ export function cloneBackendUrl({ stateDir }: Pick<BackendWorld, "stateDir">): s
 
 /** Writes down where a stack's state lives: another shell, or another login, may decide otherwise. */
 export function noteBackend(file: string, backend: Backend): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, noteOf(backend), { mode: 0o600 });
+  makePrivateFolder(dirname(file));
+  writeWhole(file, noteOf(backend), 0o600);
 }
 
 /** @throws UserError when the stack's state lives in another backend than the one that was decided on */
@@ -138,7 +139,7 @@ export function backendEnvironment(backend: Backend, world: BackendWorld): Recor
   const env: Record<string, string> = {};
   if (backend.ownPassphrase) env.PULUMI_CONFIG_PASSPHRASE_FILE = ensurePassphrase(backend.kind, world);
   if (backend.kind === "clone" && backend.url) {
-    mkdirSync(fileURLToPath(backend.url), { recursive: true });
+    makePrivateFolder(fileURLToPath(backend.url));
     env.PULUMI_BACKEND_URL = backend.url;
     env.PULUMI_HOME = ensureHome(world);
     env.PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS = "true"; // nobody looks for them there
@@ -153,11 +154,14 @@ export function passphrasePath(kind: Backend["kind"], { stateDir }: Pick<Backend
 
 function ensurePassphrase(kind: Backend["kind"], world: BackendWorld): string {
   const path = passphrasePath(kind, world);
-  mkdirSync(world.stateDir, { recursive: true });
+  const own = `${path}.${process.pid}`;
   try {
-    writeFileSync(path, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+    writeWhole(own, `${randomBytes(32).toString("base64url")}\n`, 0o600);
+    linkSync(own, path); // whole, or not at all; never in another one's place
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    rmSync(own, { force: true });
   }
   return path;
 }
@@ -167,7 +171,7 @@ function ensureHome({ env, home, stateDir }: BackendWorld): string {
   const own = join(stateDir, "pulumi-home");
   const theirs = join(env.PULUMI_HOME || join(home, ".pulumi"), "plugins");
   const plugins = join(own, "plugins");
-  mkdirSync(own, { recursive: true });
+  makePrivateFolder(own);
   if (existsSync(theirs) && theirs !== plugins) linkFolder(theirs, plugins);
   leaveOutLogs(join(own, "logs"));
   return own;

@@ -89,11 +89,11 @@ describe("the engine's folder", () => {
     expect(statSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml")).mode & 0o777).toBe(0o600);
   });
 
-  it("is not made where the file has values that Pulumi takes for others: every one is named", () => {
-    write("Pulumi.local.yaml", "config:\n  meshup:load: { a: 2024-01-01, b: 251985589757358482 }\n");
+  it("is not made where the file has values that cannot come as they are written: every one is named", () => {
+    write("Pulumi.local.yaml", "config:\n  meshup:load: { a: .nan, b: 251985589757358482 }\n");
     expect(() => refreshWorkspace(clone, stateDir(), "local")).toThrow(UserError);
     expect(() => refreshWorkspace(clone, stateDir(), "local")).toThrow(
-      /Pulumi\.local\.yaml has 2 problems:\n {2}meshup:load\.a: 2024-01-01 is a date.*\n {2}meshup:load\.b: 251985589757358482 has more digits/,
+      /Pulumi\.local\.yaml has 2 problems:\n {2}meshup:load\.a: \.nan is no number.*\n {2}meshup:load\.b: 251985589757358482 has more digits/,
     );
   });
 });

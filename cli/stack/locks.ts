@@ -1,10 +1,11 @@
 /** Two runs on one stack at once: who has it, and what a run that was killed has left. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../lib/errors.ts";
-import { withLock } from "../../process/lock.ts";
-import { identify, isAlive, type ProcessIdentity } from "../../process/table.ts";
+import { writeWhole } from "../../lib/files.ts";
+import { type Holder, holderOf, keepFresh, stillHolds, withLock } from "../../process/lock.ts";
+import { identify } from "../../process/table.ts";
 
 /** A lock of Pulumi's file backend: `locks/organization/PROJECT/STACK/<uuid>.json`. */
 export interface EngineLock {
@@ -93,7 +94,7 @@ function clock(date: Date): string {
   return date.toTimeString().slice(0, 8);
 }
 
-interface RunRecord extends ProcessIdentity {
+interface RunRecord extends Holder {
   command: string;
   since: string;
 }
@@ -110,13 +111,15 @@ export function takeStack(
 ): Promise<{ release: () => void; takenOver: boolean }> {
   return withLock(`${path}.guard`, async () => {
     const other = readRun(path);
-    if (other && isAlive(other))
+    if (other && stillHolds(other, path))
       throw new UserError(
         `Another run on stack ${stack} is under way (npm run ${other.command}, pid ${other.pid}, since ${clock(new Date(other.since))}). Wait until it has ended; nothing was changed.`,
       );
-    const own: RunRecord = { ...(identify(process.pid) as ProcessIdentity), command, since: new Date().toISOString() };
-    writeFileSync(path, JSON.stringify(own));
+    const own: RunRecord = { ...holderOf(path), command, since: new Date().toISOString() };
+    writeWhole(path, JSON.stringify(own), 0o600);
+    const stop = keepFresh(path);
     const release = () => {
+      stop();
       if (readRun(path)?.pid === process.pid) rmSync(path, { force: true });
     };
     return { release, takenOver: other !== undefined };

@@ -1,10 +1,11 @@
 /** A stack, opened for one command: its engine, its backend, the folder that the engine works in. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
+import { makePrivateFolder, writeWhole } from "../../lib/files.ts";
 import { root, stackDir, stateDir } from "../../lib/paths.ts";
 import { defaultEngineWorld, type Engine, findEngine } from "../engine/engine.ts";
 import type { Terminal } from "../output/terminal.ts";
@@ -152,8 +153,8 @@ export class Stack {
     const state = JSON.parse(stdout);
     if (!state.deployment || !change(state.deployment)) return;
     const file = join(this.folder, `import.${process.pid}.json`);
-    writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
     try {
+      writeWhole(file, JSON.stringify(state), 0o600);
       const done = await this.run(["stack", "import", "--stack", this.name, "--file", file]);
       if (done.code !== 0) throw this.#failure("stack import", done.stderr);
     } finally {
@@ -238,7 +239,7 @@ export async function withStack<T>(
 /** Says which command works on a stack. */
 export function runLock(stack: string): string {
   const folder = join(stateDir, "locks");
-  mkdirSync(folder, { recursive: true });
+  makePrivateFolder(folder);
   return join(folder, `${stack}.json`);
 }
 

@@ -10,6 +10,7 @@ import { giveConfigItsName } from "../engine/config-name.ts";
 import { lightenSdk } from "../engine/light-sdk.ts";
 import { Progress } from "../output/progress.ts";
 import type { Terminal } from "../output/terminal.ts";
+import { onSignals } from "../signals.ts";
 import { backendFolder } from "./backend.ts";
 import { engineLocks, heldError } from "./locks.ts";
 import { type Outputs, resolveOutputs } from "./outputs.ts";
@@ -154,6 +155,7 @@ async function drive(
       if (child.interrupted) throw error;
       return automation.up(options);
     });
+    if (child.interrupted) throw new Interrupted(interruptedText(kind)); // the engine may call that a success
   } catch (error) {
     show();
     if (child.interrupted) throw new Interrupted(interruptedText(kind));
@@ -195,8 +197,6 @@ class EngineFailure extends Error {
   }
 }
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
 /**
  * The engine as the Automation API calls it (`PulumiCommand`), in a process group of its own: Ctrl-C in a terminal goes
  * to a whole group, and an engine that gets it twice stops at once and leaves its work half-done.
@@ -207,6 +207,7 @@ class EngineProcess {
   readonly version: { toString(): string };
   stderr = "";
   #interrupts = 0;
+  readonly #release: () => void;
   #kill: ((signal: NodeJS.Signals) => void) | undefined;
   readonly #onStarted: () => void;
   readonly #log: string;
@@ -219,7 +220,7 @@ class EngineProcess {
     this.command = stack.engine.path;
     this.version = { toString: () => stack.engine.version };
     this.#terminal = terminal;
-    for (const signal of signals) process.on(signal, this.#onSignal);
+    this.#release = onSignals(this.#onSignal);
     process.on("exit", this.#onExit);
   }
 
@@ -228,7 +229,7 @@ class EngineProcess {
   }
 
   dispose(): void {
-    for (const signal of signals) process.off(signal, this.#onSignal);
+    this.#release();
     process.off("exit", this.#onExit);
   }
 
@@ -262,7 +263,8 @@ class EngineProcess {
     throw new EngineFailure(this.stderr);
   }
 
-  readonly #onSignal = () => {
+  readonly #onSignal = (_count: number, signal: NodeJS.Signals) => {
+    if (signal === "SIGHUP") return; // the terminal has gone, and with it who reads; the work goes on to its end
     this.#interrupts++;
     if (this.#interrupts === 1)
       this.#terminal.note("Stopping: what is under way is brought to an end (Ctrl-C again: stop at once)");

@@ -2,11 +2,12 @@
  * What @pulumi/command runs to make and to delete a kind cluster: `kind-command.ts create|delete`, the `KindSpec` as JSON
  * on its input. `create` prints the kubeconfig. Both touch a cluster only if the stack has made it.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { json } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { messageOf, UserError } from "../../lib/errors.ts";
+import { mendable, messageOf, UserError } from "../../lib/errors.ts";
 import { type ExecOptions, exec } from "../../lib/exec.ts";
+import { writeWhole } from "../../lib/files.ts";
 import { withLock } from "../../process/lock.ts";
 import { type Container, docker, findContainers } from "./docker.ts";
 import {
@@ -39,8 +40,8 @@ async function takeOverOrMake(spec: KindSpec): Promise<string> {
     await make(spec);
   }
   const kubeconfig = await kind(["get", "kubeconfig", "--name", spec.name]);
-  writeFileSync(spec.kubeconfig, kubeconfig, { mode: 0o600 });
-  writeFileSync(currentFile(spec), spec.generation);
+  writeWhole(spec.kubeconfig, kubeconfig, 0o600);
+  writeWhole(currentFile(spec), spec.generation);
   return kubeconfig;
 }
 
@@ -148,7 +149,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     if (process.argv[2] === "delete") await deleteCluster(spec);
     else process.stdout.write(asDocument(await createCluster(spec)));
   } catch (error) {
-    console.error(error instanceof UserError ? error.message : error instanceof Error ? error.stack : messageOf(error));
+    console.error(mendable(error)?.message ?? (error instanceof Error ? error.stack : messageOf(error)));
     process.exitCode = 1;
   }
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { UserError } from "../../lib/errors.ts";
 import { inexactNumbers } from "../../lib/numbers.ts";
-import { keyPath, problemList, type StackFile, tooManyDigits } from "../../lib/stack-file.ts";
+import { keyPath, problemList, tooManyDigits } from "../../lib/stack-file.ts";
 import { clusterKeys, clusterKind, clusterNames, localCluster } from "../cluster/index.ts";
 import { filterSchema } from "../filter/declared.ts";
 import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
@@ -177,15 +177,11 @@ export type StackConfig = z.infer<typeof stackConfig>;
  * The configuration of the stack that runs.
  *
  * @param all Pulumi's whole configuration, by `namespace:key`
- * @param file what is known of the stack's file; none where Pulumi has its configuration from elsewhere
+ * @param written what the stack's file has that did not come as it is written, each with its key
  * @throws UserError, see `parseConfig`
  */
-export function readConfig(
-  all: Record<string, string>,
-  stack: string,
-  file?: Pick<StackFile, "problems">,
-): StackConfig {
-  return parseConfig(withOverrides(withoutPassword(ownValues(all))), stack, file?.problems);
+export function readConfig(all: Record<string, string>, stack: string, written: string[] = []): StackConfig {
+  return parseConfig(withOverrides(withoutPassword(ownValues(all))), stack, written);
 }
 
 /** What stands under `meshup:` in Pulumi's whole configuration, by key. */

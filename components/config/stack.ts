@@ -21,7 +21,19 @@ export function readStack(stack: string): { config: StackConfig; secrets: Secret
   const values = Object.fromEntries(Object.entries(ownValues(all)).map(([key, text]) => [key, decode(text)]));
   const secrets = secretsOf(values, (key) => isConfigSecret(`meshup:${key}`), file?.secrets ?? []);
   neverPrint(secrets.map(({ value }) => value)); // also not in what is wrong with it
-  return { config: readConfig(all, stack, file), secrets };
+  return { config: readConfig(all, stack, file ? cameOtherwise(file, values) : []), secrets };
+}
+
+/**
+ * What is not as the file has it. Under `npm start` Pulumi is given a copy that means the same to it; under the person's
+ * own `pulumi up` it has read the file itself.
+ */
+function cameOtherwise({ problems, differences }: StackFile, values: Record<string, unknown>): string[] {
+  const others = differences.filter(({ path, value }) => {
+    const came = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], values);
+    return value === undefined ? came === undefined : came !== value;
+  });
+  return [...problems, ...others.map(({ message }) => message)];
 }
 
 /** None where Pulumi was given another one; the program is then the first to know what it is asked for. */

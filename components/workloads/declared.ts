@@ -75,7 +75,7 @@ export type DeclaredWorkloads = z.infer<typeof workloadsSchema>;
 function checkUrl(text: string, ctx: z.RefinementCtx): void {
   const example = 'an address such as "http://localhost:3000" or "https://api.example.com"';
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !["http:", "https:"].includes(url.protocol)) return ctx.addIssue(example);
+  if (!url || !["http:", "https:"].includes(url.protocol)) return void ctx.addIssue(example);
   if (url.username !== "" || url.password !== "")
     ctx.addIssue("has no room for a password: a filter, or the workload itself, asks for one");
   if (url.search !== "" || url.hash !== "") ctx.addIssue(`${example}, without ? and #`);
