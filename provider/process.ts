@@ -1,6 +1,6 @@
 /** `meshup:local:Process`: a process that outlives the `up` which started it. */
 import { existsSync, rmSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { cloneId, inThisClone } from "../lib/clone.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { makePrivateFolder, writeWhole } from "../lib/files.ts";
@@ -190,7 +190,7 @@ const kept = (inputs: ProcessInputs) => ({
 
 function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
   const { readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
-  makePrivateFolder(resolve(root, inputs.directory)); // logs may have secrets
+  makePrivateFolder(dirname(pathsOf(inputs).lock)); // logs may have secrets
   return withLock(pathsOf(inputs).lock, work, 3 * readyTimeoutMs + 2 * stopTimeout(inputs) + 30_000);
 }
 
