@@ -23,6 +23,9 @@ interface Definition {
 const files: Record<string, string> = {
   "gateway.envoyproxy.io/EnvoyExtensionPolicy": "envoyextensionpolicies.gateway.envoyproxy.io",
   "gateway.envoyproxy.io/EnvoyProxy": "envoyproxies.gateway.envoyproxy.io",
+  "gateway.envoyproxy.io/Backend": "backends.gateway.envoyproxy.io",
+  "gateway.envoyproxy.io/BackendTrafficPolicy": "backendtrafficpolicies.gateway.envoyproxy.io",
+  "gateway.networking.k8s.io/ReferenceGrant": "referencegrants.gateway.networking.k8s.io",
   "gateway.networking.k8s.io/GatewayClass": "gatewayclasses.gateway.networking.k8s.io",
   "gateway.networking.k8s.io/Gateway": "gateways.gateway.networking.k8s.io",
   "gateway.networking.k8s.io/HTTPRoute": "httproutes.gateway.networking.k8s.io",

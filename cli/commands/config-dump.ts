@@ -7,14 +7,16 @@ import type { Run } from "../run.ts";
 import { openOutputs } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
 
-/** `npm run config-dump [-- STACK] [FILTER]`: what the proxies themselves hold of the filters. */
+/** `npm run config-dump [-- STACK] [FILTER or WORKLOAD]`: what the proxies themselves hold of the filters. */
 export const run: Run = async ({ positionals }, terminal) => {
   const { stack: name, rest } = stackAndName(positionals, "FILTER");
   const deployment = await readDeployment(name, terminal);
   const mesh = await meshOf(await openOutputs(name, deployment, terminal));
   if (!mesh) throw new UserError(`Stack ${name} has no proxy that could be asked; is it up?`);
   const all = await mesh.inspector.dump(mesh.running);
-  const chosen = all.filter((one) => rest === undefined || rest === one.name || rest === one.proxy?.workload);
+  const chosen = all.filter(
+    ({ name, proxy, workloads = [] }) => rest === undefined || [name, proxy?.workload, ...workloads].includes(rest),
+  );
   if (rest !== undefined && chosen.length === 0)
     throw new UserError(
       `No proxy has a filter "${rest}"; there are ${unique(all.map((f) => f.name)) || "none"}${proxiesOf(all)}.`,

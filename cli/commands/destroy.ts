@@ -2,24 +2,27 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { clusterInspectors } from "../../components/cluster/index.ts";
 import { runsInCluster } from "../../components/mesh/inspectors.ts";
-import { messageOf, UserError } from "../../lib/errors.ts";
+import { fullDisk } from "../../lib/disk.mjs";
+import { DiskError, mendable, messageOf, UserError } from "../../lib/errors.ts";
 import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
 import { stopRecorded } from "../../provider/process.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
 import { prepareToTakeDown, requireStack, type Workspace, workspaceDir } from "../stack/files.ts";
 import { takeStack } from "../stack/locks.ts";
-import { backendOf, cloneStateFiles, readStateFile, runLock, Stack } from "../stack/stack.ts";
+import { backendOf, cloneStateFiles, type Deployment, readStateFile, runLock, Stack } from "../stack/stack.ts";
 import { destroy } from "../stack/update.ts";
 
 /** `npm run destroy [-- STACK]`: takes the stack down, then what a run that was killed may have left. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
-  requireStack(root, name);
-  const { release, takenOver } = await takeStack(runLock(name), name, "destroy");
+  if (!isKnown(name)) requireStack(root, name);
+  const { release, takenOver } = await takeStackOnAnyDisk(name);
   let deleted: number | undefined;
   let stopped: string[];
   try {
-    deleted = await takeDown(name, terminal, takenOver ? 20_000 : 0);
+    deleted = await takeDown(name, terminal, takenOver ? 20_000 : 0).catch((error) =>
+      goByRecords(name, error, terminal),
+    );
     stopped = await sweep(name, terminal);
     rmSync(workspaceDir(stateDir, name), { recursive: true, force: true });
   } finally {
@@ -38,16 +41,71 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   return 0;
 };
 
+/** A stack whose file has gone from the clone can be taken down as long as anything here tells of it. */
+function isKnown(name: string): boolean {
+  return cloneStateFiles().has(name) || existsSync(stackDir(name));
+}
+
+/** On a full disk what nobody needs makes room; where that is not enough, it goes without a lock, which nobody could take. */
+async function takeStackOnAnyDisk(name: string): Promise<Awaited<ReturnType<typeof takeStack>>> {
+  try {
+    return await takeStack(runLock(name), name, "destroy");
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    makeRoom(name);
+  }
+  try {
+    return await takeStack(runLock(name), name, "destroy");
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    return { release: () => {}, takenOver: false };
+  }
+}
+
+const isFull = (error: unknown) => /\((ENOSPC|EDQUOT)\)/.test(mendable(error)?.message ?? "");
+
+/** Removes temporary files, what Pulumi keeps of earlier updates, and the older half of logs. */
+function makeRoom(name: string): void {
+  const backend = join(stateDir, "state", ".pulumi");
+  const expendable = [
+    ...["history", "backups"].map((folder) => join(backend, folder)),
+    ...childrenOf(join(stateDir, "tmp")),
+    ...childrenOf(stackDir(name)).filter((path) => path.endsWith(".log.1")),
+  ];
+  for (const path of expendable) rmSync(path, { recursive: true, force: true });
+}
+
+const childrenOf = (folder: string) =>
+  existsSync(folder) ? readdirSync(folder).map((entry) => join(folder, entry)) : [];
+
+/** Where the disk has no room for the engine's notes of what it deletes: on this machine the records tell all of it. */
+function goByRecords(name: string, error: unknown, terminal: Terminal): undefined {
+  const file = backendOf(name).kind === "clone" ? cloneStateFiles().get(name) : undefined;
+  if (!isFull(error) || file === undefined || isElsewhere(readStateFile(file))) throw error;
+  terminal.note(`${mendable(error)?.message}\nGoing by the records of the processes, which takes no room`);
+  removeState(file);
+}
+
+/** Whether anything of the stack is not on this machine: only the engine can take that down. */
+function isElsewhere(deployment: Deployment | undefined): boolean {
+  const types = deployment?.resources?.map(({ type }) => type) ?? [];
+  return types.some((type) => !/^(meshup|pulumi):/.test(type));
+}
+
 /** @returns how many resources were deleted; undefined when no state tells of the stack */
 async function takeDown(name: string, terminal: Terminal, patienceMs: number): Promise<number | undefined> {
   const { kind } = backendOf(name);
   if (kind === "clone") {
     const file = cloneStateFiles().get(name);
     if (!file) return undefined;
-    if (!readStateFile(file)) {
+    const state = readStateFile(file);
+    if (!state) {
       dropBrokenState(name, file, terminal);
       return undefined;
     }
+    if (fullDisk(stateDir) !== undefined) makeRoom(name);
+    const full = fullDisk(stateDir);
+    if (full !== undefined && !isElsewhere(state)) throw new DiskError(full); // the engine would try again and again
   }
   const stack = await Stack.open(name, terminal, workspaceOf(name, terminal));
   await stack.unlock(patienceMs);
@@ -71,6 +129,11 @@ function dropBrokenState(name: string, file: string, terminal: Terminal): void {
       `The state of stack ${name} cannot be read (${where}). The one before is ${where}.bak: put it in its place and run the command again.`,
     );
   terminal.note(`The state cannot be read (${where}): going by the records of the processes`);
+  removeState(file);
+}
+
+/** With its copies. */
+function removeState(file: string): void {
   for (const other of readdirSync(dirname(file)))
     if (other.startsWith(basename(file))) rmSync(join(dirname(file), other), { force: true });
 }

@@ -6,6 +6,7 @@ import type { Part } from "../../components/mesh/inspector.ts";
 import { clusterInspector } from "../../components/mesh/inspectors.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import { podsOf } from "../../kube/pods.ts";
+import { inThisClone } from "../../lib/clone.ts";
 import { stackDir } from "../../lib/paths.ts";
 import { configured } from "../stack/configured.ts";
 import { outputsOf } from "../stack/outputs.ts";
@@ -55,7 +56,8 @@ export async function clusterInspectorOf({ config }: Pick<StackView, "config">):
 export async function placeOf(stack: StackView): Promise<ClusterPlace | undefined> {
   const { config, outputs } = stack;
   const { kubeconfig = await kubeconfigOf(stack), mesh = config.mesh } = outputs;
-  return typeof kubeconfig === "string" && typeof mesh === "string" ? { kubeconfig, mesh } : undefined;
+  if (typeof kubeconfig !== "string" || typeof mesh !== "string") return undefined;
+  return { kubeconfig: inThisClone(kubeconfig), mesh };
 }
 
 async function kubeconfigOf(stack: StackView): Promise<string | undefined> {

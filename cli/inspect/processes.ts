@@ -1,7 +1,7 @@
 /** The processes of a stack, from their records and from the process table. */
 import { basename } from "node:path";
+import { isOurs } from "../../process/owner.ts";
 import { readRecord, recordsIn } from "../../process/record.ts";
-import { isAlive } from "../../process/table.ts";
 import { processStart } from "../stack/locks.ts";
 
 export interface ProcessStatus {
@@ -21,11 +21,11 @@ export interface ProcessStatus {
  * @param directory the stack's folder
  * @param now milliseconds since 1970
  */
-export function processesIn(directory: string, now: number, world = { isAlive, processStart }): ProcessStatus[] {
+export function processesIn(directory: string, now: number, world = { isOurs, processStart }): ProcessStatus[] {
   return recordsIn(directory).flatMap((path) => {
     const record = readRecord(path);
     if (!record) return [];
-    const alive = world.isAlive(record);
+    const alive = world.isOurs(record);
     const started = alive ? world.processStart(record.pid) : undefined;
     return {
       name: basename(path, ".json"),

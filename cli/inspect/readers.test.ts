@@ -134,7 +134,7 @@ describe("following a log", () => {
 });
 
 describe("the processes", () => {
-  const world = (alive: boolean) => ({ isAlive: () => alive, processStart: () => new Date(1000) });
+  const world = (alive: boolean) => ({ isOurs: () => alive, processStart: () => new Date(1000) });
 
   beforeEach(() => {
     const identity = { pid: 7, startTime: "1", bootId: "b" };

@@ -43,6 +43,8 @@ export interface DumpedFilter {
   name: string;
   /** The workload whose proxy it is, and its pod; none for this machine's Envoy. */
   proxy?: { workload: string; pod: string };
+  /** The workloads of the routes that it works on; none where each has a proxy of its own. */
+  workloads?: string[];
   /** When Envoy took it, where that is known; or the name that Envoy's chain has for it. */
   note: string;
   /** The filter's `typed_config`, as Envoy holds it. */

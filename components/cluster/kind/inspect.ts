@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { messageOf } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/exec.ts";
 import { httpRequest } from "../../../lib/http.ts";
-import { stackDir } from "../../../lib/paths.ts";
 import { Broken, up } from "../../../lib/steps.ts";
 import { allContainers, docker, findContainers } from "../docker.ts";
 import type { ClusterInspector, ConfiguredStack } from "../inspector.ts";
-import { nodeName, type Owner, ownerId, ownership, registryContainer } from "./config.ts";
+import { nodeName, ownerId, ownerOf, ownership, registryContainer } from "./config.ts";
 import { kubeconfigOf } from "./machine.ts";
 import { clusterName, writtenSettings } from "./schema.ts";
 
@@ -45,7 +44,6 @@ export const inspector: ClusterInspector = {
   },
 };
 
-const ownerOf = (stack: string): Owner => ({ stack, directory: stackDir(stack) });
 const nameOf = ({ name, config }: ConfiguredStack) => clusterName(writtenSettings(config), name);
 const nodeOf = (stack: ConfiguredStack) => nodeName(nameOf(stack));
 

@@ -30,8 +30,10 @@ export const inspector: Inspector = {
 
   async dump({ proxies }) {
     const all = [...(await filterConfigurations(proxies)).values()];
+    const workloads = await workloadsByFilter(adminOf(proxies));
     return all.map(({ name, lastUpdated, typedConfig }) => ({
       name,
+      workloads: workloads.get(name) ?? [],
       note: `since ${lastUpdated ?? "it started"}`,
       typedConfig,
     }));
@@ -50,12 +52,15 @@ export interface FilterConfiguration {
   typedConfig: unknown;
 }
 
+function adminOf(proxies: RunningMesh["proxies"]): string {
+  const result = output.safeParse(proxies);
+  if (result.success) return result.data.admin;
+  throw new UserError("The stack's output `proxies` does not say where Envoy is: npm start writes it anew.");
+}
+
 /** @returns by filter name @throws UserError when Envoy does not answer */
 async function filterConfigurations(proxies: RunningMesh["proxies"]): Promise<Map<string, FilterConfiguration>> {
-  const result = output.safeParse(proxies);
-  if (!result.success)
-    throw new UserError("The stack's output `proxies` does not say where Envoy is: npm start writes it anew.");
-  const { admin } = result.data;
+  const admin = adminOf(proxies);
   try {
     return byName(await new EnvoyAdmin(admin).configDump("ecds_filters"));
   } catch (error) {
@@ -79,6 +84,28 @@ export function byName(configs: EcdsEntry[]): Map<string, FilterConfiguration> {
 interface EcdsEntry {
   ecds_filter?: { name?: string; typed_config?: unknown };
   last_updated?: string;
+}
+
+/** By filter: the clusters, which have their workloads' names, of the routes that it works on. */
+async function workloadsByFilter(admin: string): Promise<Map<string, string[]>> {
+  const dump = (await new EnvoyAdmin(admin).configDump("dynamic_listeners")) as ListenerEntry[];
+  const routes = dump.flatMap((listener) =>
+    (listener.active_state?.listener?.filter_chains ?? []).flatMap(({ filters = [] }) =>
+      filters.flatMap((f) => (f.typed_config?.route_config?.virtual_hosts ?? []).flatMap((host) => host.routes ?? [])),
+    ),
+  );
+  const found = new Map<string, string[]>();
+  for (const { route, typed_per_filter_config = {} } of routes)
+    for (const filter of Object.keys(typed_per_filter_config))
+      if (route?.cluster) found.set(filter, [...(found.get(filter) ?? []), route.cluster]);
+  return found;
+}
+
+interface ListenerEntry {
+  active_state?: { listener?: { filter_chains?: { filters?: { typed_config?: { route_config?: RouteConfig } }[] }[] } };
+}
+interface RouteConfig {
+  virtual_hosts?: { routes?: { route?: { cluster?: string }; typed_per_filter_config?: object }[] }[];
 }
 
 /** Whether the configuration loads the module with this sha256: modules are files named by it. */

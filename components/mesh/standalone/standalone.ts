@@ -7,6 +7,8 @@ import { asLongAsItLives } from "../../../process/control.ts";
 import { maxLogBytes } from "../../../process/log.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { systemAuthorities } from "../../workloads/reach.ts";
 import type { FilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
 import { wasmFilter } from "../wasm-filter.ts";
@@ -26,6 +28,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
     const adminUrl = `http://127.0.0.1:${config.ports.admin}`;
+    const authorities = backends.some(isTrusted) ? systemAuthorities() : undefined;
 
     const envoy = createEnvoy();
     this.serve = (workloads) => {
@@ -79,7 +82,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           admin: adminUrl,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-          clusters: backends.map(cluster),
+          clusters: backends.map((backend) => cluster(backend, authorities)),
           listeners: [
             listener({
               directory: xds,
@@ -130,4 +133,9 @@ function xdsFilter(filter: Filter) {
     .all([filter.digest, filter.file])
     .apply(([digest, file]) => wasmFilter({ name, rootId, digest, file, configuration, failure }));
   return { digest: filter.digest, resource };
+}
+
+/** By the authorities that the system trusts. */
+function isTrusted({ at }: Backend): boolean {
+  return at.type === "url" && at.tls !== undefined && at.tls.authorities === undefined;
 }
