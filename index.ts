@@ -7,7 +7,7 @@ import { createFilters } from "./components/filter/filter.ts";
 import { meshKind } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { withBackends } from "./components/workloads/backend.ts";
-import { backendsOf } from "./components/workloads/backends.ts";
+import { findBackends } from "./components/workloads/backends.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
 /**
@@ -21,13 +21,13 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
 
   upgradeReleases(repair);
   const kind = meshKind(config.mesh);
-  const backends = backendsOf(config);
+  const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
   const filters = await createFilters(config.filters, kind.capabilities, backends);
   const cluster = await createCluster(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
-  const workloads = createWorkloads(config, cluster, mesh.sidecars);
+  const workloads = createWorkloads({ config, cluster, registry, sidecars: mesh.sidecars });
   const served = mesh.serve(workloads.resources);
 
   const outputs = {

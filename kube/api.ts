@@ -48,6 +48,8 @@ export interface LogOptions {
   since?: string;
   /** How many of the last lines. */
   tail?: number;
+  /** Of the container before this one, which has ended. */
+  previous?: boolean;
 }
 
 /**
@@ -223,10 +225,11 @@ export class KubeApi {
   }
 }
 
-function logPath({ namespace, name }: PodName, { container, since, tail }: LogOptions): string {
+function logPath({ namespace, name }: PodName, { container, since, tail, previous }: LogOptions): string {
   const query = new URLSearchParams({ container });
   if (since !== undefined) query.set("sinceTime", since);
   if (tail !== undefined) query.set("tailLines", String(tail));
+  if (previous) query.set("previous", "true");
   return `/api/v1/namespaces/${namespace}/pods/${name}/log?${query}`;
 }
 

@@ -21,16 +21,19 @@ export interface StartedWith {
   env?: Record<string, string>;
   files?: Record<string, string>;
   ports: number[];
-  ready: { url: string };
+  workingDirectory?: string;
+  ready: { url: string } | { port: number };
   triggers?: string[];
   maxFileBytes?: number;
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
 export function commandHash(started: StartedWith): string {
-  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = started;
-  const parts: unknown[] = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+  const { command, workingDirectory, env, files, ports, ready, triggers = [], maxFileBytes } = started;
+  const readiness = "url" in ready ? ready.url : ready.port;
+  const parts: unknown[] = [command, sorted(env), sorted(files), ports, readiness, triggers];
   if (maxFileBytes !== undefined) parts.push(maxFileBytes);
+  if (workingDirectory !== undefined) parts.push(workingDirectory);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 

@@ -20,6 +20,7 @@ const types: Record<string, () => Promise<AnyResourceType>> = {
   "meshup:index:ImageContext": async () => (await import("./image-context.ts")).imageContextType,
   "meshup:index:Preflight": async () => (await import("./preflight.ts")).preflightType,
   "meshup:kubernetes:PolicyReady": async () => (await import("./policy-ready.ts")).policyReadyType,
+  "meshup:kubernetes:Rollout": async () => (await import("./rollout.ts")).rolloutType,
   "meshup:kubernetes:FilterReady": async () => (await import("./filter-ready.ts")).filterReadyType,
   "meshup:index:Proof": async () => (await import("./proof.ts")).proofType,
 };

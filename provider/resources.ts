@@ -23,6 +23,7 @@ export type ImageContextArgs = Args<types.ImageContextInputs>;
 export type PreflightArgs = Args<types.PreflightInputs>;
 export type ProofArgs = Args<types.ProofInputs>;
 export type PolicyReadyArgs = Args<types.PolicyReadyInputs>;
+export type RolloutArgs = Args<types.RolloutInputs>;
 export type FilterReadyArgs = Args<types.FilterReadyInputs>;
 
 /**
@@ -184,6 +185,19 @@ export class FilterReady extends pulumi.CustomResource {
 
   constructor(name: string, args: FilterReadyArgs, opts?: pulumi.CustomResourceOptions) {
     super("meshup:kubernetes:FilterReady", name, { ...args, ...unknown("proxies", "warnings") }, opts);
+  }
+}
+
+/**
+ * The pods of a Deployment, all of them of its current generation and ready. Fails with what the containers say that are
+ * not, as soon as it is clear that they never will be.
+ */
+export class Rollout extends pulumi.CustomResource {
+  /** Names of the pods. */
+  declare readonly pods: pulumi.Output<string[]>;
+
+  constructor(name: string, args: RolloutArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:kubernetes:Rollout", name, { ...args, ...unknown("pods") }, opts);
   }
 }
 

@@ -1,13 +1,16 @@
 /** Inputs and outputs of the resource types, as plain data. Paths are relative to the clone, or absolute. */
 import type { Resource } from "../envoy/discovery.ts";
+import type { Ready } from "../process/control.ts";
 
 export interface ProcessInputs {
   /** Names its files; unique within `directory`. */
   name: string;
   /** Folder for `<name>.json` (the record of the process) and `<name>.log`. */
   directory: string;
-  /** Program and arguments, run in the clone's folder without a shell. */
+  /** Program and arguments, run without a shell. */
   command: string[];
+  /** Where it runs. Default: the clone's folder. */
+  workingDirectory?: string;
   /** Added to what is passed on of the environment: what programs are found with, and no secrets. */
   env?: Record<string, string>;
   /** Files that the command reads, text by path: written before it starts, deleted with it; a change restarts it. */
@@ -16,8 +19,8 @@ export interface ProcessInputs {
   ports: number[];
   /** By port: the configuration key that chooses it, for the message about a port in use. */
   portHints?: Record<string, string>;
-  /** It is ready when this address answers 2xx. */
-  ready: { url: string };
+  /** It is ready when this address answers 2xx, or when this port of 127.0.0.1 takes a connection. */
+  ready: Ready;
   /** Milliseconds from start to ready; default 30 000. */
   readyTimeoutMs?: number;
   /** Milliseconds from SIGTERM to SIGKILL; default 5 000. */
@@ -235,4 +238,21 @@ export interface FilterReadyOutputs {
   proxies: string[];
   /** Where no pod is selected, or one has no proxy. */
   warnings: string[];
+}
+
+export interface RolloutInputs {
+  /** Absolute path of the kubeconfig file. */
+  kubeconfig: string;
+  /** Of the Deployment. */
+  namespace: string;
+  name: string;
+  /** Its uid and generation: another value means that it was made anew, or changed. */
+  version: string;
+  /** Milliseconds until its pods must be ready; default 300 000. */
+  timeoutMs?: number;
+}
+
+export interface RolloutOutputs {
+  /** Names of its pods. */
+  pods: string[];
 }

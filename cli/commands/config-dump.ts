@@ -1,9 +1,10 @@
 import { stringify } from "yaml";
 import { isReady } from "../../kube/pods.ts";
 import { UserError } from "../../lib/errors.ts";
+import { redactIn } from "../../lib/redact.ts";
 import { stackAndName } from "../arguments/positionals.ts";
 import { openCluster, type StackCluster } from "../inspect/cluster.ts";
-import { envoyOf, filterConfigurations } from "../inspect/envoy-dump.ts";
+import { envoyOf, filterConfigurations, workloadsByFilter } from "../inspect/envoy-dump.ts";
 import { type FilterOutput, filterOutputs } from "../inspect/proof.ts";
 import type { Run } from "../run.ts";
 import { openOutputs } from "../stack/outputs.ts";
@@ -14,13 +15,15 @@ interface Dumped {
   name: string;
   /** The workload whose proxy it is, and its pod; none for this machine's Envoy. */
   proxy?: { workload: string; pod: string };
+  /** The workloads of the routes that it works on; none where each has a proxy of its own. */
+  workloads?: string[];
   /** When Envoy took it, where that is known; or the name that Envoy's chain has for it. */
   note: string;
   /** The filter's `typed_config`, as Envoy holds it. */
   typedConfig: unknown;
 }
 
-/** `npm run config-dump [-- STACK] [FILTER]`: what the proxies themselves hold of the filters. */
+/** `npm run config-dump [-- STACK] [FILTER or WORKLOAD]`: what the proxies themselves hold of the filters. */
 export const run: Run = async ({ positionals }, terminal) => {
   const { stack: name, rest } = stackAndName(positionals, "FILTER");
   const deployment = await readDeployment(name, terminal);
@@ -29,14 +32,16 @@ export const run: Run = async ({ positionals }, terminal) => {
   const admin = envoyOf(deployment);
   if (!cluster && !admin) throw new UserError(`Stack ${name} has no proxy that could be asked; is it up?`);
   const all = cluster ? await ofCluster(cluster, filterOutputs(shown)) : await ofThisMachine(admin as string);
-  const chosen = all.filter((one) => rest === undefined || rest === one.name || rest === one.proxy?.workload);
+  const chosen = all.filter(
+    ({ name, proxy, workloads = [] }) => rest === undefined || [name, proxy?.workload, ...workloads].includes(rest),
+  );
   if (rest !== undefined && chosen.length === 0)
     throw new UserError(
       `No proxy has a filter "${rest}"; there are ${unique(all.map((f) => f.name)) || "none"}${proxiesOf(all)}.`,
     );
   for (const { name, proxy, note, typedConfig } of chosen) {
     terminal.print(terminal.paint.dim(`# ${name}, ${note}${proxy ? `, in ${proxy.workload} (${proxy.pod})` : ""}`));
-    terminal.print(stringify(typedConfig).trimEnd());
+    terminal.print(stringify(redactIn(typedConfig)).trimEnd());
   }
   terminal.document(chosen);
   return 0;
@@ -44,8 +49,10 @@ export const run: Run = async ({ positionals }, terminal) => {
 
 async function ofThisMachine(admin: string): Promise<Dumped[]> {
   const configurations = [...(await filterConfigurations(admin)).values()];
+  const workloads = await workloadsByFilter(admin);
   return configurations.map(({ name, lastUpdated, typedConfig }) => ({
     name,
+    workloads: workloads.get(name) ?? [],
     note: `since ${lastUpdated ?? "it started"}`,
     typedConfig,
   }));

@@ -1,3 +1,4 @@
+import { readable } from "../../envoy/log.ts";
 import { inThisClone } from "../../lib/clone.ts";
 import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments/arguments.ts";
@@ -41,7 +42,7 @@ async function printLast(logs: Logs, names: string[], count: number, terminal: T
   names.forEach((name, i) => {
     document[name] = tails[i] as LogTail[];
     for (const { from, lines, problem } of document[name]) {
-      for (const line of lines) terminal.print(`${prefix(name, from)}${line}`);
+      for (const line of lines) terminal.print(`${prefix(name, from)}${readable(line)}`);
       if (problem !== undefined) terminal.note(`${name}: ${problem}`);
       else if (lines.length === 0 && count > 0) terminal.note(`${name}: the log is empty (${from})`);
     }
@@ -60,7 +61,7 @@ async function follow(logs: Logs, names: string[], count: number, terminal: Term
     await logs.follow(
       names,
       count,
-      (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
+      (name, from, line) => terminal.print(`${prefix(name, from)}${readable(line)}`),
       stopping.signal,
     );
   } finally {

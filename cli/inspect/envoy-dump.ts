@@ -46,6 +46,28 @@ interface EcdsEntry {
   last_updated?: string;
 }
 
+/** By filter: the clusters, which have their workloads' names, of the routes that it works on. */
+export async function workloadsByFilter(admin: string): Promise<Map<string, string[]>> {
+  const dump = (await new EnvoyAdmin(admin).configDump("dynamic_listeners")) as ListenerEntry[];
+  const routes = dump.flatMap((listener) =>
+    (listener.active_state?.listener?.filter_chains ?? []).flatMap(({ filters = [] }) =>
+      filters.flatMap((f) => (f.typed_config?.route_config?.virtual_hosts ?? []).flatMap((host) => host.routes ?? [])),
+    ),
+  );
+  const found = new Map<string, string[]>();
+  for (const { route, typed_per_filter_config = {} } of routes)
+    for (const filter of Object.keys(typed_per_filter_config))
+      if (route?.cluster) found.set(filter, [...(found.get(filter) ?? []), route.cluster]);
+  return found;
+}
+
+interface ListenerEntry {
+  active_state?: { listener?: { filter_chains?: { filters?: { typed_config?: { route_config?: RouteConfig } }[] }[] } };
+}
+interface RouteConfig {
+  virtual_hosts?: { routes?: { route?: { cluster?: string }; typed_per_filter_config?: object }[] }[];
+}
+
 /** Whether the configuration loads the module with this sha256: modules are files named by it. */
 export function runsDigest(configuration: FilterConfiguration | undefined, digest: string): boolean {
   const config = configuration?.typedConfig as

@@ -7,6 +7,7 @@ import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
 import { inabilities } from "../mesh/kind.ts";
 import { workloadProblems } from "../workloads/checks.ts";
 import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
+import { secretKeys, secretProblems } from "../workloads/secrets.ts";
 import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
 import { problemLine, problemsOf } from "./problems.ts";
@@ -155,7 +156,8 @@ const stackConfig = z
       for (const { key, message } of inabilities(f, meshKind(config.mesh), config)) problem(at(key), message);
     });
 
-    const { cluster, logs } = meshKind(config.mesh).capabilities;
+    const { capabilities } = meshKind(config.mesh);
+    const { cluster } = capabilities;
     if (cluster !== (config.cluster !== "local"))
       problem(
         ["mesh"],
@@ -180,11 +182,14 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
-    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", logs))
+    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", capabilities))
       problem(path, message);
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });
+
+/** The stack's own keys. */
+const settings = Object.keys(stackConfig.shape);
 
 /** Docker Hub has names of its own for its registry. */
 export function isDockerHub(address: string): boolean {
@@ -198,10 +203,20 @@ export type StackConfig = z.infer<typeof stackConfig>;
  *
  * @param all Pulumi's whole configuration, by `namespace:key`
  * @param written what the stack's file has that did not come as it is written, each with its key
+ * @param isSecret whether Pulumi keeps such a key's value as a secret
  * @throws UserError, see `parseConfig`
  */
-export function readConfig(all: Record<string, string>, stack: string, written: string[] = []): StackConfig {
-  return parseConfig(withOverrides(withoutPassword(ownValues(all))), stack, written);
+export function readConfig(
+  all: Record<string, string>,
+  stack: string,
+  written: string[] = [],
+  isSecret: (key: string) => boolean = () => true,
+): StackConfig {
+  const { workloads, ...rest } = ownValues(all);
+  const keys = workloads === undefined ? [] : secretKeys(decode(workloads), settings);
+  const kept = Object.fromEntries(keys.flatMap((key) => (key in rest ? [[key, isSecret(`meshup:${key}`)]] : [])));
+  const shown = Object.fromEntries(Object.entries(ownValues(all)).filter(([key]) => !keys.includes(key)));
+  return parseConfig(withOverrides(withoutPassword(shown)), stack, written, kept);
 }
 
 /** What stands under `meshup:` in Pulumi's whole configuration, by key. */
@@ -221,16 +236,24 @@ function withoutPassword(values: Record<string, string>): Record<string, string>
  * @param values what stands under `meshup:` in Pulumi.STACK.yaml, by key; objects as Pulumi hands them over, in JSON; in
  * place of the password whether there is one
  * @param written what the file has that did not come as it is written, each with its key
+ * @param secrets the keys of values that workloads name and that never come here, and whether they are kept as secrets
  * @throws UserError that names every problem, with its key and what would be right.
  */
-export function parseConfig(values: Record<string, string>, stack: string, written: string[] = []): StackConfig {
+export function parseConfig(
+  values: Record<string, string>,
+  stack: string,
+  written: string[] = [],
+  secrets: Record<string, boolean> = {},
+): StackConfig {
   const decoded = Object.fromEntries(Object.entries(values).map(([key, text]) => [key, decode(text)]));
   const result = stackConfig.safeParse(decoded, { reportInput: true });
   const inexact = Object.entries(values).flatMap(([key, text]) => inexactNumbersOf(key, text));
   const problems = [
     ...new Set([...written, ...inexact]),
     ...(result.success ? [] : problemsOf(result.error, "meshup:")),
-    ...unknownWorkloads(decoded).map(({ path, message }) => problemLine(path, message, "meshup:")),
+    ...[...unknownWorkloads(decoded), ...secretProblems(decoded.workloads, settings, (key) => secrets[key])].map(
+      ({ path, message }) => problemLine(path, message, "meshup:"),
+    ),
   ];
   if (result.success && problems.length === 0) return result.data;
   throw new UserError(problemList(`Pulumi.${stack}.yaml`, problems));

@@ -21,7 +21,7 @@ export function readStack(stack: string): { config: StackConfig; secrets: Secret
   const values = Object.fromEntries(Object.entries(ownValues(all)).map(([key, text]) => [key, decode(text)]));
   const secrets = secretsOf(values, (key) => isConfigSecret(`meshup:${key}`), file?.secrets ?? []);
   neverPrint(secrets.map(({ value }) => value)); // also not in what is wrong with it
-  return { config: readConfig(all, stack, file ? cameOtherwise(file, values) : []), secrets };
+  return { config: readConfig(all, stack, file ? cameOtherwise(file, values) : [], isConfigSecret), secrets };
 }
 
 /**

@@ -20,6 +20,7 @@ export interface ServiceAddress {
   namespace: string;
   service: string;
   port: number;
+  http: HttpVersions;
 }
 
 export interface UrlAddress {
@@ -50,6 +51,8 @@ export interface Pods {
   selector: Record<string, string>;
   /** Labels that they all have. */
   labels: Record<string, string>;
+  /** Of those that somebody else has made: the containers that they all have, a sidecar among them. */
+  containers?: string[];
 }
 
 /** A route with the backend that it leads to. */
@@ -64,6 +67,11 @@ export function onThisMachine(name: string, port: number, http: HttpVersions = 1
 export function endpointOf(at: Address): { host: string; port: number } {
   if (at.type === "url") return { host: at.host, port: at.port };
   return { host: `${at.service}.${at.namespace}.svc.cluster.local`, port: at.port };
+}
+
+/** What requests' paths go below: `/v1`; empty for all but some URLs. */
+export function pathOf({ at }: Backend): string {
+  return at.type === "url" ? at.path : "";
 }
 
 /** Each route with its backend; the configuration lets no other name through. */

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
-import { backendsOf } from "../../workloads/backends.ts";
+import { demoInCluster } from "../../workloads/demo.ts";
 import { capabilities } from "./schema.ts";
 
 interface Made {
@@ -91,7 +91,7 @@ beforeAll(async () => {
       },
     },
   };
-  const backends = backendsOf(config);
+  const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
   const declared = await createFilters(config.filters, capabilities, backends);
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });

@@ -3,14 +3,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { PolicyReady, Proof } from "../../../provider/resources.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Filter } from "../../filter/filter.ts";
-import { httpRoute, httpRouteKind } from "../http-route.ts";
+import { createPullSecret } from "../../registry/pull-secret.ts";
+import type { Backend, UrlAddress } from "../../workloads/backend.ts";
+import { httpRoute, httpRouteKind, needGrants, referenceGrant } from "../http-route.ts";
 import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
 import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
-import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "../publish.ts";
+import { type Code, imageName, oncePerModule, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
 import { controllerNamespace, envoyProxy, gateway, gatewayClass, gatewayName, policyKind } from "./manifests.ts";
 import { name as kind } from "./schema.ts";
+import { backendKind, clientProtocolPolicy, urlBackend, urlRef } from "./url.ts";
 import { helmValues } from "./values.ts";
 
 const version = "v1.9.1";
@@ -40,8 +43,11 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
     );
 
+    const urls = backends.flatMap(({ name, at }) => (at.type === "url" ? [{ name, at }] : []));
+
     const release = installEnvoyGateway();
     const entry = createGateway();
+    const reachable = [...needGrants(served).map(grant), ...urls.flatMap(createUrl)];
     const routes = createRoutes();
     const published = publish();
     const loaded = preloadModules();
@@ -67,7 +73,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
           namespace: controllerNamespace,
           createNamespace: true,
           ...chartReference(config, "gateway-helm", standard),
-          values: helmValues(imageReference(config, `docker.io/envoyproxy/gateway:${version}`)),
+          values: helmValues(imageReference(config, `docker.io/envoyproxy/gateway:${version}`), urls.length > 0),
         },
         { parent },
       );
@@ -82,7 +88,33 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function createRoutes() {
-      return served.map((route) => createOf(httpRoute(route, { name: gatewayName }), [entry]));
+      const args = { gateway: { name: gatewayName }, urlRef };
+      return served.map((route) => createOf(httpRoute(route, args), [entry, ...reachable]));
+    }
+
+    function grant(backend: Backend) {
+      const made = { ...referenceGrant(backend) };
+      return new kubernetes.apiextensions.CustomResource(backend.name, made, { parent, dependsOn: [release] });
+    }
+
+    function createUrl({ name, at }: { name: string; at: UrlAddress }): pulumi.Resource[] {
+      const routesTo = served.filter(({ backend }) => backend.name === name).map((route) => route.name);
+      const manifest = createAuthorities(name, at).apply((authorities) => urlBackend(name, at, authorities));
+      const backend = create(name, { ...backendKind, ...parts(manifest) }, [release]);
+      if (at.http !== "both" || routesTo.length === 0) return [backend];
+      return [backend, createOf(clientProtocolPolicy(routesTo, name), [release])];
+    }
+
+    /** @returns name of the ConfigMap with a URL's own authorities; another text is another ConfigMap */
+    function createAuthorities(name: string, { tls }: UrlAddress): pulumi.Output<string | undefined> {
+      if (tls?.authorities === undefined) return pulumi.output(undefined);
+      const data = { "ca.crt": tls.authorities };
+      const map = new kubernetes.core.v1.ConfigMap(
+        name,
+        { metadata: { namespace }, data, immutable: true },
+        { parent },
+      );
+      return map.metadata.name;
     }
 
     /** Where the proxies can get each filter's code. */

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import type { Exposure } from "../../cluster/cluster.ts";
 import type { Backend } from "../../workloads/backend.ts";
-import { envoyCluster } from "../envoy-cluster.ts";
+import { envoyCluster, imageAuthorities } from "../envoy-cluster.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
 import type { MeshSettings } from "../mesh.ts";
 
@@ -80,7 +80,7 @@ function logLevels(levels: MeshSettings["logLevels"]): Record<string, string> {
  * so every backend is one in the bootstrap, under the name that it has on this machine's Envoy too.
  */
 function calloutBootstrap(backends: Backend[]) {
-  return { static_resources: { clusters: backends.map(envoyCluster) } };
+  return { static_resources: { clusters: backends.map((backend) => envoyCluster(backend, imageAuthorities)) } };
 }
 
 function service(exposure: Exposure) {

@@ -11,6 +11,7 @@ export const capabilities: Capabilities = {
   failures: ["open", "close"],
   logs: ["gateway", name],
   clusters: ["/^(http|grpc|tcp|tls|udp)route\\//"],
+  certificatesByName: true,
   jsonOnly: true,
 };
 

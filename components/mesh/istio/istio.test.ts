@@ -5,7 +5,7 @@ import { crdProblems } from "../../../test/crds.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
-import { backendsOf } from "../../workloads/backends.ts";
+import { demoInCluster } from "../../workloads/demo.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
 import type { AttachedFilter, Sidecars } from "../mesh.ts";
 import { capabilities, withSettings } from "./schema.ts";
@@ -113,7 +113,7 @@ beforeAll(async () => {
       }),
     },
   };
-  const backends = backendsOf(config);
+  const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
   const declared = await createFilters(config.filters, capabilities, backends);
   const mesh = new IstioMesh("mesh", { config: withSettings(config), filters: declared, cluster, backends, routes });

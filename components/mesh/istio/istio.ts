@@ -4,10 +4,12 @@ import { FilterReady, Proof } from "../../../provider/resources.ts";
 
 import type { FilterTarget } from "../../filter/declared.ts";
 import type { Filter } from "../../filter/filter.ts";
+import { createPullSecret } from "../../registry/pull-secret.ts";
+import type { UrlAddress } from "../../workloads/backend.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { AttachedFilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
-import { type Code, createPullSecret, publishModules } from "../publish.ts";
+import { type Code, publishModules } from "../publish.ts";
 import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
 import { ApiGateway } from "./api-gateway.ts";
 import { ControlPlane } from "./control-plane.ts";
@@ -26,6 +28,7 @@ import { envoyFilterKind, gatewayNamespace, wasmPluginKind } from "./names.ts";
 import { placementOf as placeOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
 import { type IstioSettings, name as kind, settingsOf } from "./schema.ts";
+import { destinationRule, destinationRuleKind, serviceEntry, serviceEntryKind } from "./url.ts";
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
 /** A filter's resources, and how its proxies show that they run it. */
@@ -61,7 +64,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const { registry = cluster.registry } = args;
     const by = (...ways: string[]) => filters.filter((f) => ways.includes(f.delivery));
 
-    const placementOf = (target: FilterTarget) => placeOf(target, config.istio.gateway, backends);
+    const placementOf = (target: FilterTarget) => placeOf(target, config.istio.gateway, { backends, routes });
 
     const controlPlane = new ControlPlane("istio", { config, backends }, { parent });
     const { ready } = controlPlane;
@@ -73,6 +76,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const attached = [...fromFiles, ...byHttp, ...by("image").map(attachPlugin), ...by("lua").map(attachLua)];
     // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address.
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
+    const urls = backends.flatMap(({ name, at }) => (at.type === "url" ? [{ name, at }] : [])).flatMap(createUrl);
     const gateway = createGateway();
 
     this.sidecars = {
@@ -102,13 +106,31 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     function createPullSecrets(): Map<string, pulumi.Output<string> | undefined> {
       const args = (namespace: string) => ({ registry, namespace });
       const { gatewayNamespace: there } = controlPlane;
+      const placed = filters.map(({ declaration }) => placementOf(declaration.target).namespace);
+      const others = [...new Set(placed)].filter((other) => other !== namespace && other !== gatewayNamespace);
       return new Map([
         [namespace, createPullSecret("registry", args(namespace), { parent })],
         [
           gatewayNamespace,
           createPullSecret("registry-gateway", args(gatewayNamespace), { parent, dependsOn: [there] }),
         ],
+        ...others.map((other) => [other, createPullSecret(`registry-${other}`, args(other), { parent })] as const),
       ]);
+    }
+
+    function createUrl({ name, at }: { name: string; at: UrlAddress }): pulumi.Resource[] {
+      const entry = create(`url-${name}`, serviceEntryKind, serviceEntry(name, at));
+      if (!at.tls && at.http !== "both") return [entry];
+      const rule = createAuthorities(name, at).apply((authorities) => destinationRule(name, at, authorities));
+      return [entry, create(`url-${name}`, destinationRuleKind, rule)];
+    }
+
+    /** @returns name of the Secret with a URL's own authorities, where the gateway is; another text is another Secret */
+    function createAuthorities(name: string, { tls }: UrlAddress): pulumi.Output<string | undefined> {
+      if (tls?.authorities === undefined) return pulumi.output(undefined);
+      const args = { metadata: { namespace: gatewayNamespace }, stringData: { cacert: tls.authorities } };
+      const opts = { parent, dependsOn: [controlPlane.gatewayNamespace] };
+      return new kubernetes.core.v1.Secret(`url-${name}`, args, opts).metadata.name;
     }
 
     /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
@@ -216,7 +238,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     /** Not before the gateway can answer, and has its filters: until then it leads to the one before. */
     function createEntry(inForce: FilterReady[]): kubernetes.core.v1.Service {
       const placement = placementOf({ gateway: true });
-      const opts = { parent, dependsOn: [...gateway.resources, ...inForce] };
+      const opts = { parent, dependsOn: [...gateway.resources, ...urls, ...inForce] };
       return new kubernetes.core.v1.Service("entry", entry(placement, nodePort), opts);
     }
 

@@ -7,6 +7,8 @@ import { asLongAsItLives } from "../../../process/control.ts";
 import { maxLogBytes } from "../../../process/log.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { systemAuthorities } from "../../workloads/reach.ts";
 import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
 import { type Request, requestFor, routeUrls } from "../targets.ts";
 import { wasmFilter } from "../wasm-filter.ts";
@@ -25,6 +27,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
+    const authorities = backends.some(isTrusted) ? systemAuthorities() : undefined;
 
     const envoy = createEnvoy();
     this.serve = (workloads) => {
@@ -77,7 +80,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           admin: `http://127.0.0.1:${config.ports.admin}`,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-          clusters: backends.map(cluster),
+          clusters: backends.map((backend) => cluster(backend, authorities)),
           listeners: [
             listener({
               directory: xds,
@@ -128,4 +131,9 @@ function xdsFilter(filter: Filter) {
     .all([filter.digest, filter.file])
     .apply(([digest, file]) => wasmFilter({ name, rootId, digest, file, configuration, failure }));
   return { digest: filter.digest, resource };
+}
+
+/** By the authorities that the system trusts. */
+function isTrusted({ at }: Backend): boolean {
+  return at.type === "url" && at.tls !== undefined && at.tls.authorities === undefined;
 }
