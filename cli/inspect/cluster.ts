@@ -3,6 +3,7 @@ import type { KindSpec } from "../../components/cluster/kind/config.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import type { ClusterMesh } from "../../kube/mesh-proxies.ts";
 import { type Pod, podsOf } from "../../kube/pods.ts";
+import { inThisClone } from "../../lib/clone.ts";
 import { outputsOf } from "../stack/outputs.ts";
 import type { Deployment } from "../stack/stack.ts";
 
@@ -36,7 +37,7 @@ export interface ClusterPlace {
 export function clusterOf(deployment: Deployment | undefined): ClusterPlace | undefined {
   const { kubeconfig = kindOf(deployment)?.kubeconfig, mesh = meshOf(deployment) } = outputsOf(deployment);
   if (typeof kubeconfig !== "string" || typeof mesh !== "string") return undefined;
-  return { kubeconfig, mesh };
+  return { kubeconfig: inThisClone(kubeconfig), mesh };
 }
 
 /** What the command that makes a kind cluster was told. */

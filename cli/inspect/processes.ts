@@ -1,5 +1,6 @@
 /** The processes of a stack, from its state and from the process table. */
-import { isAlive, type ProcessIdentity } from "../../process/table.ts";
+import { inThisClone } from "../../lib/clone.ts";
+import { isOurs, type OwnedProcess } from "../../process/owner.ts";
 import { processStart } from "../stack/locks.ts";
 import type { Deployment } from "../stack/stack.ts";
 
@@ -18,12 +19,13 @@ export interface ProcessStatus {
 export function processesOf(
   deployment: Deployment | undefined,
   now: number,
-  world = { isAlive, processStart },
+  world = { isOurs, processStart },
 ): ProcessStatus[] {
   const processes = deployment?.resources?.filter((r) => r.type === "meshup:local:Process") ?? [];
   return processes.map(({ inputs = {}, outputs = {} }) => {
-    const identity = { pid: outputs.pid, startTime: outputs.startTime, bootId: outputs.bootId } as ProcessIdentity;
-    const alive = world.isAlive(identity);
+    const { pid, startTime, bootId, clone } = outputs;
+    const identity = { pid, startTime, bootId, clone } as OwnedProcess;
+    const alive = world.isOurs(identity);
     const started = alive ? world.processStart(identity.pid) : undefined;
     return {
       name: String(inputs.name),
@@ -31,7 +33,7 @@ export function processesOf(
       alive,
       ports: (inputs.ports as number[] | undefined) ?? [],
       uptimeMs: started && Math.max(0, now - started.getTime()),
-      log: String(outputs.log),
+      log: inThisClone(String(outputs.log)),
     };
   });
 }

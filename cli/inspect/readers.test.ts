@@ -163,7 +163,7 @@ describe("the processes", () => {
     inputs: { name: "echo", ports: [8300] },
     outputs: { pid: 7, startTime: "1", bootId: "b", log: "/l" },
   };
-  const world = (alive: boolean) => ({ isAlive: () => alive, processStart: () => new Date(1000) });
+  const world = (alive: boolean) => ({ isOurs: () => alive, processStart: () => new Date(1000) });
 
   it("that live have an uptime", () => {
     expect(processesOf({ resources: [resource, { urn: "v", type: "other" }] }, 3500, world(true))).toEqual([

@@ -4,7 +4,8 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import type { Repair } from "../../components/cluster/repair.ts";
-import { UserError } from "../../lib/errors.ts";
+import { diskProblemIn, diskProblemsSaid, fullDisk } from "../../lib/disk.mjs";
+import { DiskError, UserError } from "../../lib/errors.ts";
 import { endOf } from "../../process/log-text.ts";
 import { giveConfigItsName } from "../engine/config-name.ts";
 import { lightenSdk } from "../engine/light-sdk.ts";
@@ -159,6 +160,8 @@ async function drive(
   } catch (error) {
     show();
     if (child.interrupted) throw new Interrupted(interruptedText(kind));
+    const disk = diskProblems(stack, [...progress.errors, child.stderr].join("\n"));
+    if (disk.length > 0) throw new DiskError(disk.join("\n"));
     if (error instanceof UserError) throw error; // the stack could not be made
     if (program.error instanceof UserError) throw program.error;
     if (error instanceof EngineFailure && error.locked) throw concurrentError(stack);
@@ -168,6 +171,15 @@ async function drive(
     clearInterval(ticker);
     child.dispose();
   }
+}
+
+/** The engine's own words, and those of what it runs; on a full disk it may have found no room for them. */
+function diskProblems(stack: Stack, said: string): string[] {
+  const folders = [backendFolder(stack.backend), stack.folder].filter((folder) => folder !== undefined);
+  const ours = diskProblemsSaid(said);
+  const problem =
+    ours.length > 0 ? undefined : (diskProblemIn(said, folders) ?? (said.trim() === "" && fullDisk(stack.folder)));
+  return problem ? [problem] : ours;
 }
 
 function interruptedText(kind: Kind): string {

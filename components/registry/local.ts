@@ -39,7 +39,7 @@ export class LocalRegistry extends pulumi.ComponentResource implements Registry 
     const labels = {
       [ownerLabel]: ownerId(owner),
       [generationLabel]: generation,
-      [directoryLabel]: owner.directory,
+      [directoryLabel]: (owner.mark ?? owner).directory,
     };
 
     this.address = `${args.host}:${port}`;

@@ -3,13 +3,13 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { root, stackDir } from "../../../lib/paths.ts";
+import { root } from "../../../lib/paths.ts";
 import type { StackConfig } from "../../config/config.ts";
 import { imageReference } from "../../config/overrides.ts";
 import { LocalRegistry } from "../../registry/local.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Cluster, Exposure } from "../cluster.ts";
-import { documentIn, type KindSpec, type Owner } from "./config.ts";
+import { documentIn, type KindSpec, type Owner, ownerOf } from "./config.ts";
 import { inspectMachine, kubeconfigOf, type Machine } from "./machine.ts";
 
 export interface KindClusterArgs {
@@ -163,7 +163,7 @@ export const registryContainer = (cluster: string) => `${cluster}-registry`;
  */
 export async function createKindCluster(config: StackConfig, stack: string): Promise<KindCluster> {
   const { gatewayPort, registryPort, registryHost, name = `meshup-${stack}` } = config.kind;
-  const owner = { stack, directory: stackDir(stack) };
+  const owner = ownerOf(stack);
   const registry = registryContainer(name);
   const { nodeImage } = config;
   const names = { cluster: name, registry, registryHost };
