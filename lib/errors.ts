@@ -20,6 +20,11 @@ export function mendable(error: unknown): UserError | undefined {
   return problem === undefined ? undefined : new DiskError(problem);
 }
 
+/** Whether it tells of a disk without room. */
+export function isDiskFull(error: unknown): boolean {
+  return /\((ENOSPC|EDQUOT)\)/.test(mendable(error)?.message ?? "");
+}
+
 /** The message of anything that was thrown. A connection that failed on each of a host's addresses has one for each. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && !error.message) return error.errors.map(messageOf).join("; ");

@@ -31,6 +31,8 @@ const files: Record<string, string> = {
   "gateway.networking.k8s.io/HTTPRoute": "httproutes.gateway.networking.k8s.io",
   "extensions.istio.io/WasmPlugin": "wasmplugins.extensions.istio.io",
   "networking.istio.io/EnvoyFilter": "envoyfilters.networking.istio.io",
+  "networking.istio.io/DestinationRule": "destinationrules.networking.istio.io",
+  "networking.istio.io/ServiceEntry": "serviceentries.networking.istio.io",
   "networking.istio.io/Gateway": "gateways.networking.istio.io",
   "networking.istio.io/VirtualService": "virtualservices.networking.istio.io",
 };

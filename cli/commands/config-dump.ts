@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import type { DumpedFilter } from "../../components/mesh/inspector.ts";
 import { UserError } from "../../lib/errors.ts";
+import { redactIn } from "../../lib/redact.ts";
 import { stackAndName } from "../arguments/positionals.ts";
 import { meshOf } from "../inspect/mesh.ts";
 import type { Run } from "../run.ts";
@@ -23,7 +24,7 @@ export const run: Run = async ({ positionals }, terminal) => {
     );
   for (const { name, proxy, note, typedConfig } of chosen) {
     terminal.print(terminal.paint.dim(`# ${name}, ${note}${proxy ? `, in ${proxy.workload} (${proxy.pod})` : ""}`));
-    terminal.print(stringify(typedConfig).trimEnd());
+    terminal.print(stringify(redactIn(typedConfig)).trimEnd());
   }
   terminal.document(chosen);
   return 0;

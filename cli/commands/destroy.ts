@@ -1,22 +1,29 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { clusterInspectors } from "../../components/cluster/index.ts";
 import { runsInCluster } from "../../components/mesh/inspectors.ts";
-import { fullDisk } from "../../lib/disk.mjs";
-import { DiskError, mendable, messageOf, UserError } from "../../lib/errors.ts";
+import { isDiskFull, mendable, messageOf, UserError } from "../../lib/errors.ts";
 import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
 import { stopRecorded } from "../../provider/process.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
-import { prepareToTakeDown, requireStack, type Workspace, workspaceDir } from "../stack/files.ts";
-import { takeStack } from "../stack/locks.ts";
-import { backendOf, cloneStateFiles, type Deployment, readStateFile, runLock, Stack } from "../stack/stack.ts";
+import { passphrasePath } from "../stack/backend.ts";
+import {
+  hasSecrets,
+  prepareToTakeDown,
+  requireStack,
+  stackNames,
+  type Workspace,
+  workspaceDir,
+} from "../stack/files.ts";
+import { isElsewhere, requireRoom, takeStackOnAnyDisk } from "../stack/room.ts";
+import { backendOf, cloneStateFiles, readStateFile, Stack } from "../stack/stack.ts";
 import { destroy } from "../stack/update.ts";
 
 /** `npm run destroy [-- STACK]`: takes the stack down, then what a run that was killed may have left. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   if (!isKnown(name)) requireStack(root, name);
-  const { release, takenOver } = await takeStackOnAnyDisk(name);
+  const { release, takenOver } = await takeStackOnAnyDisk(name, "destroy");
   let deleted: number | undefined;
   let stopped: string[];
   try {
@@ -46,50 +53,12 @@ function isKnown(name: string): boolean {
   return cloneStateFiles().has(name) || existsSync(stackDir(name));
 }
 
-/** On a full disk what nobody needs makes room; where that is not enough, it goes without a lock, which nobody could take. */
-async function takeStackOnAnyDisk(name: string): Promise<Awaited<ReturnType<typeof takeStack>>> {
-  try {
-    return await takeStack(runLock(name), name, "destroy");
-  } catch (error) {
-    if (!isFull(error)) throw error;
-    makeRoom(name);
-  }
-  try {
-    return await takeStack(runLock(name), name, "destroy");
-  } catch (error) {
-    if (!isFull(error)) throw error;
-    return { release: () => {}, takenOver: false };
-  }
-}
-
-const isFull = (error: unknown) => /\((ENOSPC|EDQUOT)\)/.test(mendable(error)?.message ?? "");
-
-/** Removes temporary files, what Pulumi keeps of earlier updates, and the older half of logs. */
-function makeRoom(name: string): void {
-  const backend = join(stateDir, "state", ".pulumi");
-  const expendable = [
-    ...["history", "backups"].map((folder) => join(backend, folder)),
-    ...childrenOf(join(stateDir, "tmp")),
-    ...childrenOf(stackDir(name)).filter((path) => path.endsWith(".log.1")),
-  ];
-  for (const path of expendable) rmSync(path, { recursive: true, force: true });
-}
-
-const childrenOf = (folder: string) =>
-  existsSync(folder) ? readdirSync(folder).map((entry) => join(folder, entry)) : [];
-
 /** Where the disk has no room for the engine's notes of what it deletes: on this machine the records tell all of it. */
 function goByRecords(name: string, error: unknown, terminal: Terminal): undefined {
   const file = backendOf(name).kind === "clone" ? cloneStateFiles().get(name) : undefined;
-  if (!isFull(error) || file === undefined || isElsewhere(readStateFile(file))) throw error;
+  if (!isDiskFull(error) || file === undefined || isElsewhere(readStateFile(file))) throw error;
   terminal.note(`${mendable(error)?.message}\nGoing by the records of the processes, which takes no room`);
   removeState(file);
-}
-
-/** Whether anything of the stack is not on this machine: only the engine can take that down. */
-function isElsewhere(deployment: Deployment | undefined): boolean {
-  const types = deployment?.resources?.map(({ type }) => type) ?? [];
-  return types.some((type) => !/^(meshup|pulumi):/.test(type));
 }
 
 /** @returns how many resources were deleted; undefined when no state tells of the stack */
@@ -103,9 +72,7 @@ async function takeDown(name: string, terminal: Terminal, patienceMs: number): P
       dropBrokenState(name, file, terminal);
       return undefined;
     }
-    if (fullDisk(stateDir) !== undefined) makeRoom(name);
-    const full = fullDisk(stateDir);
-    if (full !== undefined && !isElsewhere(state)) throw new DiskError(full); // the engine would try again and again
+    requireRoom(name, state); // the engine would try again and again
   }
   const stack = await Stack.open(name, terminal, workspaceOf(name, terminal));
   await stack.unlock(patienceMs);
@@ -162,6 +129,13 @@ async function removeContainers(stack: string, terminal: Terminal): Promise<stri
 /** What stays in `.meshup` when its last stack has gone. */
 const kept = ["engine.json", "install.lock", "passphrase-elsewhere"];
 
+/** Stacks' files whose secrets are encrypted with the passphrase in the clone: it is all that can read them. */
+function filesWithSecrets(): string[] {
+  return stackNames(root)
+    .map((name) => `Pulumi.${name}.yaml`)
+    .filter((file) => hasSecrets(readFileSync(join(root, file), "utf8"), file));
+}
+
 /** Once no stack is left in the clone: state, passphrase, modules and all. @returns whether that was so */
 function removeSharedFiles(): boolean {
   const stacks = join(stateDir, "stacks");
@@ -169,11 +143,16 @@ function removeSharedFiles(): boolean {
   const others = [stacks, locks].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
   if (cloneStateFiles().size > 0 || others.length > 0 || !existsSync(stateDir)) return false;
   for (const entry of readdirSync(stateDir))
-    if (!kept.includes(entry)) rmSync(join(stateDir, entry), { recursive: true, force: true });
+    if (!kept.includes(entry) && !(entry === "passphrase" && filesWithSecrets().length > 0))
+      rmSync(join(stateDir, entry), { recursive: true, force: true });
   return true;
 }
 
 function whatIsLeft(): string[] {
   const here = ["node_modules", "build"].filter((folder) => existsSync(join(root, folder)));
-  return [...here, ...[cacheDir()].filter(existsSync)];
+  const passphrase = passphrasePath("clone", { stateDir });
+  const key = existsSync(passphrase)
+    ? [`${relative(root, passphrase)}, which the secrets in ${filesWithSecrets().join(", ")} are encrypted with`]
+    : [];
+  return [...here, ...key, ...[cacheDir()].filter(existsSync)];
 }

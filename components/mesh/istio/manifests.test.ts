@@ -308,6 +308,10 @@ describe("routing", () => {
     expect(destinationRule("api", { ...at, tls }, "the-secret").spec).toMatchObject({
       trafficPolicy: { tls: { credentialName: "the-secret" } },
     });
+    for (const http of [1, 2, "both"] as const)
+      for (const secret of [undefined, "the-secret"])
+        for (const one of [serviceEntry("api", { ...at, http }), destinationRule("api", { ...at, tls, http }, secret)])
+          expect(crdProblems(one)).toEqual([]);
     expect(urlRef({ name: "api", at })).toEqual({
       group: "networking.istio.io",
       kind: "Hostname",
