@@ -6,7 +6,7 @@ import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { meshKind } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
-import { withBackends } from "./components/workloads/backend.ts";
+import { describeBackends, withBackends } from "./components/workloads/backend.ts";
 import { findBackends } from "./components/workloads/backends.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
@@ -34,6 +34,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     mesh: config.mesh,
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
+    workloads: describeBackends(backends),
     filters: served.filters,
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),

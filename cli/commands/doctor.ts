@@ -5,6 +5,7 @@ import { type ClusterPlace, clusterOf, kindOf } from "../inspect/cluster.ts";
 import { processesOf } from "../inspect/processes.ts";
 import { type FilterOutput, filterOutputs, hasAddress, otherAtGateway } from "../inspect/proof.ts";
 import { filterReadyInputs, servedModules } from "../inspect/served.ts";
+import { urlStatus } from "../inspect/workloads.ts";
 import type { Run } from "../run.ts";
 import { driftIn } from "../stack/mend.ts";
 import { openOutputs } from "../stack/outputs.ts";
@@ -87,12 +88,24 @@ async function examineMachine(
   outputs: Record<string, unknown>,
   filters: FilterOutput[],
 ): Promise<Step[]> {
-  const steps: Step[] = processesOf(deployment, Date.now()).map(({ name, pid, alive, ports, log }) => ({
+  const processes = processesOf(deployment, Date.now());
+  const steps: Step[] = processes.map(({ name, pid, alive, ports, log }) => ({
     name,
     ok: alive,
     detail: alive ? `pid ${pid}, port ${ports.join(", ")}` : `pid ${pid} has ended; what it said last stands in ${log}`,
     ...(!alive && { mend: "`npm start -- STACK` starts it again" }),
   }));
+  const urls = await urlStatus(
+    outputs,
+    processes.map((process) => process.name),
+  );
+  for (const { name, address, problem } of urls)
+    steps.push({
+      name,
+      ok: problem === undefined,
+      detail: problem === undefined ? `answers at ${address}` : `nobody answers at ${address}: ${problem}`,
+      ...(problem !== undefined && { mend: `start it, or name where it is: meshup:workloads.${name}.url` }),
+    });
   const modules = await servedModules(deployment, outputs, filters).catch((error) => messageOf(error));
   for (const filter of filters) {
     const served = typeof modules === "string" ? undefined : modules?.find((module) => module.filter === filter.name);

@@ -6,6 +6,7 @@ import { type Pod, podsOf } from "../../kube/pods.ts";
 import { inThisClone } from "../../lib/clone.ts";
 import { outputsOf } from "../stack/outputs.ts";
 import type { Deployment } from "../stack/stack.ts";
+import { workloadOutputs } from "./workloads.ts";
 
 /** What runs in a cluster under one name, in one or several pods. */
 export interface Part {
@@ -65,7 +66,8 @@ export async function openCluster(deployment: Deployment | undefined): Promise<S
   ]);
   const api = await KubeApi.open(place.kubeconfig);
   const mesh = clusterMesh(place.mesh);
-  return { api, mesh, parts: [...workloadsOf(deployment, api), gatewayOf(mesh, api), controlPlaneOf(mesh, api)] };
+  const workloads = [...workloadsOf(deployment, api), ...servicesOf(deployment, api)];
+  return { api, mesh, parts: [...workloads, gatewayOf(mesh, api), controlPlaneOf(mesh, api)] };
 }
 
 /** Its deployments: each one's pods have its name as their label `app`, and their container's. */
@@ -74,6 +76,15 @@ function workloadsOf(deployment: Deployment | undefined, api: KubeApi): Part[] {
   return deployments.map(({ outputs }) => {
     const { name, namespace } = (outputs as { metadata: { name: string; namespace: string } }).metadata;
     return { name, container: name, pods: () => podsOf(api, namespace, { app: name }) };
+  });
+}
+
+/** Services of others that are workloads of the stack. */
+function servicesOf(deployment: Deployment | undefined, api: KubeApi): Part[] {
+  return Object.entries(workloadOutputs(outputsOf(deployment))).flatMap(([name, { pods }]) => {
+    if (!pods) return [];
+    const { namespace, selector, container } = pods;
+    return [{ name, container, pods: () => podsOf(api, namespace, selector) }];
   });
 }
 
