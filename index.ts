@@ -6,7 +6,7 @@ import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { meshKind } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
-import { withBackends } from "./components/workloads/backend.ts";
+import { describeBackends, withBackends } from "./components/workloads/backend.ts";
 import { findBackends } from "./components/workloads/backends.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
@@ -23,7 +23,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const kind = meshKind(config.mesh);
   const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
-  const filters = await createFilters(config.filters, kind.capabilities, backends);
+  const filters = await createFilters(config.filters, kind.capabilities, backends, routes);
   const cluster = await clusterKind(config.cluster).create(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
@@ -34,6 +34,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     mesh: config.mesh,
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
+    workloads: describeBackends(backends),
     filters: served.filters,
     proxies: served.proxies,
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),

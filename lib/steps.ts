@@ -39,8 +39,17 @@ export function named(advice: string, { stack, kubectl }: Names): string {
   return advice.replaceAll("STACK", stack).replaceAll("KUBECTL", kubectl);
 }
 
+/** What was seen, and neither shows that a step holds nor that it is broken. */
+export class Unjudged {
+  readonly detail: string;
+
+  constructor(detail: string) {
+    this.detail = detail;
+  }
+}
+
 /** Looks at one step, unless one that it needs is broken. @param look what it sees, or throws */
-export type Check = (name: string, needs: string[], look: () => Promise<string>) => Promise<void>;
+export type Check = (name: string, needs: string[], look: () => Promise<string | Unjudged>) => Promise<void>;
 
 /** Steps in order. What a broken one leaves unknown is not looked at; what is independent of it is. */
 export class Steps {
@@ -55,7 +64,8 @@ export class Steps {
       return;
     }
     try {
-      this.all.push({ name, ok: true, detail: await look() });
+      const seen = await look();
+      this.all.push(seen instanceof Unjudged ? { name, detail: seen.detail } : { name, ok: true, detail: seen });
     } catch (error) {
       this.#broken.add(name);
       this.all.push({ name, ok: false, detail: messageOf(error), mend: error instanceof Broken ? error.mend : up });

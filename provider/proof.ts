@@ -11,8 +11,12 @@ export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
   inputs: {
     filter: "update",
     url: "update",
+    method: "update",
     headers: "update",
+    body: "update",
     expect: "update",
+    problem: "update",
+    send: "update",
     digest: "update",
     process: "update",
     cluster: "ignore",
@@ -23,10 +27,15 @@ export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
   update: (_olds, news, context) => proveOrExplain(news, context),
 };
 
-async function proveOrExplain(inputs: ProofInputs, { signal, secretInputs }: Context): Promise<ProofOutputs> {
+async function proveOrExplain(inputs: ProofInputs, context: Context): Promise<ProofOutputs> {
+  const { problem, send = true, timeoutMs } = inputs;
+  const { signal, secretInputs: secret } = context;
+  if (problem !== undefined) throw new UserError(problem);
+  if (!send) return { status: 0, seen: {} };
   const started = Date.now();
   try {
-    return await prove(inputs, signal, secretInputs);
+    const { status, seen } = await prove(inputs, { timeoutMs, signal, secret });
+    return { status, seen };
   } catch (error) {
     if (!(error instanceof UserError) || !inputs.cluster || signal.aborted) throw error;
     throw new UserError([error.message, ...(await explanation(inputs.cluster, started))].join("\n"));

@@ -11,6 +11,7 @@ import { stackDir } from "../../lib/paths.ts";
 import { configured } from "../stack/configured.ts";
 import { outputsOf } from "../stack/outputs.ts";
 import type { Deployment } from "../stack/stack.ts";
+import { workloadOutputs } from "./workloads.ts";
 
 export interface StackCluster {
   api: KubeApi;
@@ -65,21 +66,30 @@ async function kubeconfigOf(stack: StackView): Promise<string | undefined> {
   return path !== undefined && existsSync(path) ? path : undefined;
 }
 
-/** @param outputs the stack's; its `logs` name its workloads */
+/** @param outputs the stack's: `logs` names its own deployments, `workloads` the Services of others */
 export async function openCluster(
   { kubeconfig, mesh }: ClusterPlace,
   outputs: Record<string, unknown>,
 ): Promise<StackCluster> {
   const [{ KubeApi }, inspector] = await Promise.all([import("../../kube/api.ts"), clusterInspector(mesh)]);
   const api = await KubeApi.open(kubeconfig);
-  return { api, parts: [...workloadsOf(outputs.logs, api), ...inspector.parts(api)] };
+  return { api, parts: [...deploymentsOf(outputs, api), ...servicesOf(outputs, api), ...inspector.parts(api)] };
 }
 
 /** By name, `NAMESPACE/DEPLOYMENT`: its pods have its name as their label `app`, and their container's. */
-function workloadsOf(logs: unknown, api: KubeApi): Part[] {
+function deploymentsOf({ logs }: Record<string, unknown>, api: KubeApi): Part[] {
   return Object.entries(logs ?? {}).flatMap(([name, place]) => {
     const [, namespace, app] = /^([^/]+)\/([^/]+)$/.exec(String(place)) ?? [];
     if (namespace === undefined || app === undefined) return [];
     return [{ name, container: app, pods: () => podsOf(api, namespace, { app }) }];
+  });
+}
+
+/** Services of others that are workloads of the stack. */
+function servicesOf(outputs: Record<string, unknown>, api: KubeApi): Part[] {
+  return Object.entries(workloadOutputs(outputs)).flatMap(([name, { pods }]) => {
+    if (!pods) return [];
+    const { namespace, selector, container } = pods;
+    return [{ name, container, pods: () => podsOf(api, namespace, selector) }];
   });
 }

@@ -5,6 +5,7 @@ import { type ClusterPlace, clusterInspectorOf, placeOf, type StackView } from "
 import { meshOf } from "./mesh.ts";
 import { type ProcessStatus, processesIn } from "./processes.ts";
 import { filterOutputs } from "./proof.ts";
+import { urlStatus } from "./workloads.ts";
 
 export interface ExaminedStack extends StackView {
   /** Its outputs as they are, for use. */
@@ -17,8 +18,9 @@ export interface ExaminedStack extends StackView {
 export async function examine(stack: ExaminedStack): Promise<Step[]> {
   const { name, directory, outputs, known } = stack;
   const steps = new Steps();
-  for (const process of processesIn(directory, Date.now()))
-    await steps.check(process.name, [], async () => processStep(process));
+  const processes = processesIn(directory, Date.now());
+  for (const process of processes) await steps.check(process.name, [], async () => processStep(process));
+  await checkUrls(stack, processes, steps.check);
   const place = await placeOf(stack);
   const api = place && (await examineCluster(stack, place, steps.check));
   const mesh = await meshOf({ known, shown: { mesh: place?.mesh, ...outputs } }, { api });
@@ -34,6 +36,18 @@ function processStep({ pid, alive, ports, log }: ProcessStatus): string {
       "`npm start -- STACK` starts it again",
     );
   return `pid ${pid}, port ${ports.join(", ")}`;
+}
+
+/** Workloads that are somewhere already. Those of a mesh in a cluster are not this machine's to reach. */
+async function checkUrls(stack: ExaminedStack, processes: ProcessStatus[], check: Check): Promise<void> {
+  if (await placeOf(stack)) return;
+  const own = processes.map(({ name }) => name);
+  for (const { name, address, problem } of await urlStatus(stack.outputs, own))
+    await check(name, [], async () => {
+      if (problem === undefined) return `answers at ${address}`;
+      const mend = `start it, or name where it is: meshup:workloads.${name}.url`;
+      throw new Broken(`nobody answers at ${address}: ${problem}`, mend);
+    });
 }
 
 /** The cluster that the mesh is in, and the images of its filters. @returns undefined where it does not answer */

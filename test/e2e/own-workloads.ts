@@ -145,7 +145,8 @@ export function ownWorkloads(stack: () => DevStack): void {
     it("are known by name to status and logs, and there is nothing more to do", async () => {
       const { clone } = stack();
       const status = await clone.run(["status", clone.stack]);
-      for (const name of ["ready-made", "built"]) expect(status.stdout).toMatch(new RegExp(`${name} +1/1 ready`));
+      for (const name of ["there", "elsewhere", "ready-made", "built"])
+        expect(status.stdout).toMatch(new RegExp(`${name} +1/1 ready`));
       expect((await clone.run(["logs", clone.stack, "ready-made"])).stdout).toMatch(/200/);
       expect((await stack().start()).stdout).toMatch(/Nothing to change/);
     });

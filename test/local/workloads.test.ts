@@ -202,7 +202,8 @@ describe("a secret", () => {
 it("logs, status, doctor and config-dump know them by name", async () => {
   expect((await clone.run(["logs", "local", "shop"])).stdout).toContain(`ready at ${port}`);
   expect((await clone.run(["status"])).stdout).toMatch(new RegExp(`shop\\s+alive\\s+pid \\d+\\s+port ${port}`));
-  expect((await clone.run(["doctor"])).stdout).toMatch(/ok\s+shop[\s\S]*Nothing is broken/);
+  expect((await clone.run(["status"])).stdout).toMatch(new RegExp(`api\\s+answers\\s+https://127.0.0.1:${apiPort}/v1`));
+  expect((await clone.run(["doctor"])).stdout).toMatch(/ok\s+shop[\s\S]*ok\s+api[\s\S]*Nothing is broken/);
   const { stdout } = await clone.run(["config-dump", "local", "shop"]);
   expect(stdout).toContain("# mine, ");
   expect(stdout).not.toContain("# on-api, ");
