@@ -1,6 +1,9 @@
 /** Inputs and outputs of the resource types, as plain data. Paths are relative to the clone, or absolute. */
 import type { Resource } from "../envoy/discovery.ts";
 import type { Ready } from "../process/control.ts";
+import type { Found } from "../proof/evidence.ts";
+import type { Expectation } from "../proof/expectation.ts";
+import type { ProofRequest } from "../proof/request.ts";
 
 export interface ProcessInputs {
   /** Names its files; unique within `directory`. */
@@ -148,6 +151,8 @@ export interface PreflightInputs {
   failure?: "open" | "close" | "reload";
   /** Clusters that the proxy knows, for the filter's calls: exact names or `/regex/`. Default: any. */
   clusters?: string[];
+  /** The request that is sent through it, as the proxy gets it; a plain GET when left out. */
+  request?: { method: string; path: string; authority: string; headers: Record<string, string>; body?: string };
 }
 
 export interface PreflightOutputs {
@@ -155,22 +160,84 @@ export interface PreflightOutputs {
   sha256: string;
   /** As given, likewise. */
   file: string;
-  /** Response headers that the filter added to a plain GET. */
+  /** Response headers that the filter put on the response of a workload that answers 200, or changed. */
   adds: Record<string, string>;
+  /** Which of them have another value each time. */
+  varies: string[];
+  /** The response's status, where the filter has made it another, or has answered by itself. */
+  answers?: number;
+  /** What else it does, in words. */
+  notes: string[];
   warnings: string[];
   /** False when MESHUP_PREFLIGHT=off left the check out. */
   checked: boolean;
 }
 
+/** Where a request is answered without any proxy, and so without filters. */
+export interface Straight {
+  /** The workload's name, for messages. */
+  workload: string;
+  /** As it would come there through the proxy. */
+  path: string;
+  /** The Host header. */
+  host: string;
+  at:
+    | { host: string; port: number; tls?: { serverName: string; authorities?: string }; http: 1 | 2 | "both" }
+    | { kubeconfig: string; namespace: string; service: string; port: number };
+}
+
+export interface EvidenceInputs {
+  /** The filter's name. */
+  filter: string;
+  /** False: nothing is sent, and nothing shown. */
+  request: ProofRequest | false;
+  /** As declared; none: what was found of it. */
+  expect?: Expectation;
+  /** What the host in Node has found; none: it has not looked. */
+  found?: Found;
+  /** None: the filter is attached before its workload is there. */
+  straight?: Straight;
+  /** What is to be attached, of any shape. */
+  subject: unknown;
+  /** Where nothing would show the filter: `keep` what is attached, perhaps nothing, and say why; or `fail`. */
+  otherwise: "keep" | "fail";
+}
+
+/** What a workload answers without the filter. */
+export interface Baseline {
+  status: number;
+  headers: Record<string, string>;
+  /** Its beginning. */
+  body: string;
+}
+
+export interface EvidenceOutputs {
+  /** What the response has to be. */
+  expected: Expectation;
+  /** What may be attached: the subject, or where nothing would show it, the one before; null: nothing. */
+  attached: unknown;
+  /** Why nothing would show it, and what to do. */
+  problem?: string;
+  /** None where the workload did not answer. */
+  baseline?: Baseline;
+}
+
 export interface ProofInputs {
   /** The filter's name, for messages. */
   filter: string;
-  /** Where the request (GET) goes. */
+  /** Where the request goes. */
   url: string;
+  /** Default: GET. */
+  method?: string;
   /** Request headers; `host` replaces the address's own. */
   headers?: Record<string, string>;
-  /** What the response must have, by header name: the exact value, or a regular expression between slashes. */
-  expect: Record<string, string>;
+  body?: string;
+  /** What the response must have. */
+  expect: Expectation;
+  /** Why there is no proof: it fails at once, and says so. */
+  problem?: string;
+  /** False: nothing is sent. */
+  send?: boolean;
   /** The module's sha256: another module has to prove itself anew. */
   digest: string;
   /** What serves the address (pid and start time): a restarted one has to prove itself anew. */
@@ -182,7 +249,7 @@ export interface ProofInputs {
 }
 
 export interface ProofOutputs {
-  /** Of the response that held. */
+  /** Of the response that held; 0 where nothing was sent. */
   status: number;
   /** The expected headers, as that response had them. */
   seen: Record<string, string>;

@@ -1,9 +1,9 @@
 import { advised, type DiagnosedFilter, kubectlOf, type Step } from "../../kube/diagnose/steps.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
-import { prove } from "../../provider/proof.ts";
+import { isAskable, proveInWords } from "../../proof/output.ts";
 import { type ClusterPlace, clusterOf, kindOf } from "../inspect/cluster.ts";
 import { processesOf } from "../inspect/processes.ts";
-import { type FilterOutput, filterOutputs, hasAddress, otherAtGateway } from "../inspect/proof.ts";
+import { type FilterOutput, filterOutputs, otherAtGateway } from "../inspect/proof.ts";
 import { filterReadyInputs, servedModules } from "../inspect/served.ts";
 import { urlStatus } from "../inspect/workloads.ts";
 import type { Run } from "../run.ts";
@@ -118,28 +118,18 @@ async function examineMachine(
         detail: typeof modules === "string" ? modules : "Envoy has another module",
         mend: "`npm start -- STACK` hands Envoy its configuration again",
       });
-    if (hasAddress(filter)) steps.push(await request(filter));
+    if (filter.url !== undefined) steps.push(await request(filter));
   }
   return steps;
 }
 
-async function request(filter: FilterOutput & { url: string }): Promise<Step> {
-  const { name, url, headers, expect, digest, secret } = filter;
-  const step = `request for ${name}`;
+async function request(filter: FilterOutput): Promise<Step> {
+  const name = `request for ${filter.name}`;
   try {
-    const { status, seen } = await prove(
-      { filter: name, url, headers, expect, digest, timeoutMs: 3_000 },
-      undefined,
-      new Set(secret),
-    );
-    const what = Object.entries(seen).map(([header, value]) => `${header}: ${value}`);
-    return { name: step, ok: true, detail: [`GET ${url} → ${status}`, ...what].join("  ") };
+    const detail = await proveInWords(filter, 3_000);
+    return { name, detail, ...(isAskable(filter) && { ok: true }) };
   } catch (error) {
-    return {
-      name: step,
-      ok: false,
-      detail: messageOf(error),
-      mend: "`npm run logs -- STACK envoy` has the filter's own lines",
-    };
+    const mend = "`npm run logs -- STACK envoy` has the filter's own lines";
+    return { name, ok: false, detail: messageOf(error), mend };
   }
 }

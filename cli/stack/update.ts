@@ -148,7 +148,9 @@ async function drive(
     show();
   };
   const ticker = setInterval(show, 500);
-  const options = { onEvent, color: "never", ...more } as const;
+  // What does not depend on what has failed goes on: the rest is changed and removed, and every error is told at once.
+  const continueOnError = kind === "up";
+  const options = { onEvent, color: "never", ...(continueOnError && { continueOnError }), ...more } as const;
   try {
     await automation[kind](options).catch(async (error) => {
       if (kind !== "up" || !(error instanceof EngineFailure && error.noSuchStack)) throw error;

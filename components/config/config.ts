@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../lib/errors.ts";
 import { inexactNumbers } from "../../lib/numbers.ts";
 import { keyPath, problemList, tooManyDigits } from "../../lib/stack-file.ts";
+import { expectsNothing } from "../../proof/expectation.ts";
 import { filterSchema } from "../filter/declared.ts";
 import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
 import { inabilities } from "../mesh/kind.ts";
@@ -147,8 +148,10 @@ const stackConfig = z
       const at = (key: string) => ["filters", i, key];
       if ((f.module === undefined) === (f.script === undefined))
         problem(at("module"), "a filter has either a module or a script (Lua)");
-      if (f.script !== undefined && f.expect === undefined)
+      if (f.script !== undefined && f.expect === undefined && f.request !== false)
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
+      if (f.request === false && f.expect !== undefined && !expectsNothing(f.expect))
+        problem(at("expect"), "means nothing where no request is sent (`request: false`)");
       const unknown = Object.keys(filterKeys).filter(
         (key) => key in f && !(key in meshKind(config.mesh).schema.filter),
       );

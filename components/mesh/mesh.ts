@@ -1,4 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { Expectation } from "../../proof/expectation.ts";
+import type { ProofRequest } from "../../proof/request.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Overrides } from "../config/overrides.ts";
 import type { Delivery } from "../filter/declared.ts";
@@ -44,8 +46,10 @@ export interface AttachedFilter {
   url?: string;
   /** Request headers that lead there, such as `host`. */
   headers?: Record<string, string>;
-  /** Response headers that prove it: exact text or `/regex/`. */
-  expect: Record<string, string>;
+  /** The request that shows it, as declared, with nothing left open; false: it runs, and is not shown. */
+  request: ProofRequest | false;
+  /** What the response has to be. */
+  expect: Expectation;
 }
 
 /** The same, with fields that are known later. */

@@ -1,19 +1,12 @@
 /** A step from this machine to a header on a response. */
 import { messageOf } from "../../lib/errors.ts";
-import { prove } from "../../provider/proof.ts";
+import { proveInWords, type ShownFilter } from "../../proof/output.ts";
 import type { FilterReadyInputs } from "../../provider/types.ts";
 import type { KubeApi } from "../api.ts";
 
-export interface DiagnosedFilter {
-  name: string;
+export interface DiagnosedFilter extends ShownFilter {
   /** sha256 of module or script, hex. */
   digest: string;
-  /** Where a request shows it, and what it shows; none where no route leads to it. */
-  url?: string;
-  headers?: Record<string, string>;
-  expect: Record<string, string>;
-  /** Which of these are secret: they are not to be shown. */
-  secret?: string[];
   /** Its image, where it is delivered by one: below the registry, and the manifest's `sha256:…`. */
   image?: { repository: string; digest: string };
   /** What Istio's proxies are asked for, as the stack's state has it. */
@@ -84,19 +77,9 @@ export class Steps {
 export type MeshSteps = (check: Check, api: KubeApi, filters: DiagnosedFilter[]) => Promise<void>;
 
 /** A request that shows a filter; where it does not, what `lines` has is said, too. */
-export async function request(
-  { name, digest, url, headers, expect, secret }: DiagnosedFilter,
-  lines: () => Promise<string[]>,
-): Promise<string> {
-  if (url === undefined) return "no route leads to it";
+export async function request(filter: DiagnosedFilter, lines: () => Promise<string[]>): Promise<string> {
   try {
-    const { status, seen } = await prove(
-      { filter: name, url, headers, expect, digest, timeoutMs: 2000 },
-      undefined,
-      new Set(secret),
-    );
-    const what = Object.entries(seen).map(([header, value]) => `${header}: ${value}`);
-    return [`GET ${url} → ${status}`, ...what].join("  ");
+    return await proveInWords(filter, 2_000);
   } catch (error) {
     throw new Broken(
       [messageOf(error), ...(await lines())].join("\n"),

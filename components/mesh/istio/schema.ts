@@ -18,6 +18,7 @@ export const capabilities: Capabilities = {
     volume: ["workload"], // Istio reads its annotations on sidecars only
     lua: everywhere,
   },
+  afterRewrite: ["workload", "selector"], // those are in sidecars, behind the gateway
   failures: ["open", "close", "reload"],
   logs: ["gateway", "istiod"],
   clusters: ["/^(in|out)bound(_\\.\\d+_\\._)?\\|/", "PassthroughCluster"],

@@ -80,6 +80,7 @@ export function listener(args: {
               "@type": type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
               stat_prefix: "gateway",
               strip_any_host_port: true,
+              server_header_transformation: "PASS_THROUGH", // else no filter could set it
               // A stream may be silent: a development server's to its pages is.
               stream_idle_timeout: "0s",
               upgrade_configs: [{ upgrade_type: "websocket" }],
