@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { controllerLines } from "./controller.ts";
-import { complaints, digestOf, readDump } from "./proxy.ts";
+import { complaints, digestOf, readDump, withoutLater } from "./proxy.ts";
 
 const wasm = (policy: string, index: number, name: string, sha256: string) => ({
   name: `envoy.filters.http.wasm/envoyextensionpolicy/default/${policy}/wasm/${index}`,
@@ -83,6 +83,24 @@ test("the proxy's complaints, each once, without what comes with every module", 
     "[critical][wasm] Plugin f failed to load",
     "[critical][wasm] Plugin configured to fail closed failed to load",
   ]);
+});
+
+test("what modules and scripts say goes before Envoy's own words, and is no more than three lines", () => {
+  const script = "[2026-11-21 02:32:25.804][1][error][lua] [source/a.cc:1] script log: no";
+  const loud = (n: number) =>
+    at(12, "critical", "context.cc:1160", `wasm log root f@sha256:d: Plugin f failed to load ${n}`);
+  const own = at(1, "critical", "wasm.cc:626", "Plugin f failed to load");
+  expect(complaints([own, script, ...[1, 2, 3].map(loud)].join("\n"))).toEqual([
+    ...[1, 2, 3].map((n) => `[critical][wasm] wasm log root f@sha256:d: Plugin f failed to load ${n}`),
+    "[critical][wasm] Plugin f failed to load",
+  ]);
+});
+
+test("what of a log is from before another part of it", () => {
+  expect(withoutLater("a\nb\nc\n", "b\nc\n")).toBe("a\n");
+  expect(withoutLater("a\nb\nc\n", "b\n")).toBe("a\n"); // more was said meanwhile
+  expect(withoutLater("b\nc\n", "a\nb\nc\n")).toBe(""); // it does not reach back so far
+  expect(withoutLater("a\n", "")).toBe("a\n");
 });
 
 test("a second filter of a module that is still on its way is no failure; one that fails by itself is", () => {

@@ -111,10 +111,17 @@ export async function proxyComplaints(
 ): Promise<{ before: string[]; since: string[] }> {
   const [all, since] = await Promise.all([
     api.log(pod.metadata, { container, tail: 5000 }),
-    api.log(pod.metadata, { container, since: time, tail: 5000 }),
+    // From its beginning: a filter that logs without end may have said thousands of lines since.
+    api.log(pod.metadata, { container, since: time, mostBytes: 8 * 1024 * 1024 }),
   ]);
-  const before = all.endsWith(since) ? all.slice(0, all.length - since.length) : all;
-  return { before: parse(before), since: parse(since) };
+  return { before: parse(withoutLater(all, since)), since: parse(since) };
+}
+
+/** What of a log's end is from before `later` begins. Either may have lines that the other does not reach to. */
+export function withoutLater(log: string, later: string): string {
+  if (later === "") return log;
+  const start = log.indexOf(later.slice(0, 2000));
+  return start < 0 ? "" : log.slice(0, start);
 }
 
 /** Warnings that come with every module, and say nothing of it. */
@@ -126,7 +133,10 @@ const complaint = /^\[[^\]]+\]\[(\d+)\]\[(?:warning|error|critical)\]\[(?:wasm|l
  */
 const falseAlarm = /createWasm: failed to load \((?:in progress|cached)\)/;
 const pluginFailed = /Plugin \S+ failed to load|Plugin configured to fail closed failed to load/;
+/** What a module or a script logs is not what Envoy says, whatever it looks like. */
+const ofOthers = /^\[\w+\]\[(?:wasm|lua)\] (?:wasm|script) log\b/;
 
+/** Envoy's complaints, each once; before them the newest of modules and scripts, which may be very many. */
 export function complaints(log: string): string[] {
   const said = new Set<string>();
   const alarmed = new Set<string>();
@@ -145,7 +155,8 @@ export function complaints(log: string): string[] {
       );
     }
   }
-  return [...said];
+  const others = [...said].filter((line) => ofOthers.test(line));
+  return [...others.slice(-3), ...[...said].filter((line) => !ofOthers.test(line))];
 }
 
 /**

@@ -5,7 +5,7 @@ import { controllerComplaints } from "../kube/controller.ts";
 import type { Pod } from "../kube/pods.ts";
 import { advice, changedAt, judge, type Policy, pullsWorthTrying, type Verdict } from "../kube/policy.ts";
 import { digestOf, proxyComplaints, proxyPods, type Served, served } from "../kube/proxy.ts";
-import { UserError } from "../lib/errors.ts";
+import { messageOf, UserError } from "../lib/errors.ts";
 import type { ResourceType } from "./resource.ts";
 import type { PolicyReadyInputs, PolicyReadyOutputs } from "./types.ts";
 
@@ -118,7 +118,14 @@ async function serving(api: KubeApi, inputs: PolicyReadyInputs, policy: Policy, 
   const { gateway, filters } = inputs;
   for (let rejectedSince: number | undefined; ; ) {
     const pods = await proxyPods(api, gateway);
-    const proxies = await Promise.all(pods.map((pod) => served(api, pod)));
+    const found = await Promise.all(pods.map((pod) => served(api, pod).catch(messageOf)));
+    const silent = found.find((one) => typeof one === "string");
+    if (silent !== undefined) {
+      // It may be busy with the very module: it answers once that is compiled.
+      await wait.pause(`the proxy does not answer: ${silent}`);
+      continue;
+    }
+    const proxies = found.filter((one) => typeof one !== "string");
     const missing = proxies.flatMap((proxy) => missingFilters(proxy, inputs));
     if (pods.length > 0 && missing.length === 0) return pods;
     const rejected = proxies.find((proxy) => proxy.rejected !== undefined);
@@ -141,7 +148,7 @@ function missingFilters(proxy: Served, { namespace, name, filters }: PolicyReady
 
 /** What a proxy says, without the plugin's name, where a module does not get through its start but requests pass. */
 const startFailed =
-  /Wasm VM failed|Function: (?:_start|_initialize|proxy_on_(?:context_create|vm_start|configure)) failed/;
+  /^\[\w+\]\[wasm\] (?:Wasm VM failed|Function: (?:_start|_initialize|main|__main_void|proxy_on_(?:context_create|vm_start|configure)) failed)/;
 
 /**
  * A module that the proxy has, but that does not start: requests are answered 503, or pass without it.
@@ -150,7 +157,9 @@ const startFailed =
 async function failedToLoad(api: KubeApi, inputs: PolicyReadyInputs, policy: Policy, pods: Pod[]): Promise<string[]> {
   const { namespace, name, filters } = inputs;
   const { before, since } = await linesOf(api, policy, pods);
-  const named = filters.filter((filter) => since.some((line) => line.includes(`Plugin ${filter.name} failed to load`)));
+  const named = filters.filter((filter) =>
+    since.some((line) => line.startsWith(`[critical][wasm] Plugin ${filter.name} failed to load`)),
+  );
   // A line without a name is this module's where there is no other, and where it was not said before there was this one.
   const unnamed = filters.length === 1 && since.some((line) => startFailed.test(line) && !before.includes(line));
   const failed = named.length === 0 && unnamed ? filters : named;
