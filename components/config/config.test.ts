@@ -384,11 +384,11 @@ describe("a person's own workloads", () => {
     });
     expect(found.map((line) => line.split(": ")[0])).toEqual([
       "Pulumi.local.yaml has 5 problems:",
+      "meshup:routes[0].workload",
+      "meshup:filters[0].target.workload",
       "meshup:workloads.web.port",
       "meshup:workloads.api.url",
       "meshup:fliters",
-      "meshup:routes[0].workload",
-      "meshup:filters[0].target.workload",
     ]);
   });
 

@@ -233,10 +233,10 @@ export function parseConfig(
   const inexact = Object.entries(values).flatMap(([key, text]) => inexactNumbersOf(key, text));
   const problems = [
     ...new Set([...written, ...inexact]),
-    ...(result.success ? [] : problemsOf(result.error, "meshup:")),
     ...[...unknownWorkloads(decoded), ...secretProblems(decoded.workloads, settings, (key) => secrets[key])].map(
       ({ path, message }) => problemLine(path, message, "meshup:"),
     ),
+    ...(result.success ? [] : problemsOf(result.error, "meshup:")),
   ];
   if (result.success && problems.length === 0) return result.data;
   throw new UserError(problemList(`Pulumi.${stack}.yaml`, problems));
