@@ -3,7 +3,7 @@ import { KubeApi } from "../../../../kube/api.ts";
 import { type Complaints, complaintsOf, together } from "../../../../kube/complaints.ts";
 import type { Pod } from "../../../../kube/pods.ts";
 import { type Look, report, waitUntilReady } from "../../../../kube/readiness.ts";
-import { UserError } from "../../../../lib/errors.ts";
+import { messageOf, UserError } from "../../../../lib/errors.ts";
 import type { Failure } from "../../../filter/declared.ts";
 import { controllerComplaints } from "./controller.ts";
 import { changedAt, judge, known, type Policy, pullsWorthTrying, type Verdict } from "./policy.ts";
@@ -119,7 +119,11 @@ async function pullAgain(api: KubeApi, { namespace, name }: AwaitedPolicy["gatew
 async function lookAtProxies(api: KubeApi, awaited: AwaitedPolicy, policy: Policy): Promise<Look<Serving>> {
   const { gateway, filters, namespace, name } = awaited;
   const pods = await proxyPods(api, gateway);
-  const proxies = await Promise.all(pods.map((pod) => inForce(api, pod)));
+  const found = await Promise.all(pods.map((pod) => inForce(api, pod).catch(messageOf)));
+  const silent = found.find((one) => typeof one === "string");
+  // It may be busy with the very module: it answers once that is compiled.
+  if (silent !== undefined) return { state: "waiting", why: `the proxy does not answer: ${silent}` };
+  const proxies = found.filter((one) => typeof one !== "string");
   const missing = proxies.flatMap((proxy) => missingFilters(proxy, awaited));
   if (pods.length > 0 && missing.length === 0) return { state: "ready", found: { policy, pods } };
   const why =
@@ -139,7 +143,7 @@ function missingFilters(proxy: InForce, { namespace, name, filters }: AwaitedPol
 
 /** What a proxy says, without the plugin's name, where a module does not get through its start but requests pass. */
 const startFailed =
-  /Wasm VM failed|Function: (?:_start|_initialize|proxy_on_(?:context_create|vm_start|configure)) failed/;
+  /^\[\w+\]\[wasm\] (?:Wasm VM failed|Function: (?:_start|_initialize|main|__main_void|proxy_on_(?:context_create|vm_start|configure)) failed)/;
 
 /**
  * A module that the proxy has, but that does not start: requests are answered 503, or pass without it.
@@ -148,7 +152,9 @@ const startFailed =
 async function failedToLoad(api: KubeApi, awaited: AwaitedPolicy, policy: Policy, pods: Pod[]): Promise<string[]> {
   const { namespace, name, filters } = awaited;
   const { before, since } = await linesOf(api, policy, pods);
-  const named = filters.filter((filter) => since.some((line) => line.includes(`Plugin ${filter.name} failed to load`)));
+  const named = filters.filter((filter) =>
+    since.some((line) => line.startsWith(`[critical][wasm] Plugin ${filter.name} failed to load`)),
+  );
   // With one filter alone, a line that names none is about it, unless the same was said before the policy changed.
   const unnamed = filters.length === 1 && since.some((line) => startFailed.test(line) && !before.includes(line));
   const failed = named.length === 0 && unnamed ? filters : named;
