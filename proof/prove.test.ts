@@ -31,7 +31,7 @@ test("holds at once, with the headers it was told to send", async () => {
     response.end();
   });
   const proof = await prove(
-    inputs(url, { "x-custom": "for www.example.com" }, { headers: { host: "www.example.com" } }),
+    inputs(url, { "x-custom": "for www.example.com" }, { headers: { host: "www.example.com" }, timeoutMs: 20_000 }),
   );
   expect(proof).toMatchObject({ status: 200, seen: { "x-custom": "for www.example.com" } });
 });
@@ -95,7 +95,7 @@ test("the very request is sent: method, headers, body", async () => {
     const { "x-mine": mine, "user-agent": agent } = request.headers;
     response.end(`${request.method} ${mine} ${agent} ${Buffer.concat(chunks)}`);
   });
-  const request = { method: "POST", headers: { "X-Mine": "1" }, body: "żółw" };
+  const request = { method: "POST", headers: { "X-Mine": "1" }, body: "żółw", timeoutMs: 20_000 };
   const proven = await prove(inputs(url, { body: "POST 1 meshup żółw" }, request));
   expect(provenLine({ url, method: "POST" }, proven)).toBe(`POST ${url} → 200  the body is POST 1 meshup żółw`);
 });
@@ -108,7 +108,9 @@ test.each<[string, Expectation, string]>([
   ["nothing", {}, `  ${nothingShown}`],
 ])("what was shown, in one line: %s", async (_what, expected, shown) => {
   const url = await serve((_, response) => response.writeHead(401, { "x-a": "1" }).end("no key"));
-  expect(provenLine({ url }, await prove(inputs(url, expected)))).toBe(`GET ${url} → 401${shown}`);
+  expect(provenLine({ url }, await prove(inputs(url, expected, { timeoutMs: 20_000 })))).toBe(
+    `GET ${url} → 401${shown}`,
+  );
 });
 
 test("secrets are not told: neither what was sent, nor what came", async () => {
@@ -122,7 +124,7 @@ test("secrets are not told: neither what was sent, nor what came", async () => {
   expect(message).toContain("x-a is another than expected");
   expect(message).not.toContain("hush");
   const { shows, seen } = await prove(
-    inputs(url, { headers: { "x-a": "hush" }, body: "/hush/" }, request),
+    inputs(url, { headers: { "x-a": "hush" }, body: "/hush/" }, { ...request, timeoutMs: 20_000 }),
     undefined,
     secret,
   );

@@ -28,7 +28,10 @@ const inputs = (url: string, expected: Record<string, string>, more: Partial<Pro
 
 test("holds: status and headers are its outputs", async () => {
   const url = await serve((request, response) => response.writeHead(201, { "x-a": `${request.method}` }).end());
-  const proof = await proofType.create(inputs(url, { "x-a": "PUT" }, { method: "PUT", body: "text" }), context);
+  const proof = await proofType.create(
+    inputs(url, { "x-a": "PUT" }, { method: "PUT", body: "text", timeoutMs: 20_000 }),
+    context,
+  );
   expect(proof).toEqual({ status: 201, seen: { "x-a": "PUT" } });
 });
 

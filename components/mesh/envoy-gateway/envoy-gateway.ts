@@ -12,10 +12,12 @@ import { type Code, imageName, oncePerModule, publishModules } from "../publish.
 import { proveShown, type Shown, show } from "../shown.ts";
 import { proofTimeoutMs, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
-import { controllerNamespace, envoyProxy, gateway, gatewayClass, gatewayName, policyKind } from "./manifests.ts";
-import { name as kind } from "./schema.ts";
+
+import { envoyProxy, gateway, gatewayClass } from "./manifests.ts";
+import { controllerNamespace, gatewayName, name as kind, policyKind } from "./names.ts";
 import { urlRef } from "./url.ts";
 import { UrlBackend } from "./url-backend.ts";
+
 import { helmValues } from "./values.ts";
 
 const version = "v1.9.1";
@@ -66,6 +68,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, served)),
         filters: [...shown.values()].map((one) => prove(one, policies)),
+        proxies: {},
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -75,9 +78,9 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function installEnvoyGateway(): kubernetes.helm.v3.Release {
       const standard = { chart: "oci://docker.io/envoyproxy/gateway-helm", version };
       return new kubernetes.helm.v3.Release(
-        "envoy-gateway",
+        kind,
         {
-          name: "envoy-gateway",
+          name: kind,
           namespace: controllerNamespace,
           createNamespace: true,
           ...chartReference(config, "gateway-helm", standard),

@@ -1,0 +1,42 @@
+/** Istio's proxies, sidecars and gateways, and their log lines about filters. */
+import type { KubeApi } from "../../../../kube/api.ts";
+import { type Pod, podsOf } from "../../../../kube/pods.ts";
+import { namespace } from "../../manifest.ts";
+import { gatewayNamespace } from "../names.ts";
+
+/** The container of pilot-agent and its Envoy. */
+export const proxyContainer = "istio-proxy";
+/** Envoy's admin interface, on the pod's loopback. */
+export const adminPort = 15000;
+
+/** The gateway's pods, ready or not. */
+export async function gatewayPods(api: KubeApi): Promise<Pod[]> {
+  return (await podsOf(api, gatewayNamespace, {})).filter(hasProxy);
+}
+
+/** The workloads' pods that have a sidecar. */
+export async function sidecarPods(api: KubeApi): Promise<Pod[]> {
+  return (await podsOf(api, namespace, {})).filter(hasProxy);
+}
+
+/** A sidecar may stand among the init containers: Kubernetes starts those first and lets it run on. */
+export function hasProxy({ spec }: Pod): boolean {
+  return [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].some(({ name }) => name === proxyContainer);
+}
+
+/** The proxy's log lines about Wasm, Lua and refused configuration, each once, the newest last. */
+export async function complaintsSince(api: KubeApi, pod: Pod, since?: string): Promise<string[]> {
+  return complaintLines(await api.log(pod.metadata, { container: proxyContainer, since, tail: 2000 }));
+}
+
+/** `TIME<tab>LEVEL<tab>SCOPE<tab>MESSAGE`, Envoy's own with file and thread. */
+export function complaintLines(log: string): string[] {
+  const lines = log.split("\n").flatMap((line) => {
+    const [, level = "", scope = "", ...rest] = line.split("\t");
+    const about = /^(wasm|envoy (wasm|lua|config))/.test(scope) || /gRPC config for .* rejected/.test(line);
+    if (!["warn", "warning", "error", "critical"].includes(level) || !about) return [];
+    const message = rest.filter((part) => !/^(thread=\d+|external\/\S+)$/.test(part)).join(" ");
+    return [`[${level}][${scope.split(" ").slice(0, 2).join(" ")}] ${message}`.trim()];
+  });
+  return [...new Set(lines.reverse())].reverse();
+}
