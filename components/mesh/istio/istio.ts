@@ -5,7 +5,6 @@ import { type Evidence, FilterReady } from "../../../provider/resources.ts";
 import type { FilterTarget } from "../../filter/declared.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { createPullSecret } from "../../registry/pull-secret.ts";
-import type { UrlAddress } from "../../workloads/backend.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { FilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
@@ -28,8 +27,10 @@ import {
 import { envoyFilterKind, gatewayNamespace, name as kind, wasmPluginKind } from "./names.ts";
 import { placementOf as placeOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
+
 import { type IstioSettings, settingsOf } from "./schema.ts";
-import { destinationRule, destinationRuleKind, serviceEntry, serviceEntryKind } from "./url.ts";
+import { UrlBackend } from "./url-backend.ts";
+
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
 /** A filter's resources, and how its proxies show that they run it. */
@@ -79,7 +80,10 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const fromFiles = mounted.map(attachMounted);
     const byHttp = by("http").map((filter) => attachPlugin(filter, gateOf(filter)));
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
-    const urls = backends.flatMap(({ name, at }) => (at.type === "url" ? [{ name, at }] : [])).flatMap(createUrl);
+    const urls = backends.flatMap(({ name, at }) => {
+      if (at.type !== "url") return [];
+      return new UrlBackend(name, { at, ready: [ready, controlPlane.gatewayNamespace] }, { parent }).resources;
+    });
     const gateway = createGateway();
 
     this.sidecars = {
@@ -144,21 +148,6 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         ],
         ...others.map((other) => [other, createPullSecret(`registry-${other}`, args(other), { parent })] as const),
       ]);
-    }
-
-    function createUrl({ name, at }: { name: string; at: UrlAddress }): pulumi.Resource[] {
-      const entry = create(`url-${name}`, serviceEntryKind, serviceEntry(name, at));
-      if (!at.tls && at.http !== "both") return [entry];
-      const rule = createAuthorities(name, at).apply((authorities) => destinationRule(name, at, authorities));
-      return [entry, create(`url-${name}`, destinationRuleKind, rule)];
-    }
-
-    /** @returns name of the Secret with a URL's own authorities, where the gateway is; another text is another Secret */
-    function createAuthorities(name: string, { tls }: UrlAddress): pulumi.Output<string | undefined> {
-      if (tls?.authorities === undefined) return pulumi.output(undefined);
-      const args = { metadata: { namespace: gatewayNamespace }, stringData: { cacert: tls.authorities } };
-      const opts = { parent, dependsOn: [controlPlane.gatewayNamespace] };
-      return new kubernetes.core.v1.Secret(`url-${name}`, args, opts).metadata.name;
     }
 
     /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
