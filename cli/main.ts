@@ -1,4 +1,4 @@
-import { mendable, messageOf, UserError } from "../lib/errors.ts";
+import { isDiskFull, mendable, messageOf, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { type ArgumentSpec, type OptionSpec, parseArguments, usageOf } from "./arguments/arguments.ts";
 import { createTerminal, reserveStdout, type Terminal } from "./output/terminal.ts";
@@ -134,7 +134,11 @@ export async function main(args: string[], more: Record<string, Command> = {}): 
       terminal.document({ help: command.help, usage: spec.usage });
       return 0;
     }
-    settleClone((line) => terminal.note(line));
+    try {
+      settleClone((line) => terminal.note(line));
+    } catch (error) {
+      if (!isDiskFull(error)) throw error; // the next command notes it: this one may need no room
+    }
     return await (await command.load()).run(line, terminal);
   } catch (error) {
     return report(error, terminal);

@@ -38,8 +38,12 @@ const known: Record<string, (inputs: Record<string, unknown>) => object> = {
   "meshup:workloads:ServiceCode": () => ({}),
   "meshup:mesh:EnvoyGateway": () => ({}),
   "meshup:index:Module": () => ({ sha256: digest, file: "/module.wasm", bytes: 1 }),
-  "meshup:index:Preflight": () => ({ adds: { "x-a": "b" }, warnings: [], checked: true }),
+  "meshup:index:Preflight": () => ({ adds: { "x-a": "b" }, varies: [], notes: [], warnings: [], checked: true }),
   "meshup:index:ImageContext": () => ({ directory: "/context", sha256: "c" }),
+  "meshup:index:Evidence": ({ subject, expect, found }) => ({
+    attached: subject,
+    expected: expect ?? (found as { adds: object }).adds,
+  }),
   "meshup:index:Proof": () => ({ status: 200, seen: {} }),
   "meshup:kubernetes:PolicyReady": () => ({ acceptedGeneration: 1, proxies: [], warnings: [] }),
   "meshup:local:Bundle": ({ entry }) => {

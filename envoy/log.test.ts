@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseEntry, sift } from "./log.ts";
+import { parseEntry, readable, sift } from "./log.ts";
 
 const listening = { pid: 7, filters: ["mine"] };
 const entry = (level: string, logger: string, message: string, thread = 7) =>
@@ -37,6 +37,11 @@ test("an entry with newlines is shown in lines again", () => {
   expect(said(entry("error", "wasm", "Function: x failed:\\nbacktrace:\\n  0: a")).complaints).toEqual([
     "[error][wasm] Function: x failed:\n    backtrace:\n      0: a",
   ]);
+});
+
+test("a line as a person reads it", () => {
+  expect(readable(entry("error", "wasm", "trap\\nbacktrace"))).toMatch(/trap\n {4}backtrace$/);
+  expect(readable("C:\\new")).toBe("C:\\new");
 });
 
 describe("a module that did not start", () => {

@@ -111,3 +111,8 @@ function keepLast(lines: Set<string>, line: string, most: number): void {
 function unfold(lines: Set<string>): string[] {
   return [...lines].map((line) => line.replaceAll("\\n", "\n    "));
 }
+
+/** A line of a log as a person reads it: an entry of Envoy's that has newlines, in lines. Others stay as they are. */
+export function readable(line: string): string {
+  return parseEntry(line) ? line.replaceAll("\\n", "\n    ") : line;
+}

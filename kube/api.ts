@@ -6,7 +6,7 @@ import { Duplex, PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { messageOf, UserError } from "../lib/errors.ts";
-import { headerLimit } from "../lib/http.ts";
+import { type HttpRequest, type HttpResponse, headerLimit, httpRequest } from "../lib/http.ts";
 
 const timeoutMs = 10_000;
 
@@ -42,12 +42,20 @@ export interface PodName {
   name: string;
 }
 
+export interface PodRequest extends Pick<HttpRequest, "method" | "headers" | "body"> {
+  path: string;
+}
+
 export interface LogOptions {
   container: string;
   /** RFC 3339, to the second. */
   since?: string;
   /** How many of the last lines. */
   tail?: number;
+  /** No more than so much, from the beginning of what is asked for. */
+  mostBytes?: number;
+  /** Of the container before this one, which has ended. */
+  previous?: boolean;
 }
 
 /**
@@ -160,7 +168,21 @@ export class KubeApi {
   }
 
   /** GET of a port of a pod that listens on the pod's own loopback only, as `kubectl port-forward` reaches it. */
-  async getFromPod(pod: PodName, port: number, path: string): Promise<string> {
+  getFromPod(pod: PodName, port: number, path: string): Promise<string> {
+    const headers = { host: "localhost", connection: "close" };
+    return this.#throughPod(pod, port, (connection) =>
+      answerOf(http.request({ path, headers, createConnection: () => connection, ...headerLimit })),
+    );
+  }
+
+  /** Any request of a port of a pod, past all that stands before the pod; whatever comes is the answer. */
+  askPod(pod: PodName, port: number, request: PodRequest): Promise<HttpResponse> {
+    const { path, ...rest } = request;
+    const url = `http://${pod.name}:${port}${path}`;
+    return this.#throughPod(pod, port, (connection) => httpRequest({ url, timeoutMs, ...rest, connection }));
+  }
+
+  async #throughPod<T>(pod: PodName, port: number, use: (connection: Duplex) => Promise<T>): Promise<T> {
     const { PortForward } = await import("./client.ts");
     const [fromPod, toPod, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
     const forward = new PortForward(this.#config);
@@ -174,9 +196,7 @@ export class KubeApi {
     });
     failed.catch(() => {}); // nobody waits for it once the answer is there
     try {
-      const headers = { host: "localhost", connection: "close" };
-      const request = http.request({ path, headers, createConnection: () => connection, ...headerLimit });
-      return await Promise.race([answerOf(request), failed]);
+      return await Promise.race([use(connection), failed]);
     } finally {
       socket.close();
     }
@@ -223,10 +243,12 @@ export class KubeApi {
   }
 }
 
-function logPath({ namespace, name }: PodName, { container, since, tail }: LogOptions): string {
+function logPath({ namespace, name }: PodName, { container, since, tail, mostBytes, previous }: LogOptions): string {
   const query = new URLSearchParams({ container });
   if (since !== undefined) query.set("sinceTime", since);
   if (tail !== undefined) query.set("tailLines", String(tail));
+  if (mostBytes !== undefined) query.set("limitBytes", String(mostBytes));
+  if (previous) query.set("previous", "true");
   return `/api/v1/namespaces/${namespace}/pods/${name}/log?${query}`;
 }
 

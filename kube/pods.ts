@@ -6,9 +6,24 @@ export interface Pod extends KubeObject {
   spec?: { containers?: { name: string }[]; initContainers?: { name: string }[] };
   status?: {
     phase?: string;
-    conditions?: { type: string; status: string; lastTransitionTime?: string }[];
-    containerStatuses?: { state?: { running?: { startedAt?: string } } }[];
+    conditions?: { type: string; status: string; message?: string; lastTransitionTime?: string }[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
   };
+}
+
+export interface ContainerStatus {
+  name?: string;
+  ready?: boolean;
+  restartCount?: number;
+  state?: ContainerState;
+  lastState?: ContainerState;
+}
+
+interface ContainerState {
+  waiting?: { reason?: string; message?: string };
+  running?: { startedAt?: string };
+  terminated?: { exitCode: number; reason?: string };
 }
 
 /** The pods with these labels, but those that are on their way out. */

@@ -138,7 +138,7 @@ const sourcesKnowWhereTheyAre = {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8");
       const url = JSON.stringify(String(pathToFileURL(path)));
-      return { contents: text.replaceAll("import.meta.url", url), loader: "ts" };
+      return { contents: text.replaceAll("import.meta.url", () => url), loader: "ts" };
     });
   },
 };

@@ -3,8 +3,9 @@
  * started and written down here is told from what another clone has started, and was copied along.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { writeWhole } from "./files.ts";
 import { root, stateDir } from "./paths.ts";
 
 /** `.meshup/clone.json`. */
@@ -40,22 +41,18 @@ export function readNote(stateDir: string): CloneNote | undefined {
 
 /** Written beside: two commands at once write the same, and a copy made with hard links is another file. */
 export function writeNote(stateDir: string, note: CloneNote): void {
-  mkdirSync(stateDir, { recursive: true });
-  const beside = `${noteFile(stateDir)}.${randomUUID()}`;
-  writeFileSync(beside, JSON.stringify(note, null, 2));
-  renameSync(beside, noteFile(stateDir));
+  writeWhole(noteFile(stateDir), JSON.stringify(note, null, 2));
 }
 
 /** This clone's note; made where there is none. */
 export function cloneNote(clone = root, state = stateDir): CloneNote {
   const known = readNote(state);
   if (known) return known;
-  mkdirSync(state, { recursive: true });
   // Clusters of a stack that an earlier version brought up are known by the path alone.
   const name = existsSync(join(state, "stacks")) ? "" : randomUUID();
   const note: CloneNote = { id: folderId(clone) as string, path: clone, formerly: [], home: clone, name };
   const beside = `${noteFile(state)}.${randomUUID()}`;
-  writeFileSync(beside, JSON.stringify(note, null, 2));
+  writeWhole(beside, JSON.stringify(note, null, 2));
   try {
     linkSync(beside, noteFile(state));
   } catch (error) {

@@ -79,6 +79,17 @@ export function diskProblemIn(text, folders) {
   return sentence(there.find(code === "EROFS" ? isReadOnly : isFull) ?? there[0], code);
 }
 
+/** The same where nothing has been said yet, and a folder's disk is full. */
+export function fullDisk(folder) {
+  const there = folderOf(folder);
+  return isFull(there) ? sentence(there, "ENOSPC") : undefined;
+}
+
+/** What of a text is such a sentence, each once. */
+export function diskProblemsSaid(text) {
+  return [...new Set(text.match(/\/\S.*? cannot be written to: .*?\(E[A-Z]+\)\./g) ?? [])];
+}
+
 function sentence(folder, code) {
   return `${folder} cannot be written to: ${reasons[code]}, and run the command again (${code}).`;
 }

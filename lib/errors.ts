@@ -10,11 +10,19 @@ export class UserError extends Error {
   readonly __pulumiRunError = true;
 }
 
-/** The error where the person can mend it: an error of ours for them, or a disk that is full or not to be written to. */
+/** A disk that is full, or that is not to be written to. */
+export class DiskError extends UserError {}
+
+/** The error where the person can mend it. */
 export function mendable(error: unknown): UserError | undefined {
   if (error instanceof UserError) return error;
   const problem = diskProblem(error);
-  return problem === undefined ? undefined : new UserError(problem);
+  return problem === undefined ? undefined : new DiskError(problem);
+}
+
+/** Whether it tells of a disk without room. */
+export function isDiskFull(error: unknown): boolean {
+  return /\((ENOSPC|EDQUOT)\)/.test(mendable(error)?.message ?? "");
 }
 
 /** The message of anything that was thrown. A connection that failed on each of a host's addresses has one for each. */

@@ -1,5 +1,5 @@
 /** Writing files whole or not at all, and saying plainly where that cannot be. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { withPath } from "./disk.mjs";
 
@@ -13,15 +13,43 @@ let written = 0;
  * @throws an error of the file system that has the path (see `diskProblem`); nothing of it is left
  */
 export function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): void {
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}.${written++}.tmp`);
+  const folder = dirname(path);
+  const beside = join(folder, `.${basename(path)}.${process.pid}.${written++}.tmp`);
   withPath(path, () => {
-    mkdirSync(dirname(path), { recursive: true });
+    const made = mkdirSync(folder, { recursive: true });
     try {
       writeFileSync(beside, content, { mode });
       renameSync(beside, path);
     } catch (error) {
-      rmSync(beside, { force: true });
+      removeQuietly(beside);
+      if (made !== undefined) removeEmpty(folder, made);
       throw error;
     }
   });
+}
+
+/** After a failure, whose own error is the one to be told. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // it could not even be made
+  }
+}
+
+/** Writes a file of the person's anew: it keeps its permissions, and a link goes on leading to it. */
+export function rewrite(path: string, content: string): void {
+  const real = realpathSync(path);
+  const { mode } = statSync(real);
+  writeWhole(real, content, mode & 0o777);
+  chmodSync(real, mode & 0o777); // what it is made with is cut by the umask
+}
+
+/** Removes a folder, and those above it up to `top`, as far as there is nothing in them. */
+export function removeEmpty(folder: string, top: string): void {
+  try {
+    for (let one = folder; one.startsWith(top); one = dirname(one)) rmdirSync(one);
+  } catch {
+    // somebody has put something there meanwhile
+  }
 }

@@ -34,6 +34,12 @@ export function headerLists(raw: string[]): [name: string, values: string[]][] {
   return [...lists];
 }
 
+/** Headers that tell where a message ends, or belong to one connection (RFC 9110, 7.6.1; RFC 9113, 8.2.2). */
+export const ofConnection: ReadonlySet<string> = new Set([
+  ...["connection", "content-length", "http2-settings", "keep-alive", "proxy-connection"],
+  ...["te", "trailer", "transfer-encoding", "upgrade"],
+]);
+
 /** Of all names and values at once. */
 export function inHeaderBytes<T extends string | string[]>(headers: Record<string, T>): Record<string, T> {
   const encoded = Object.entries(headers).map(([name, value]) => [

@@ -1,5 +1,8 @@
 import http from "node:http";
-import type { LookupFunction } from "node:net";
+import https from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import type { Duplex } from "node:stream";
+import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import { UserError } from "./errors.ts";
 import { headerRecord, inHeaderBytes } from "./header-text.ts";
 
@@ -10,7 +13,7 @@ import { headerRecord, inHeaderBytes } from "./header-text.ts";
 export const headerLimit = { maxHeaderSize: 8192 * 1024 };
 
 export interface HttpRequest {
-  /** Absolute `http:` address. */
+  /** Absolute `http:` or `https:` address. */
   url: string;
   /** Default: GET. */
   method?: string;
@@ -23,6 +26,10 @@ export interface HttpRequest {
   agent?: http.Agent;
   /** Calls it off: the exchange fails with the signal's reason. */
   signal?: AbortSignal;
+  /** A connection that is there already, in place of one to the address. */
+  connection?: Duplex;
+  /** Of an `https:` address: the name to ask for, and the certificate authorities, in PEM; default: the system's. */
+  tls?: { serverName?: string; authorities?: string };
 }
 
 export interface HttpResponse {
@@ -34,14 +41,16 @@ export interface HttpResponse {
 
 /** One HTTP exchange. `fetch` cannot send a Host header of the caller's choice, so this is node:http. */
 export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
-  const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false } = request;
+  const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false, connection, tls = {} } = request;
   return new Promise((resolve, reject) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout;
-    const { hostname } = new URL(url);
+    const { hostname, protocol } = new URL(url);
     const lookup = isLocalhost(hostname) ? toLoopback : undefined;
     const options = { method, headers: inHeaderBytes(headers), agent, signal, lookup, ...headerLimit };
-    const req = http.request(url, options, (res) => {
+    const own = connection && { createConnection: () => connection, agent: undefined };
+    const module = protocol === "https:" ? https : http;
+    const req = module.request(url, { ...options, ...own, ...tlsOptions(tls) }, (res) => {
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
       res.on("error", reject);
@@ -65,6 +74,16 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
     // As bytes: Node would send a text and the headers before it in one encoding.
     req.end(body ? Buffer.from(body) : undefined);
   });
+}
+
+/** As Node's TLS wants it: an address is never asked for, and the certificate has to have it all the same. */
+export function tlsOptions({ serverName, authorities }: NonNullable<HttpRequest["tls"]>): ConnectionOptions {
+  if (serverName === undefined) return { ca: authorities };
+  return {
+    ca: authorities,
+    servername: isIP(serverName) ? "" : serverName,
+    checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
+  };
 }
 
 /** As RFC 6761 has it: the names below it, too. */

@@ -16,7 +16,7 @@ export function inSources(stack: string): string {
     if (!maps.has(file)) maps.set(file, readMap(file));
     return maps.get(file);
   };
-  return stack.replace(/(file:\/\/[^\s()]+\.mjs):(\d+):(\d+)/g, (place, url: string, line: string, column: string) => {
+  return stack.replace(/(file:\/\/.+?\.mjs):(\d+):(\d+)/g, (place, url: string, line: string, column: string) => {
     const file = fileURLToPath(url);
     const found = mapOf(file)?.findEntry(Number(line) - 1, Number(column) - 1);
     if (!found || !("originalSource" in found) || !found.originalSource) return place;

@@ -1,18 +1,21 @@
 /** Starting and stopping one operating system process that outlives us. */
 import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withPath } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
-import { root } from "../lib/paths.ts";
 import { processEnvironment } from "./environment.ts";
+import { listenersOf } from "./listening.ts";
 import { type LogStart, openLog, quote } from "./log.ts";
-import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity } from "./table.ts";
+import { groupMembers, groupOf, identify, isAlive, type ProcessIdentity, sessionMembers } from "./table.ts";
 
 export interface StartOptions {
   name: string;
   command: string[];
+  /** Absolute path of the folder that it runs in. */
+  workingDirectory: string;
   /** Added to what is passed on of our own: `processEnvironment`. */
   env: Record<string, string>;
   /** Absolute path of the log file. */
@@ -43,15 +46,15 @@ function limit(maxFileBytes: number | undefined): string {
   return `trap "" XFSZ && (${set}) 2>/dev/null && ${set}; `;
 }
 
-/** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it, in the clone's folder. */
+/** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it. */
 export async function start(options: StartOptions): Promise<Started> {
-  const { name, command, env, log, maxFileBytes, onSpawn } = options;
+  const { name, command, workingDirectory, env, log, maxFileBytes, onSpawn } = options;
   const { fd, start: logStart } = openLog(log);
   try {
     const title = `--- ${new Date().toISOString()} ${name}: ${command.join(" ")}\n`;
     logStart.offset += withPath(log, () => writeSync(fd, title));
     const child = spawn("/bin/sh", ["-c", limit(maxFileBytes) + gate, name, ...command], {
-      cwd: root,
+      cwd: workingDirectory,
       env: { ...processEnvironment(process.env), ...env },
       detached: true,
       stdio: ["pipe", fd, fd],
@@ -80,8 +83,11 @@ export async function start(options: StartOptions): Promise<Started> {
   }
 }
 
+/** It answers 2xx at an address, or takes a connection on a port of 127.0.0.1. */
+export type Ready = { url: string } | { port: number };
+
 export interface Readiness {
-  url: string;
+  ready: Ready;
   /** Milliseconds that it may take; `asLongAsItLives` for one that is busy, not broken, when it takes long. */
   timeoutMs: number;
   signal: AbortSignal;
@@ -93,42 +99,86 @@ export const asLongAsItLives = 2 ** 31 - 1;
 const sayEveryMs = [5_000, 60_000];
 
 /**
- * Polls an address until it answers 2xx.
- * @throws UserError with the process's own last words when it ends first, or is not ready in time.
+ * Waits until it is ready.
+ * @throws UserError with the process's own last words when it ends first; with where it listens, too, when it is not ready
+ * in time.
  */
 export async function waitReady(
   name: string,
   { identity, log, exit }: Started,
-  { url, timeoutMs, signal, say }: Readiness,
+  { ready, timeoutMs, signal, say }: Readiness,
 ): Promise<void> {
   const began = Date.now();
-  let [last, nextSay] = ["nothing", began + (sayEveryMs[0] as number)];
+  let nextSay = began + (sayEveryMs[0] as number);
   while (true) {
     if (signal.aborted) throw new UserError(`${name}: cancelled before it was ready`);
     if (!isAlive(identity)) {
       await sleep(20); // its exit event
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
-    try {
-      const { status } = await httpRequest({ url, timeoutMs: 1000, signal });
-      if (status >= 200 && status < 300) return;
-      last = `status ${status}`;
-    } catch (error) {
-      last = (error as NodeJS.ErrnoException).code ?? messageOf(error);
-    }
+    const missing = await missingOf(ready, { timeoutMs: 1000, signal });
+    if (missing === undefined) return;
+    const { what, refused } = missing;
     const now = Date.now();
     if (now - began > timeoutMs) {
-      throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${url} gave ${last}, not 2xx${quote(log)}`);
+      const elsewhere = refused ? `; ${whereItListens(identity.pid)}` : "";
+      throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${what}${elsewhere}${quote(log)}`);
     }
     if (now > nextSay && !signal.aborted) {
       const seconds = Math.round((now - began) / 1000);
-      say?.(
-        `${name} (pid ${identity.pid}) lives, but is not ready after ${seconds} s: ${url} gave ${last}. It is waited for.`,
-      );
+      say?.(`${name} (pid ${identity.pid}) lives, but is not ready after ${seconds} s: ${what}. It is waited for.`);
       nextSay = now + (sayEveryMs[1] as number);
     }
     await sleep(40);
   }
+}
+
+/** What is not yet as it has to be, and whether nobody took the connection. */
+export interface Missing {
+  what: string;
+  refused: boolean;
+}
+
+interface Look {
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+/** @returns undefined where it is ready */
+export function missingOf(ready: Ready, look: Look): Promise<Missing | undefined> {
+  return "url" in ready ? missingAnswer(ready.url, look) : missingListener(ready.port, look);
+}
+
+async function missingAnswer(url: string, { timeoutMs, signal }: Look): Promise<Missing | undefined> {
+  const gave = (last: string) => `${url} gave ${last}, not 2xx`;
+  try {
+    const { status } = await httpRequest({ url, timeoutMs, signal });
+    return status >= 200 && status < 300 ? undefined : { what: gave(`status ${status}`), refused: false };
+  } catch (error) {
+    const { code = messageOf(error) } = error as NodeJS.ErrnoException;
+    return { what: gave(code), refused: code === "ECONNREFUSED" };
+  }
+}
+
+function missingListener(port: number, { timeoutMs }: Look): Promise<Missing | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    const end = (missing?: Missing) => {
+      socket.destroy();
+      resolve(missing);
+    };
+    socket.setTimeout(timeoutMs, () => end({ what: `127.0.0.1:${port} takes no connection`, refused: false }));
+    socket.once("connect", () => end());
+    socket.once("error", () => end({ what: `nothing listens on 127.0.0.1:${port}`, refused: true }));
+  });
+}
+
+/** Of a process and its children. */
+function whereItListens(pid: number): string {
+  const listeners = listenersOf(sessionMembers(pid)).map(({ address, port }) =>
+    address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
+  );
+  return listeners.length === 0 ? "it listens on no port" : `it listens on ${listeners.join(", ")}`;
 }
 
 /**

@@ -13,6 +13,10 @@ export interface ProcessRecord extends OwnedProcess {
   commandHash: string;
   state: "starting" | "ready";
   stopTimeoutMs: number;
+  /** That it listens on; records of older versions have none. */
+  ports?: number[];
+  /** It is ready when this address answers 2xx; likewise. */
+  readyUrl?: string;
 }
 
 /** What a process is started with, as far as it tells two processes apart. */
@@ -21,16 +25,19 @@ export interface StartedWith {
   env?: Record<string, string>;
   files?: Record<string, string>;
   ports: number[];
-  ready: { url: string };
+  workingDirectory?: string;
+  ready: { url: string } | { port: number };
   triggers?: string[];
   maxFileBytes?: number;
 }
 
 /** The same for two processes that need not be told apart; a change of anything in it is a restart. */
 export function commandHash(started: StartedWith): string {
-  const { command, env, files, ports, ready, triggers = [], maxFileBytes } = started;
-  const parts: unknown[] = [command, sorted(env), sorted(files), ports, ready.url, triggers];
+  const { command, workingDirectory, env, files, ports, ready, triggers = [], maxFileBytes } = started;
+  const readiness = "url" in ready ? ready.url : ready.port;
+  const parts: unknown[] = [command, sorted(env), sorted(files), ports, readiness, triggers];
   if (maxFileBytes !== undefined) parts.push(maxFileBytes);
+  if (workingDirectory !== undefined) parts.push(workingDirectory);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 

@@ -45,6 +45,18 @@ export function groupMembers(group: number): number[] {
     .map((entry) => entry.pid);
 }
 
+/** The living processes of the session that a process leads, which its children are in, whatever group they make. */
+export function sessionMembers(leader: number): number[] {
+  if (!linux) return groupMembers(leader);
+  return pids().filter((pid) => {
+    try {
+      return sessionOf(readFileSync(`/proc/${pid}/stat`, "utf8")) === leader;
+    } catch {
+      return false; // it has ended
+    }
+  });
+}
+
 /**
  * Who listens on a port of this machine; undefined when nobody does, or it may not be seen (another user's process).
  * @param host `::1`: who is reached there. Default: on any address.
@@ -99,6 +111,11 @@ export function parseStat(line: string): Entry {
     group: Number(fields[2]),
     startTime: fields[19] ?? "",
   };
+}
+
+/** From a line of /proc/<pid>/stat. */
+export function sessionOf(line: string): number {
+  return Number(line.slice(line.lastIndexOf(")") + 2).split(" ")[3]);
 }
 
 function ps(which: string[]): Entry[] {

@@ -20,7 +20,9 @@ const types: Record<string, () => Promise<AnyResourceType>> = {
   "meshup:index:ImageContext": async () => (await import("./image-context.ts")).imageContextType,
   "meshup:index:Preflight": async () => (await import("./preflight.ts")).preflightType,
   "meshup:kubernetes:PolicyReady": async () => (await import("./policy-ready.ts")).policyReadyType,
+  "meshup:kubernetes:Rollout": async () => (await import("./rollout.ts")).rolloutType,
   "meshup:kubernetes:FilterReady": async () => (await import("./filter-ready.ts")).filterReadyType,
+  "meshup:index:Evidence": async () => (await import("./evidence.ts")).evidenceType,
   "meshup:index:Proof": async () => (await import("./proof.ts")).proofType,
 };
 

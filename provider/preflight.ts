@@ -15,8 +15,9 @@ export const preflightType: ResourceType<PreflightInputs, PreflightOutputs> = {
     configuration: "update",
     failure: "update",
     clusters: "update",
+    request: "update",
   },
-  reveals: ["adds", "warnings"],
+  reveals: ["adds", "warnings", "notes"],
   id: ({ filter }) => filter,
   create: (inputs, { env }) => check(inputs, env),
   update: (_olds, news, { env }) => check(news, env),
@@ -25,13 +26,14 @@ export const preflightType: ResourceType<PreflightInputs, PreflightOutputs> = {
 };
 
 async function check(inputs: PreflightInputs, env: NodeJS.ProcessEnv): Promise<PreflightOutputs> {
-  const { filter, sha256, file, rootId, configuration, clusters } = inputs;
+  const { filter, sha256, file, rootId, configuration, clusters, request } = inputs;
   if (isOff(env)) {
     const warning = `filter "${filter}" was not checked before it was deployed: MESHUP_PREFLIGHT=off`;
-    return { sha256, file, adds: {}, warnings: [warning], checked: false };
+    return { sha256, file, adds: {}, varies: [], notes: [], warnings: [warning], checked: false };
   }
   const { preflight } = await import("../host/preflight/preflight.ts");
   const wasm = resolve(root, file);
-  const { adds, warnings } = await preflight({ name: filter, wasm, rootId, configuration, clusters });
-  return { sha256, file, adds, warnings, checked: true };
+  const subject = { name: filter, wasm, rootId, configuration, clusters, request };
+  const { adds, varies = [], status, notes = [], warnings } = await preflight(subject);
+  return { sha256, file, adds, varies, ...(status && { answers: status }), notes, warnings, checked: true };
 }

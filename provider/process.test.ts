@@ -34,7 +34,10 @@ const serverFile = fileURLToPath(new URL("testing/server.mjs", import.meta.url))
 const providerFile = fileURLToPath(new URL("testing/provider.ts", import.meta.url));
 
 /** Inputs for the test server; whatever they start is stopped when the test ends. */
-async function inputsFor(mode = "", more: Partial<ProcessInputs> = {}): Promise<ProcessInputs & { port: number }> {
+async function inputsFor(
+  mode = "",
+  more: Partial<ProcessInputs> = {},
+): Promise<ProcessInputs & { port: number; url: string }> {
   const directory = scratch();
   const port = await freePort();
   onTestFinished(async () => void (await stopRecorded(directory)));
@@ -46,9 +49,11 @@ async function inputsFor(mode = "", more: Partial<ProcessInputs> = {}): Promise<
     ready: { url: `http://127.0.0.1:${port}/` },
     ...more,
     port,
+    url: `http://127.0.0.1:${port}/`,
   };
 }
 
+const listen = "require('net').createServer().listen";
 const create = (inputs: ProcessInputs) => processType.create(inputs, context);
 const destroy = (state: ProcessInputs & ProcessOutputs) => processType.delete?.(state, context);
 const drifted = (state: ProcessInputs & ProcessOutputs) => processType.hasDrifted?.(state, state, context);
@@ -81,7 +86,7 @@ test("one that lives and does not answer is waited for, and started anew when th
 test("create starts it in a session of its own, delete ends it and its files", async () => {
   const inputs = await inputsFor();
   const outputs = await create(inputs);
-  expect((await answer(inputs.ready.url)).pid).toBe(outputs.pid);
+  expect((await answer(inputs.url)).pid).toBe(outputs.pid);
   expect(readFileSync(outputs.log, "utf8")).toContain("listening");
   expect(readRecord(recordOf(inputs))).toMatchObject({ pid: outputs.pid, state: "ready" });
   expect(await drifted({ ...inputs, ...outputs })).toBe(false);
@@ -97,7 +102,7 @@ test("a program that needs a variable gets it, and the variables that are its ow
   onTestFinished(() => void vi.unstubAllEnvs());
   const inputs = await inputsFor("", { env: { COLOUR: "blue" } });
   await create(inputs);
-  const { env } = await answer(inputs.ready.url);
+  const { env } = await answer(inputs.url);
   expect(env).toMatchObject({ COLOUR: "blue", PATH: process.env.PATH, LD_LIBRARY_PATH: "/needed" });
   expect(env).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE");
 });
@@ -126,7 +131,7 @@ test("one that was killed is noticed and started again", async () => {
   expect(await processType.read?.(state, context)).toMatchObject({ pid: 0 });
   const again = await processType.update(state, inputs, context);
   expect(again.pid).not.toBe(outputs.pid);
-  expect((await answer(inputs.ready.url)).pid).toBe(again.pid);
+  expect((await answer(inputs.url)).pid).toBe(again.pid);
 });
 
 test("a changed command replaces the process; a changed timeout does not", async () => {
@@ -138,7 +143,7 @@ test("a changed command replaces the process; a changed timeout does not", async
   const second = await processType.update({ ...inputs, ...first }, changed, context);
   expect(second.pid).not.toBe(first.pid);
   expect(isAlive(first)).toBe(false);
-  expect((await answer(inputs.ready.url)).pid).toBe(second.pid);
+  expect((await answer(inputs.url)).pid).toBe(second.pid);
 });
 
 test("a change that does not start: its reason, and the old one runs again", async () => {
@@ -147,7 +152,7 @@ test("a change that does not start: its reason, and the old one runs again", asy
   const bad = { ...inputs, command: [process.execPath, serverFile, String(inputs.port), "exits"] };
   const update = processType.update({ ...inputs, ...first }, bad, context);
   await expect(update).rejects.toThrow(/error initializing configuration[\s\S]*runs again as it was before/);
-  const { pid } = await answer(inputs.ready.url);
+  const { pid } = await answer(inputs.url);
   expect(pid).not.toBe(first.pid);
   expect(await drifted({ ...inputs, ...first })).toBe(true); // and so the next `up` takes it over:
   expect(await processType.update({ ...inputs, ...first }, inputs, context)).toMatchObject({ pid });
@@ -159,7 +164,7 @@ test("a readiness address that never answers: the old one runs on as before", as
   const bad = { ...inputs, ready: { url: `http://127.0.0.1:${await freePort()}/` }, readyTimeoutMs: 300 };
   const update = processType.update({ ...inputs, ...first }, bad, context);
   await expect(update).rejects.toThrow(/gave ECONNREFUSED, not 2xx[\s\S]*runs again as it was before/);
-  expect((await answer(inputs.ready.url)).pid).toBeGreaterThan(0);
+  expect((await answer(inputs.url)).pid).toBeGreaterThan(0);
 });
 
 test("a change to a port in use leaves the old one untouched", async () => {
@@ -171,7 +176,7 @@ test("a change to a port in use leaves the old one untouched", async () => {
   const { port } = other.address() as { port: number };
   const update = processType.update({ ...inputs, ...first }, { ...inputs, ports: [inputs.port, port] }, context);
   await expect(update).rejects.toThrow(`port ${port} is in use`);
-  expect((await answer(inputs.ready.url)).pid).toBe(first.pid);
+  expect((await answer(inputs.url)).pid).toBe(first.pid);
 });
 
 test("ports in use: all of them, by whom, and which key to change", async () => {
@@ -215,12 +220,49 @@ test("no such program", async () => {
 });
 
 test("one that never gets ready is stopped", async () => {
-  const inputs = await inputsFor("never-ready", { readyTimeoutMs: 500 });
+  const inputs = await inputsFor("never-ready", { readyTimeoutMs: 3000 });
   await expect(create(inputs)).rejects.toThrow(
-    /was not ready within 500 ms: .* gave status 503, not 2xx[\s\S]*listening/,
+    /was not ready within 3000 ms: .* gave status 503, not 2xx[\s\S]*listening/,
   );
-  await expect(answer(inputs.ready.url)).rejects.toThrow(/ECONN/);
+  await expect(answer(inputs.url)).rejects.toThrow(/ECONN/);
   expect(existsSync(recordOf(inputs))).toBe(false);
+});
+
+test("ready when its port takes a connection, whatever it answers", async () => {
+  const inputs = await inputsFor("never-ready");
+  const ready = { ...inputs, ready: { port: inputs.port } };
+  const outputs = await create(ready);
+  expect(isAlive(outputs)).toBe(true);
+  const again = await processType.update({ ...ready, ...outputs }, { ...ready, readyTimeoutMs: 1 }, context);
+  expect(again.pid).toBe(outputs.pid);
+});
+
+test("it runs in a folder of its own, and a change of that is a restart", async () => {
+  const folder = scratch();
+  writeFileSync(join(folder, "where.mjs"), "import { cwd } from 'node:process'; console.log(cwd());");
+  const inputs = await inputsFor("", { workingDirectory: folder });
+  const command = ["sh", "-c", `"$0" where.mjs; exec "$@"`, process.execPath, ...inputs.command];
+  const outputs = await create({ ...inputs, command });
+  expect(readFileSync(outputs.log, "utf8")).toContain(`\n${folder}\n`);
+  const elsewhere = { ...inputs, command: inputs.command, workingDirectory: scratch() };
+  const moved = await processType.update({ ...inputs, command, ...outputs }, elsewhere, context);
+  expect(moved.pid).not.toBe(outputs.pid);
+});
+
+test.each([
+  ["elsewhere", "it listens on 127.0.0.1:"],
+  ["nowhere", "it listens on no port"],
+])("one that listens %s is told where it does, and stopped", async (mode, says) => {
+  const inputs = await inputsFor();
+  const other = mode === "elsewhere" ? await freePort() : undefined;
+  const program = other === undefined ? "setInterval(() => {}, 1000)" : `${listen}(${other}, "127.0.0.1")`;
+  // Its children count, too.
+  const command = ["sh", "-c", '"$0" -e "$1"; true', process.execPath, program];
+  const tried = { ...inputs, command, ready: { port: inputs.port }, readyTimeoutMs: 1500 };
+  const creating = create(tried);
+  await expect(creating).rejects.toThrow(`nothing listens on 127.0.0.1:${inputs.port}; ${says}${other ?? ""}\n`);
+  expect(readdirSync(inputs.directory)).toEqual(["server.log"]);
+  await expect(create({ ...tried, ready: { url: inputs.url } })).rejects.toThrow(`ECONNREFUSED, not 2xx; ${says}`);
 });
 
 test("cancelled while it starts: it is stopped", async () => {
@@ -228,7 +270,7 @@ test("cancelled while it starts: it is stopped", async () => {
   const cancel = new AbortController();
   setTimeout(() => cancel.abort(), 300);
   await expect(processType.create(inputs, { ...context, signal: cancel.signal })).rejects.toThrow("cancelled");
-  await expect(answer(inputs.ready.url)).rejects.toThrow(/ECONN/);
+  await expect(answer(inputs.url)).rejects.toThrow(/ECONN/);
 });
 
 test("one that ignores SIGTERM gets SIGKILL", async () => {
@@ -279,7 +321,7 @@ test("a record that was lost: the state's process is found and ended", async () 
   expect(await drifted({ ...inputs, ...outputs })).toBe(true);
   const again = await processType.update({ ...inputs, ...outputs }, inputs, context);
   expect(isAlive(outputs)).toBe(false);
-  expect((await answer(inputs.ready.url)).pid).toBe(again.pid);
+  expect((await answer(inputs.url)).pid).toBe(again.pid);
   writeFileSync(recordOf(inputs), "");
   await destroy({ ...inputs, ...again });
   expect(isAlive(again)).toBe(false);
@@ -315,7 +357,7 @@ test("it outlives the provider", async () => {
   const inputs = await inputsFor();
   const outputs = JSON.parse(await provider("create", inputs).ended);
   expect(isAlive(outputs)).toBe(true);
-  expect((await answer(inputs.ready.url)).pid).toBe(outputs.pid);
+  expect((await answer(inputs.url)).pid).toBe(outputs.pid);
 });
 
 test("two providers at once make one process", async () => {
@@ -362,7 +404,7 @@ test.each([
   const inputs = await inputsFor();
   const child = spawn(process.execPath, [serverFile, String(inputs.port)], { cwd: scratch(), stdio: "ignore" });
   onTestFinished(() => void child.kill("SIGKILL"));
-  await expect.poll(() => answer(inputs.ready.url).catch(() => undefined)).toBeDefined();
+  await expect.poll(() => answer(inputs.url).catch(() => undefined)).toBeDefined();
   const identity = { ...identify(child.pid as number), ...mark } as ProcessIdentity;
   const copied = { ...identity, commandHash: commandHash(inputs), state: "ready" as const, stopTimeoutMs: 100 };
   const state = { ...inputs, ...identity, log: "" };
@@ -379,7 +421,7 @@ test.each([
   writeRecord(recordOf(inputs), copied);
   await destroy(state);
   expect(existsSync(recordOf(inputs))).toBe(false);
-  expect((await answer(inputs.ready.url)).pid).toBe(child.pid);
+  expect((await answer(inputs.url)).pid).toBe(child.pid);
 });
 
 test("what a clone has started is its own after a move, though the state names the old place", async () => {
@@ -440,7 +482,7 @@ test("one that logs without end fills no disk, and runs on", async () => {
   const inputs = await inputsFor("storms", { maxFileBytes });
   const outputs = await create(inputs);
   expect(statSync(outputs.log).size).toBe(maxFileBytes);
-  expect((await answer(inputs.ready.url)).pid).toBe(outputs.pid);
+  expect((await answer(inputs.url)).pid).toBe(outputs.pid);
 });
 
 test("what is waited for is said", async () => {

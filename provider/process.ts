@@ -1,12 +1,11 @@
 /** `meshup:local:Process`: a process that outlives the `up` which started it. */
 import { existsSync, rmSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { cloneId, inThisClone } from "../lib/clone.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { makePrivateFolder, writeWhole } from "../lib/files.ts";
-import { httpRequest } from "../lib/http.ts";
 import { root } from "../lib/paths.ts";
-import { type Started, start, stop, waitReady } from "../process/control.ts";
+import { missingOf, type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
 import { deleteLog, isLost, needsCare, putAside } from "../process/log.ts";
 import { isOurs, type OwnedProcess } from "../process/owner.ts";
@@ -32,6 +31,7 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     name: "replace",
     directory: "replace",
     command: "update",
+    workingDirectory: "update",
     env: "update",
     files: "update",
     ports: "update",
@@ -50,8 +50,7 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     const record = readRecord(path);
     if (!isOurs(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
     // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
-    const answer = await httpRequest({ url: olds.ready.url, timeoutMs: 2000 }).catch(() => undefined);
-    return answer === undefined || answer.status < 200 || answer.status >= 300;
+    return (await missingOf(olds.ready, { timeoutMs: 2000 })) !== undefined;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
@@ -95,7 +94,7 @@ export async function stopRecorded(directory: string): Promise<{ name: string; p
  * time; otherwise stops that and starts another.
  */
 async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutputs> {
-  const { name, command, env = {}, ports, portHints, maxFileBytes } = inputs;
+  const { name, command, workingDirectory, env = {}, ports, portHints, maxFileBytes } = inputs;
   const { record, log } = pathsOf(inputs);
 
   const recorded = readRecord(record);
@@ -107,10 +106,11 @@ async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutp
   await assertPortsFree(ports, portHints);
 
   writeFiles(inputs);
-  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs), clone: cloneId() };
+  const base = { commandHash: commandHash(inputs), ...kept(inputs) };
   const started = await start({
     name,
     command,
+    workingDirectory: workingDirectory === undefined ? root : resolve(root, workingDirectory),
     env,
     log,
     maxFileBytes,
@@ -131,7 +131,7 @@ type Waiting = Pick<Context, "signal" | "say">;
 
 function untilReady(inputs: ProcessInputs, started: Started, { signal, say }: Waiting): Promise<void> {
   const { name, ready, readyTimeoutMs: timeoutMs = defaultReadyTimeoutMs } = inputs;
-  return waitReady(name, started, { url: ready.url, timeoutMs, signal, say });
+  return waitReady(name, started, { ready, timeoutMs, signal, say });
 }
 
 /** Whether the living process `recorded` is what `inputs` ask for. Its log, where it is long, begins anew. */
@@ -146,7 +146,7 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context:
     context.signal.throwIfAborted();
     return false;
   }
-  writeRecord(record, { ...recorded, clone: cloneId(), stopTimeoutMs: stopTimeout(inputs), state: "ready" });
+  writeRecord(record, { ...recorded, ...kept(inputs), state: "ready" });
   return true;
 }
 
@@ -180,9 +180,17 @@ async function change(olds: State, news: ProcessInputs, context: Context): Promi
   }
 }
 
+/** What of it commands show, ask, and stop it by. */
+const kept = (inputs: ProcessInputs) => ({
+  clone: cloneId(),
+  stopTimeoutMs: stopTimeout(inputs),
+  ports: inputs.ports,
+  ...("url" in inputs.ready && { readyUrl: inputs.ready.url }),
+});
+
 function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
   const { readyTimeoutMs = defaultReadyTimeoutMs } = inputs;
-  makePrivateFolder(resolve(root, inputs.directory)); // logs may have secrets
+  makePrivateFolder(dirname(pathsOf(inputs).lock)); // logs may have secrets
   return withLock(pathsOf(inputs).lock, work, 3 * readyTimeoutMs + 2 * stopTimeout(inputs) + 30_000);
 }
 

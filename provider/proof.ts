@@ -1,11 +1,9 @@
 /** `meshup:index:Proof`: a request through the mesh whose response shows that a filter runs. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
-import { type HttpResponse, httpRequest } from "../lib/http.ts";
+import { prove } from "../proof/prove.ts";
 import type { Context, ResourceType } from "./resource.ts";
 import type { ProofInputs, ProofOutputs } from "./types.ts";
 
-const defaultTimeoutMs = 15_000;
 /** Logs are cut to the second, by the cluster's clock. */
 const clockToleranceMs = 2_000;
 
@@ -13,8 +11,12 @@ export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
   inputs: {
     filter: "update",
     url: "update",
+    method: "update",
     headers: "update",
+    body: "update",
     expect: "update",
+    problem: "update",
+    send: "update",
     digest: "update",
     process: "update",
     cluster: "ignore",
@@ -25,10 +27,15 @@ export const proofType: ResourceType<ProofInputs, ProofOutputs> = {
   update: (_olds, news, context) => proveOrExplain(news, context),
 };
 
-async function proveOrExplain(inputs: ProofInputs, { signal, secretInputs }: Context): Promise<ProofOutputs> {
+async function proveOrExplain(inputs: ProofInputs, context: Context): Promise<ProofOutputs> {
+  const { problem, send = true, timeoutMs } = inputs;
+  const { signal, secretInputs: secret } = context;
+  if (problem !== undefined) throw new UserError(problem);
+  if (!send) return { status: 0, seen: {} };
   const started = Date.now();
   try {
-    return await prove(inputs, signal, secretInputs);
+    const { status, seen } = await prove(inputs, { timeoutMs, signal, secret });
+    return { status, seen };
   } catch (error) {
     if (!(error instanceof UserError) || !inputs.cluster || signal.aborted) throw error;
     throw new UserError([error.message, ...(await explanation(inputs.cluster, started))].join("\n"));
@@ -37,13 +44,11 @@ async function proveOrExplain(inputs: ProofInputs, { signal, secretInputs }: Con
 
 /** The proxies' own lines. That they cannot be had is no reason to keep the rest back. */
 async function explanation({ kubeconfig, mesh }: NonNullable<ProofInputs["cluster"]>, started: number) {
-  const { meshComplaints } = await import("../kube/mesh-proxies.ts");
   try {
-    const { before, since } = await meshComplaints(
-      kubeconfig,
-      mesh,
-      new Date(started - clockToleranceMs).toISOString(),
-    );
+    const { KubeApi } = await import("../kube/api.ts");
+    const { clusterInspector } = await import("../components/mesh/inspectors.ts");
+    const time = new Date(started - clockToleranceMs).toISOString();
+    const { before, since } = await (await clusterInspector(mesh)).complaints(await KubeApi.open(kubeconfig), time);
     if (since.length > 0) return ["  the proxy's log:", ...indented(since)];
     return before.length > 0 ? ["  the proxy's log, from before the request:", ...indented(before)] : [];
   } catch (error) {
@@ -51,95 +56,4 @@ async function explanation({ kubeconfig, mesh }: NonNullable<ProofInputs["cluste
   }
 }
 
-const hidden = "[secret]";
-
 const indented = (lines: string[]) => lines.slice(-8).map((line) => `    ${line}`);
-
-/** What a response has of the expected headers, and what of them does not hold. */
-export interface Comparison {
-  holds: boolean;
-  /** The expected headers that the response has, in any value. */
-  seen: Record<string, string>;
-  /** One line for each header that is missing or other than expected, and for a status that tells of a failure. */
-  problems: string[];
-}
-
-/**
- * Compares a response with what a filter promises.
- * @param expect by header name: the exact value, or a regular expression between slashes that it has to match.
- * @param isSecret leaves the values out, those that came, too: they may be an earlier secret
- * @throws UserError when a regular expression is none.
- */
-export function compare(
-  expect: Record<string, string>,
-  { status, headers }: Pick<HttpResponse, "status" | "headers">,
-  isSecret = false,
-): Comparison {
-  const seen: Record<string, string> = {};
-  const problems = status >= 500 ? ["a status of 500 or more is a failure, whatever the headers"] : [];
-  for (const [name, wanted] of Object.entries(expect)) {
-    const value = headers[name.toLowerCase()];
-    if (value !== undefined) seen[name] = isSecret ? hidden : value;
-    const shown = isSecret ? hidden : wanted;
-    if (value === undefined) problems.push(`${name} is missing; expected: ${shown}`);
-    else if (!matcher(name, wanted)(value))
-      problems.push(isSecret ? `${name} is another than expected` : `${name} is: ${value}; expected: ${shown}`);
-  }
-  return { holds: problems.length === 0, seen, problems };
-}
-
-function matcher(name: string, wanted: string): (value: string) => boolean {
-  const source = /^\/(.+)\/$/s.exec(wanted)?.[1];
-  if (source === undefined) return (value) => value === wanted;
-  try {
-    const pattern = new RegExp(source);
-    return (value) => pattern.test(value);
-  } catch (error) {
-    throw new UserError(`expected value of header ${name}: ${messageOf(error)}`);
-  }
-}
-
-/**
- * Sends the request until its response holds: a proxy takes a moment to put a new configuration in force.
- * @param secretInputs names of inputs whose values are not to be told in an error
- */
-export async function prove(
-  inputs: ProofInputs,
-  signal?: AbortSignal,
-  secretInputs: ReadonlySet<string> = new Set(),
-): Promise<ProofOutputs> {
-  const { filter, url, headers = {}, expect, timeoutMs = defaultTimeoutMs } = inputs;
-  for (const [name, wanted] of Object.entries(expect)) matcher(name, wanted); // a bad one needs no request
-  const end = Date.now() + timeoutMs;
-  for (let pause = 50; ; pause = Math.min(pause * 1.5, 1000)) {
-    let problems: string[];
-    try {
-      const response = await httpRequest({ url, headers, timeoutMs: Math.max(1, Math.min(5000, timeoutMs)) });
-      const comparison = compare(expect, response, secretInputs.has("expect"));
-      if (comparison.holds) return { status: response.status, seen: comparison.seen };
-      const isShown = response.status >= 400 && response.body && secretInputs.size === 0; // a body may repeat a header
-      const body = isShown ? [`the body begins: ${response.body.slice(0, 200)}`] : [];
-      problems = [`status ${response.status}`, ...comparison.problems, ...body];
-    } catch (error) {
-      problems = [`no response: ${messageOf(error)}`];
-    }
-    if (signal?.aborted) throw new UserError(`filter "${filter}": cancelled before it had proved itself`);
-    if (Date.now() + pause > end) throw new UserError(failure(inputs, timeoutMs, problems, secretInputs));
-    await sleep(pause);
-  }
-}
-
-function failure(
-  { filter, url, headers = {} }: ProofInputs,
-  timeoutMs: number,
-  problems: string[],
-  secretInputs: ReadonlySet<string>,
-): string {
-  const shown = (value: string) => (secretInputs.has("headers") ? hidden : value);
-  const sent = Object.entries(headers).map(([name, value]) => `${name}: ${shown(value)}`);
-  return [
-    `filter "${filter}" did not prove itself within ${timeoutMs / 1000} s`,
-    `  sent: GET ${url}${sent.length > 0 ? ` with ${sent.join(", ")}` : ""}`,
-    ...problems.map((problem) => `  ${problem}`),
-  ].join("\n");
-}

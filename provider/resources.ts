@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { root } from "../lib/paths.ts";
+import type { Expectation } from "../proof/expectation.ts";
 import type * as types from "./types.ts";
 
 /** The same shape with outputs of other resources allowed everywhere in it. */
@@ -21,8 +22,10 @@ export type BundleArgs = Args<types.BundleInputs>;
 export type ModuleArgs = Args<types.ModuleInputs>;
 export type ImageContextArgs = Args<types.ImageContextInputs>;
 export type PreflightArgs = Args<types.PreflightInputs>;
+export type EvidenceArgs = Args<types.EvidenceInputs>;
 export type ProofArgs = Args<types.ProofInputs>;
 export type PolicyReadyArgs = Args<types.PolicyReadyInputs>;
+export type RolloutArgs = Args<types.RolloutInputs>;
 export type FilterReadyArgs = Args<types.FilterReadyInputs>;
 
 /**
@@ -130,21 +133,51 @@ export class ImageContext extends pulumi.CustomResource {
 export class Preflight extends pulumi.CustomResource {
   declare readonly sha256: pulumi.Output<string>;
   declare readonly file: pulumi.Output<string>;
-  /** Response headers that the filter added to a plain GET. */
+  /** Response headers that the filter put on the response, or changed. */
   declare readonly adds: pulumi.Output<Record<string, string>>;
+  /** Which of them have another value each time. */
+  declare readonly varies: pulumi.Output<string[]>;
+  /** The status that the filter has given the response. */
+  declare readonly answers: pulumi.Output<number | undefined>;
+  /** What else it does, in words. */
+  declare readonly notes: pulumi.Output<string[]>;
   declare readonly warnings: pulumi.Output<string[]>;
   /** False when MESHUP_PREFLIGHT=off left the check out. */
   declare readonly checked: pulumi.Output<boolean>;
 
   constructor(name: string, args: PreflightArgs, opts?: pulumi.CustomResourceOptions) {
-    super("meshup:index:Preflight", name, { ...args, ...unknown("adds", "warnings", "checked") }, opts);
+    super(
+      "meshup:index:Preflight",
+      name,
+      { ...args, ...unknown("adds", "varies", "answers", "notes", "warnings", "checked") },
+      opts,
+    );
+  }
+}
+
+/**
+ * What is to show that a filter runs, and whether it would: the filter's request straight to the workload tells what is
+ * there without it. What attaches the filter takes `attached` from here, and so never has one that nothing would show.
+ */
+export class Evidence extends pulumi.CustomResource {
+  /** What the response has to be. */
+  declare readonly expected: pulumi.Output<Expectation>;
+  /** The subject; where nothing would show it, the one before, or null. */
+  declare readonly attached: pulumi.Output<unknown>;
+  /** Why nothing would show it. */
+  declare readonly problem: pulumi.Output<string | undefined>;
+  declare readonly baseline: pulumi.Output<types.Baseline | undefined>;
+
+  constructor(name: string, args: EvidenceArgs, opts?: pulumi.CustomResourceOptions) {
+    const outputs = unknown("expected", "attached", "problem", "baseline");
+    super("meshup:index:Evidence", name, { ...args, ...outputs }, opts);
   }
 }
 
 /** A request through the mesh whose response shows that a filter runs. Fails with what came instead. */
 export class Proof extends pulumi.CustomResource {
   declare readonly url: pulumi.Output<string>;
-  declare readonly expect: pulumi.Output<Record<string, string>>;
+  declare readonly expect: pulumi.Output<Expectation>;
   /** Of the response that held. */
   declare readonly status: pulumi.Output<number>;
   /** The expected headers, as that response had them. */
@@ -184,6 +217,19 @@ export class FilterReady extends pulumi.CustomResource {
 
   constructor(name: string, args: FilterReadyArgs, opts?: pulumi.CustomResourceOptions) {
     super("meshup:kubernetes:FilterReady", name, { ...args, ...unknown("proxies", "warnings") }, opts);
+  }
+}
+
+/**
+ * The pods of a Deployment, all of them of its current generation and ready. Fails with what the containers say that are
+ * not, as soon as it is clear that they never will be.
+ */
+export class Rollout extends pulumi.CustomResource {
+  /** Names of the pods. */
+  declare readonly pods: pulumi.Output<string[]>;
+
+  constructor(name: string, args: RolloutArgs, opts?: pulumi.CustomResourceOptions) {
+    super("meshup:kubernetes:Rollout", name, { ...args, ...unknown("pods") }, opts);
   }
 }
 

@@ -1,13 +1,19 @@
 /** Inputs and outputs of the resource types, as plain data. Paths are relative to the clone, or absolute. */
 import type { Resource } from "../envoy/discovery.ts";
+import type { Ready } from "../process/control.ts";
+import type { Found } from "../proof/evidence.ts";
+import type { Expectation } from "../proof/expectation.ts";
+import type { ProofRequest } from "../proof/request.ts";
 
 export interface ProcessInputs {
   /** Names its files; unique within `directory`. */
   name: string;
   /** Folder for `<name>.json` (the record of the process) and `<name>.log`. */
   directory: string;
-  /** Program and arguments, run in the clone's folder without a shell. */
+  /** Program and arguments, run without a shell. */
   command: string[];
+  /** Where it runs. Default: the clone's folder. */
+  workingDirectory?: string;
   /** Added to what is passed on of the environment: what programs are found with, and no secrets. */
   env?: Record<string, string>;
   /** Files that the command reads, text by path: written before it starts, deleted with it; a change restarts it. */
@@ -16,8 +22,8 @@ export interface ProcessInputs {
   ports: number[];
   /** By port: the configuration key that chooses it, for the message about a port in use. */
   portHints?: Record<string, string>;
-  /** It is ready when this address answers 2xx. */
-  ready: { url: string };
+  /** It is ready when this address answers 2xx, or when this port of 127.0.0.1 takes a connection. */
+  ready: Ready;
   /** Milliseconds from start to ready; default 30 000. */
   readyTimeoutMs?: number;
   /** Milliseconds from SIGTERM to SIGKILL; default 5 000. */
@@ -145,6 +151,8 @@ export interface PreflightInputs {
   failure?: "open" | "close" | "reload";
   /** Clusters that the proxy knows, for the filter's calls: exact names or `/regex/`. Default: any. */
   clusters?: string[];
+  /** The request that is sent through it, as the proxy gets it; a plain GET when left out. */
+  request?: { method: string; path: string; authority: string; headers: Record<string, string>; body?: string };
 }
 
 export interface PreflightOutputs {
@@ -152,22 +160,84 @@ export interface PreflightOutputs {
   sha256: string;
   /** As given, likewise. */
   file: string;
-  /** Response headers that the filter added to a plain GET. */
+  /** Response headers that the filter put on the response of a workload that answers 200, or changed. */
   adds: Record<string, string>;
+  /** Which of them have another value each time. */
+  varies: string[];
+  /** The response's status, where the filter has made it another, or has answered by itself. */
+  answers?: number;
+  /** What else it does, in words. */
+  notes: string[];
   warnings: string[];
   /** False when MESHUP_PREFLIGHT=off left the check out. */
   checked: boolean;
 }
 
+/** Where a request is answered without any proxy, and so without filters. */
+export interface Straight {
+  /** The workload's name, for messages. */
+  workload: string;
+  /** As it would come there through the proxy. */
+  path: string;
+  /** The Host header. */
+  host: string;
+  at:
+    | { host: string; port: number; tls?: { serverName: string; authorities?: string }; http: 1 | 2 | "both" }
+    | { kubeconfig: string; namespace: string; service: string; port: number };
+}
+
+export interface EvidenceInputs {
+  /** The filter's name. */
+  filter: string;
+  /** False: nothing is sent, and nothing shown. */
+  request: ProofRequest | false;
+  /** As declared; none: what was found of it. */
+  expect?: Expectation;
+  /** What the host in Node has found; none: it has not looked. */
+  found?: Found;
+  /** None: the filter is attached before its workload is there. */
+  straight?: Straight;
+  /** What is to be attached, of any shape. */
+  subject: unknown;
+  /** Where nothing would show the filter: `keep` what is attached, perhaps nothing, and say why; or `fail`. */
+  otherwise: "keep" | "fail";
+}
+
+/** What a workload answers without the filter. */
+export interface Baseline {
+  status: number;
+  headers: Record<string, string>;
+  /** Its beginning. */
+  body: string;
+}
+
+export interface EvidenceOutputs {
+  /** What the response has to be. */
+  expected: Expectation;
+  /** What may be attached: the subject, or where nothing would show it, the one before; null: nothing. */
+  attached: unknown;
+  /** Why nothing would show it, and what to do. */
+  problem?: string;
+  /** None where the workload did not answer. */
+  baseline?: Baseline;
+}
+
 export interface ProofInputs {
   /** The filter's name, for messages. */
   filter: string;
-  /** Where the request (GET) goes. */
+  /** Where the request goes. */
   url: string;
+  /** Default: GET. */
+  method?: string;
   /** Request headers; `host` replaces the address's own. */
   headers?: Record<string, string>;
-  /** What the response must have, by header name: the exact value, or a regular expression between slashes. */
-  expect: Record<string, string>;
+  body?: string;
+  /** What the response must have. */
+  expect: Expectation;
+  /** Why there is no proof: it fails at once, and says so. */
+  problem?: string;
+  /** False: nothing is sent. */
+  send?: boolean;
   /** The module's sha256: another module has to prove itself anew. */
   digest: string;
   /** What serves the address (pid and start time): a restarted one has to prove itself anew. */
@@ -179,7 +249,7 @@ export interface ProofInputs {
 }
 
 export interface ProofOutputs {
-  /** Of the response that held. */
+  /** Of the response that held; 0 where nothing was sent. */
   status: number;
   /** The expected headers, as that response had them. */
   seen: Record<string, string>;
@@ -235,4 +305,21 @@ export interface FilterReadyOutputs {
   proxies: string[];
   /** Where no pod is selected, or one has no proxy. */
   warnings: string[];
+}
+
+export interface RolloutInputs {
+  /** Absolute path of the kubeconfig file. */
+  kubeconfig: string;
+  /** Of the Deployment. */
+  namespace: string;
+  name: string;
+  /** Its uid and generation: another value means that it was made anew, or changed. */
+  version: string;
+  /** Milliseconds until its pods must be ready; default 300 000. */
+  timeoutMs?: number;
+}
+
+export interface RolloutOutputs {
+  /** Names of its pods. */
+  pods: string[];
 }

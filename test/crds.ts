@@ -23,11 +23,16 @@ interface Definition {
 const files: Record<string, string> = {
   "gateway.envoyproxy.io/EnvoyExtensionPolicy": "envoyextensionpolicies.gateway.envoyproxy.io",
   "gateway.envoyproxy.io/EnvoyProxy": "envoyproxies.gateway.envoyproxy.io",
+  "gateway.envoyproxy.io/Backend": "backends.gateway.envoyproxy.io",
+  "gateway.envoyproxy.io/BackendTrafficPolicy": "backendtrafficpolicies.gateway.envoyproxy.io",
+  "gateway.networking.k8s.io/ReferenceGrant": "referencegrants.gateway.networking.k8s.io",
   "gateway.networking.k8s.io/GatewayClass": "gatewayclasses.gateway.networking.k8s.io",
   "gateway.networking.k8s.io/Gateway": "gateways.gateway.networking.k8s.io",
   "gateway.networking.k8s.io/HTTPRoute": "httproutes.gateway.networking.k8s.io",
   "extensions.istio.io/WasmPlugin": "wasmplugins.extensions.istio.io",
   "networking.istio.io/EnvoyFilter": "envoyfilters.networking.istio.io",
+  "networking.istio.io/DestinationRule": "destinationrules.networking.istio.io",
+  "networking.istio.io/ServiceEntry": "serviceentries.networking.istio.io",
   "networking.istio.io/Gateway": "gateways.networking.istio.io",
   "networking.istio.io/VirtualService": "virtualservices.networking.istio.io",
 };

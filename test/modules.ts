@@ -46,7 +46,12 @@ export function proxy_on_response_headers(context: u32, count: u32, end: u32): u
 }
 
 /** Compiles a module into `directory`, named by its content. */
-export async function compileModule(directory: string, behaviour: Behaviour): Promise<TestModule> {
+export function compileModule(directory: string, behaviour: Behaviour): Promise<TestModule> {
+  return compileSource(directory, moduleSource(behaviour));
+}
+
+/** The same from any text of AssemblyScript. */
+export async function compileSource(directory: string, source: string): Promise<TestModule> {
   const asc = await import("assemblyscript/asc");
   let bytes: Uint8Array | undefined;
   const messages: string[] = [];
@@ -54,7 +59,7 @@ export async function compileModule(directory: string, behaviour: Behaviour): Pr
   const { error } = await asc.main(
     ["module.ts", "--outFile", "module.wasm", "--runtime", "stub", "--use", "abort=", "-O"],
     {
-      readFile: (name) => (name === "module.ts" ? moduleSource(behaviour) : null),
+      readFile: (name) => (name === "module.ts" ? source : null),
       writeFile: (_name, contents) => {
         bytes = contents as Uint8Array;
       },

@@ -124,6 +124,67 @@ test.for([
   expect(() => declareFilter(text, declaration)).toThrow(message);
 });
 
+/** As nobody would write it, and as a person may have. */
+const oddFile = `\ufeff# mine
+config:   # all of it
+    "meshup:ports":   { gateway:   10000,admin: 9901 }
+    meshup:filters:
+      # the first
+      -   name: 'a'     # why
+
+          config: {a:   1,
+             b: 2}
+      # the second
+      - { name:  b }    # short
+      # the third
+      - name: c
+        script: |
+            one
+              two
+        # within c
+
+    # after all of them
+    meshup:text:  >-
+      folded
+      text
+    meshup:mesh:   standalone
+`;
+
+test.for([
+  ["with line ends as in Unix", "\n"],
+  ["with line ends as in Windows", "\r\n"],
+])("a file %s: every other line stays as it is, to the byte", ([, end]) => {
+  const before = oddFile.replaceAll("\n", end as string);
+  const after = declareFilter(before, declaration);
+  const added = [
+    "      - name: mine",
+    "        module: ./filters/mine",
+    "        root: mine",
+    "        config: { x-mine: hello }",
+    "        target: { route: one }",
+    "",
+  ].join(end);
+  expect(after).toBe(before.replace(`        # within c${end}`, `        # within c${end}${added}`));
+  expect(undeclareFilter(after, "mine")).toBe(before);
+  expect(undeclareFilter(before, "b")).toBe(
+    before.replace(`      # the second${end}      - { name:  b }    # short${end}`, ""),
+  );
+  expect(undeclareFilter(before, "a")).toContain(`      # the first${end}      # the second${end}      - { name:  b }`);
+});
+
+test.for([
+  ["config:\r\n  meshup:filters: []\r\n  meshup:mesh: x", "config:\r\n  meshup:filters:\r\n    - name: mine\r\n"],
+  ["config:\r\n  meshup:filters: # none\r\n", "config:\r\n  meshup:filters: # none\r\n    - name: mine\r\n"],
+  ["config:\r\n  meshup:mesh:  x", "config:\r\n  meshup:mesh:  x\r\n  meshup:filters:\r\n    - name: mine\r\n"],
+  ["config: { meshup:mesh: x }\r\n", "config: { meshup:mesh: x,"],
+  ["\ufeffconfig: {}\r\n", "\ufeffconfig:"],
+] as const)("%j keeps its line ends", ([before, begins]) => {
+  const after = declareFilter(before, declaration);
+  expect(after.startsWith(begins)).toBe(true);
+  expect(after.replaceAll("\r\n", "")).not.toMatch(/[\r\n]/);
+  expect(parse(after).config["meshup:filters"]).toEqual([declaration]);
+});
+
 test("a filter that is taken out leaves the others and their comments as they were", () => {
   const text =
     "config:\n  meshup:filters:\n    # first\n    - { name: a, target: { route: one } }\n    # second\n    - name: b\n";

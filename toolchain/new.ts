@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UserError } from "../lib/errors.ts";
-import { writeWhole } from "../lib/files.ts";
+import { removeEmpty, writeWhole } from "../lib/files.ts";
 import type { FilterDeclaration } from "./declare.ts";
 import { shortPath } from "./files.ts";
 
@@ -19,7 +19,7 @@ export interface Scaffold {
 export async function scaffold(name: string, root: string, route: string): Promise<Scaffold> {
   requireDnsLabel(name);
   const folder = join(root, "filters", name);
-  await mkdir(dirname(folder), { recursive: true });
+  const made = await mkdir(dirname(folder), { recursive: true });
   try {
     await mkdir(folder); // fails where there is one, also when two do it at once
   } catch (error) {
@@ -37,6 +37,7 @@ export async function scaffold(name: string, root: string, route: string): Promi
     }
   } catch (error) {
     await rm(folder, { recursive: true, force: true }); // all of it, or nothing
+    if (made !== undefined) removeEmpty(dirname(folder), made);
     throw error;
   }
   return { files: Object.keys(contents).map((file) => join(folder, file)), declaration: declarationOf(name, route) };

@@ -1,7 +1,9 @@
+import { readable } from "../../envoy/log.ts";
+import { inThisClone } from "../../lib/clone.ts";
 import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments/arguments.ts";
 import { stackAndName } from "../arguments/positionals.ts";
-import { openCluster } from "../inspect/cluster.ts";
+import { openCluster, placeOf, viewOf } from "../inspect/cluster.ts";
 import { FileLogs } from "../inspect/log-files.ts";
 import type { Logs, LogTail } from "../inspect/logs.ts";
 import { PodLogs } from "../inspect/pod-logs.ts";
@@ -20,9 +22,12 @@ export const run: Run = async ({ positionals, options }, terminal) => {
     throw new UserError("--follow has no end and --json is one document: choose one of them.");
   const deployment = await readDeployment(name, terminal);
   const { shown } = await openOutputs(name, deployment, terminal);
-  const files = (shown.logs ?? {}) as Record<string, string>;
-  const cluster = await openCluster(deployment);
-  const logs = cluster ? new PodLogs(cluster.api, cluster.parts) : new FileLogs(files);
+  const files = Object.entries((shown.logs ?? {}) as Record<string, string>);
+  const place = await placeOf(viewOf(name, deployment));
+  const cluster = place && (await openCluster(place, shown));
+  const logs = cluster
+    ? new PodLogs(cluster.api, cluster.parts)
+    : new FileLogs(Object.fromEntries(files.map(([name, path]) => [name, inThisClone(path)])));
   if (logs.names.length === 0) throw new UserError(`Stack ${name} has no logs; is it up?`);
   if (rest !== undefined && !logs.names.includes(rest))
     throw new UserError(`Stack ${name} has no log "${rest}"; there are ${logs.names.join(", ")}.`);
@@ -38,7 +43,7 @@ async function printLast(logs: Logs, names: string[], count: number, terminal: T
   names.forEach((name, i) => {
     document[name] = tails[i] as LogTail[];
     for (const { from, lines, problem } of document[name]) {
-      for (const line of lines) terminal.print(`${prefix(name, from)}${line}`);
+      for (const line of lines) terminal.print(`${prefix(name, from)}${readable(line)}`);
       if (problem !== undefined) terminal.note(`${name}: ${problem}`);
       else if (lines.length === 0 && count > 0) terminal.note(`${name}: the log is empty (${from})`);
     }
@@ -57,7 +62,7 @@ async function follow(logs: Logs, names: string[], count: number, terminal: Term
     await logs.follow(
       names,
       count,
-      (name, from, line) => terminal.print(`${prefix(name, from)}${line}`),
+      (name, from, line) => terminal.print(`${prefix(name, from)}${readable(line)}`),
       stopping.signal,
     );
   } finally {

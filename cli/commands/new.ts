@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { UserError } from "../../lib/errors.ts";
-import { writeWhole } from "../../lib/files.ts";
+import { removeEmpty, rewrite } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
 import { declareFilter, firstRoute } from "../../toolchain/declare.ts";
 import { scaffold } from "../../toolchain/new.ts";
@@ -17,9 +17,10 @@ export const run: Run = async ({ positionals: [name] }, terminal) => {
   const { files, declaration } = await scaffold(name, root, firstRoute(stack));
   const folder = join("filters", name);
   try {
-    writeWhole(path, declareFilter(stack, declaration));
+    rewrite(path, declareFilter(stack, declaration));
   } catch (error) {
     rmSync(join(root, folder), { recursive: true, force: true }); // all of it, or nothing
+    removeEmpty(join(root, "filters"), join(root, "filters"));
     throw error;
   }
   const written = files.map((file) => relative(root, file));

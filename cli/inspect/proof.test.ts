@@ -19,7 +19,7 @@ afterAll(() => server.close());
 const filter = (expect: Record<string, string>, rest = {}) => ({
   name: "f",
   digest: "d",
-  delivery: "file",
+  delivery: "file" as const,
   url,
   expect,
   ...rest,
@@ -94,4 +94,23 @@ it.each([[{ filters: "x" }], [{ filters: [1] }], [{ filters: [{ name: "a" }] }]]
 
 it("takes a stack without filters", () => {
   expect(filterOutputs({})).toEqual([]);
+});
+
+it("sends the very request, and says what it shows", async () => {
+  const request = { method: "PUT", path: "", headers: {}, body: "text" };
+  const [proof] = await proveAll([filter({}, { request, url: `${url}201`, expect: { status: 201, body: "" } })]);
+  expect(proof).toMatchObject({ ok: true, status: 201, method: "PUT", shows: ["the body is "] });
+  expect(proofLine(proof as never)).toMatch(/^PUT \S+\/201 → 201 {2}the body is/);
+});
+
+it("a filter that is not to be shown is no failure and no success", async () => {
+  const proofs = await proveAll([filter({}, { name: "silent", request: false }), filter({}, { name: "any" })]);
+  expect(proofs).toEqual([
+    { filter: "silent", ok: true, seen: {}, shown: false },
+    { filter: "any", url, ok: true, status: 200, seen: {}, shown: false, shows: [expect.any(String)] },
+  ]);
+  const { ok, text } = await printed({}, proofs);
+  expect(ok).toBe(true);
+  expect(text).toMatch(/^ {2}- {7}silent {2}running, not shown$/m);
+  expect(text).toMatch(/^ {2}- {7}any {5}GET \S+ → 200 {2}answered; nothing shows that it runs$/m);
 });

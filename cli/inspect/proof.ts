@@ -1,35 +1,26 @@
 /** The proof that filters run: the request that is sent now, and the headers that come back. */
 import { isDeepStrictEqual } from "node:util";
+import type { FilterOutput } from "../../components/mesh/filter-output.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { otherOnLocalhost } from "../../process/ports.ts";
-import { prove } from "../../provider/proof.ts";
+import { expectsNothing } from "../../proof/expectation.ts";
+import { isAskable, notShown, provable } from "../../proof/output.ts";
+import { prove, provenLine } from "../../proof/prove.ts";
 import type { Terminal } from "../output/terminal.ts";
-
-/** One filter of the stack's output `filters`. */
-export interface FilterOutput {
-  name: string;
-  /** The module's sha256, hex. */
-  digest: string;
-  /** How the module gets to the proxy: `file`, `image`, … */
-  delivery: string;
-  /** `HOST/REPOSITORY@sha256:…`, where it comes by an image. */
-  image?: string;
-  /** Where a request shows the filter; none where no route leads to it. */
-  url?: string;
-  headers?: Record<string, string>;
-  /** Response headers by name: exact text or `/regex/`. */
-  expect: Record<string, string>;
-  /** Which of its fields are secret: they are not to be shown. */
-  secret?: (keyof FilterOutput)[];
-}
 
 export interface Proof {
   filter: string;
-  url: string;
+  /** None where nothing is sent. */
+  url?: string;
+  method?: string;
   ok: boolean;
   status?: number;
   /** The expected headers, as they came. */
   seen: Record<string, string>;
+  /** What shows the filter, in words, where that is more than these headers; see `Proven`. */
+  shows?: string[];
+  /** False: the filter runs, as far as the proxy says, and nothing shows it. */
+  shown?: false;
   /** Why it is none. */
   problem?: string;
 }
@@ -46,26 +37,27 @@ export function filterOutputs(known: Record<string, unknown>, shown: Record<stri
     throw new UserError("The stack's output `filters` is not a list of { name, digest, delivery, url, expect }.");
   const asShown = shown.filters as FilterOutput[] | undefined;
   return filters.map((filter, i) => {
-    const secret = (["expect", "headers"] as const).filter(
+    const secret = (["expect", "headers", "request"] as const).filter(
       (key) => !isDeepStrictEqual(asShown?.[i]?.[key], filter[key]),
     );
     return secret.length > 0 ? { ...filter, secret } : filter;
   });
 }
 
-export function hasAddress(filter: FilterOutput): filter is FilterOutput & { url: string } {
-  return filter.url !== undefined;
-}
-
 /** Sends every filter's request. A header that has a moment ago changed gets `timeoutMs` to be as expected. */
 export function proveAll(filters: FilterOutput[], timeoutMs = 5_000): Promise<Proof[]> {
+  const known = filters.filter((filter) => filter.url !== undefined);
   return Promise.all(
-    filters.filter(hasAddress).map(async ({ name, url, headers, expect, digest, secret = [] }) => {
-      const base = { filter: name, url };
+    known.map(async (filter): Promise<Proof> => {
+      if (!isAskable(filter)) return { filter: filter.name, ok: true, seen: {}, shown: false };
+      const { subject, secret } = provable(filter);
+      const { url, method } = subject;
+      const base = { filter: filter.name, url, ...(method && { method }) };
       try {
-        const inputs = { filter: name, url, headers, expect, digest, timeoutMs };
-        const { status, seen } = await prove(inputs, undefined, new Set(secret));
-        return { ...base, ok: true, status, seen };
+        const { status, seen, shows } = await prove(subject, { timeoutMs, secret });
+        const isMore = !isDeepStrictEqual(shows, headerLines(seen));
+        const nothing = expectsNothing(filter.expect) && ({ shown: false } as const);
+        return { ...base, ok: true, status, seen, ...(isMore && { shows }), ...nothing };
       } catch (error) {
         return { ...base, ok: false, seen: {}, problem: messageOf(error) };
       }
@@ -74,8 +66,12 @@ export function proveAll(filters: FilterOutput[], timeoutMs = 5_000): Promise<Pr
 }
 
 /** `GET http://localhost:10000/one → 200  x-custom-header: custom-value` */
-export function proofLine({ url, status, seen }: Proof): string {
-  return [`GET ${url} → ${status}`, ...Object.entries(seen).map(([name, value]) => `${name}: ${value}`)].join("  ");
+export function proofLine({ url, method, status = 0, seen, shows = headerLines(seen) }: Proof): string {
+  return url === undefined ? notShown : provenLine({ url, method }, { status, shows });
+}
+
+function headerLines(headers: Record<string, string>): string[] {
+  return Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
 }
 
 /** URLs and proofs. @returns whether all proofs hold */
@@ -93,7 +89,9 @@ export async function printProofs(
   const width = Math.max(0, ...proofs.map((proof) => proof.filter.length));
   for (const proof of proofs) {
     const name = proof.filter.padEnd(width);
-    if (proof.ok) terminal.print(`  ${good("ok")}      ${name}  ${proofLine(proof)}`);
+    // Nothing has shown it: that is no failure, and no success either.
+    const mark = proof.shown === false ? "-       " : `${good("ok")}      `;
+    if (proof.ok) terminal.print(`  ${mark}${name}  ${proofLine(proof)}`);
     else terminal.print(`  ${bad("FAILED")}  ${name}  ${proof.problem?.replaceAll("\n", "\n          ")}`);
   }
   return proofs.every((proof) => proof.ok);

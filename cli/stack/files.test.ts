@@ -5,7 +5,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { UserError } from "../../lib/errors.ts";
 import { stackAndName } from "../arguments/positionals.ts";
-import { forgetSalt, prepareToTakeDown, projectFor, refreshWorkspace, requireStack, stackNames } from "./files.ts";
+import {
+  forgetSalt,
+  hasSecrets,
+  prepareToTakeDown,
+  projectFor,
+  refreshWorkspace,
+  requireStack,
+  stackNames,
+} from "./files.ts";
 
 let clone: string;
 const stateDir = () => join(clone, ".meshup");
@@ -102,13 +110,18 @@ describe("the salt and other keepers of secrets", () => {
   const copy = () => parse(file("Pulumi.local.yaml"));
   beforeEach(() => {
     refreshWorkspace(clone, stateDir(), "local");
-    writeFileSync(join(stateDir(), "workspaces/local/Pulumi.local.yaml"), "config: {}\nencryptionsalt: v1:kept\n");
+    // As the engine leaves a file that was written in brackets.
+    writeFileSync(
+      join(stateDir(), "workspaces/local/Pulumi.local.yaml"),
+      '{ config: {}, encryptionsalt: "v1:kept" }\n',
+    );
   });
 
   it.each([
     ["config: {}\n", { config: {}, encryptionsalt: "v1:kept" }],
     ["config: {}\nencryptionsalt: v1:own\n", { config: {}, encryptionsalt: "v1:own" }],
     ["secretsprovider: awskms://x\nencryptedkey: k\n", { secretsprovider: "awskms://x", encryptedkey: "k" }],
+    ["{}\n", { encryptionsalt: "v1:kept" }],
   ])("of %j: the clone's file wins", (text, expected) => {
     write("Pulumi.local.yaml", text);
     refreshWorkspace(clone, stateDir(), "local");
@@ -216,4 +229,15 @@ describe("[STACK] [NAME]", () => {
   it("refuses a first that is no stack", () => {
     expect(() => stackAndName(["prod", "echo"], "NAME", ["local"])).toThrow(/no stack "prod"; the stacks are local/);
   });
+});
+
+describe("secrets in a stack's file", () => {
+  const secret = "config:\n  meshup:filters:\n    - config: { a: { secure: v1:x } }\n";
+  it.each([
+    [`${secret}encryptionsalt: v1:y\n`, true],
+    [`${secret}encryptionsalt: v1:y\n: {`, true],
+    [secret, false], // kept with something else
+    ["config: {}\nencryptionsalt: v1:y\n", false],
+    ["config: {\n", false],
+  ])("of %j that the passphrase keeps: %j", (text, expected) => expect(hasSecrets(text, "f")).toBe(expected));
 });

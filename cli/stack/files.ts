@@ -108,10 +108,28 @@ function configOf(copy: string): Mapping {
   }
 }
 
+function keepersIn(text: string, path: string): Mapping {
+  try {
+    return readStackFile(text, path).rest;
+  } catch {
+    return secretKeepers(text);
+  }
+}
+
 /** What keeps a stack's secrets, in the text of a file that is no YAML any more. */
 function secretKeepers(text: string): Mapping {
   const lines = text.matchAll(/^(encryptionsalt|encryptedkey|secretsprovider): *(\S.*?) *$/gm);
   return Object.fromEntries([...lines].map(([, key, value = ""]) => [key, value.replace(/^(["'])(.*)\1$/, "$2")]));
+}
+
+/** Whether a stack's file has secrets that are kept with a passphrase, as the engine makes one. */
+export function hasSecrets(text: string, file: string): boolean {
+  try {
+    const { secrets, rest } = readStackFile(text, file);
+    return secrets.length > 0 && "encryptionsalt" in rest;
+  } catch {
+    return /^encryptionsalt: /m.test(text) && /\bsecure:/.test(text);
+  }
 }
 
 /** Whether a stack's file says what its secrets are kept with. The engine writes the salt of a passphrase into it. */
@@ -121,7 +139,7 @@ function keepsSecrets(rest: Mapping): boolean {
 
 /** The engine's salt in a copy; undefined when it has made none. */
 function saltOf(copy: string): string | undefined {
-  const salt = existsSync(copy) ? secretKeepers(readFileSync(copy, "utf8")).encryptionsalt : undefined;
+  const salt = existsSync(copy) ? keepersIn(readFileSync(copy, "utf8"), copy).encryptionsalt : undefined;
   return typeof salt === "string" ? salt : undefined;
 }
 

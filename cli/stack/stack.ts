@@ -79,7 +79,7 @@ export class Stack {
    * @throws UserError when there is no such stack, or no engine
    */
   static async open(name: string, terminal: Terminal, workspace?: Workspace): Promise<Stack> {
-    requireStack(root, name);
+    if (workspace === undefined) requireStack(root, name);
     const world = defaultBackendWorld();
     const backend = backendOf(name, world);
     const engine = await findEngine(await defaultEngineWorld((line) => terminal.note(line)));

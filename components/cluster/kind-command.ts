@@ -14,6 +14,7 @@ import {
   asDocument,
   hostsDirectory,
   hostsToml,
+  inPlace,
   type KindSpec,
   kindConfig,
   nodeName,
@@ -145,7 +146,7 @@ async function kind(args: string[], options: Pick<ExecOptions, "input" | "env"> 
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    const spec = (await json(process.stdin)) as KindSpec;
+    const spec = inPlace((await json(process.stdin)) as KindSpec);
     if (process.argv[2] === "delete") await deleteCluster(spec);
     else process.stdout.write(asDocument(await createCluster(spec)));
   } catch (error) {

@@ -2,23 +2,22 @@ import { z } from "zod";
 import { UserError } from "../../lib/errors.ts";
 import { inexactNumbers } from "../../lib/numbers.ts";
 import { keyPath, problemList, tooManyDigits } from "../../lib/stack-file.ts";
+import { expectsNothing } from "../../proof/expectation.ts";
+import { clusterKeys, clusterKind, clusterNames, localCluster } from "../cluster/index.ts";
 import { filterSchema } from "../filter/declared.ts";
 import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
 import { inabilities } from "../mesh/kind.ts";
 import { workloadProblems } from "../workloads/checks.ts";
 import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
-import { name } from "./names.ts";
+import { secretKeys, secretProblems } from "../workloads/secrets.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
+import { port } from "./port.ts";
 import { problemLine, problemsOf } from "./problems.ts";
 import { route } from "./route.ts";
-
-/** Where the mesh runs: `local` is this machine without a cluster; the others have a folder in `components/cluster`. */
-export const clusterNames = ["local", "kind"] as const;
 
 /** Pulumi keeps it encrypted, and it is read where it is needed: in `components/registry`. */
 export const passwordKey = "registryPassword";
 
-const port = z.number().int().min(1024).max(65535);
 const milliseconds = z.number().int().min(50).max(600_000);
 const level = z.enum(["trace", "debug", "info", "warning", "error", "critical", "off"]);
 
@@ -42,23 +41,6 @@ const load = z.strictObject({
   periodMs: milliseconds.default(1000),
 });
 
-const kind = z.strictObject({
-  /** Default: meshup-STACK. */
-  name: name.optional(),
-  /** This machine's port for the gateway, and the node port behind it. */
-  gatewayPort: z.number().int().min(30000).max(32767).default(30000),
-  /** This machine's port for the registry. */
-  registryPort: port.default(5001),
-  /** The registry's name on kind's network, for all that pulls from it; each stack on one machine needs one of its own. */
-  registryHost: z
-    .string()
-    .regex(
-      /^[a-z0-9]([-a-z0-9]*[a-z0-9])?\.localhost$/,
-      'a name such as "registry.localhost": plain HTTP needs .localhost',
-    )
-    .default("registry.localhost"),
-});
-
 /** `host[:port][/path]`. A name without dot and port would be taken for a folder on Docker Hub. */
 const registryAddress = z
   .string()
@@ -78,9 +60,9 @@ const registry = z.strictObject({
 
 const stackConfig = z
   .strictObject({
-    cluster: z.enum(clusterNames).default("local"),
+    cluster: z.enum(clusterNames).default(localCluster),
     mesh: z.enum(meshNames),
-    kind: kind.prefault({}),
+    ...clusterKeys,
     /** Where filters' images go. Default: the cluster's own registry. */
     registry: registry.optional(),
     ...stackKeys,
@@ -146,8 +128,10 @@ const stackConfig = z
       const at = (key: string) => ["filters", i, key];
       if ((f.module === undefined) === (f.script === undefined))
         problem(at("module"), "a filter has either a module or a script (Lua)");
-      if (f.script !== undefined && f.expect === undefined)
+      if (f.script !== undefined && f.expect === undefined && f.request !== false)
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
+      if (f.request === false && f.expect !== undefined && !expectsNothing(f.expect))
+        problem(at("expect"), "means nothing where no request is sent (`request: false`)");
       const unknown = Object.keys(filterKeys).filter(
         (key) => key in f && !(key in meshKind(config.mesh).schema.filter),
       );
@@ -155,8 +139,9 @@ const stackConfig = z
       for (const { key, message } of inabilities(f, meshKind(config.mesh), config)) problem(at(key), message);
     });
 
-    const { cluster, logs } = meshKind(config.mesh).capabilities;
-    if (cluster !== (config.cluster !== "local"))
+    const { capabilities } = meshKind(config.mesh);
+    const { cluster } = capabilities;
+    if (cluster !== clusterKind(config.cluster).isCluster)
       problem(
         ["mesh"],
         `${config.mesh} ${cluster ? "needs a cluster: meshup:cluster: kind" : "runs without one: meshup:cluster: local"}`,
@@ -180,11 +165,14 @@ const stackConfig = z
         "Docker Hub has an account and, below it, repositories, no deeper: docker.io/YOUR-ACCOUNT",
       );
 
-    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", logs))
+    for (const { path, message } of workloadProblems(config, cluster ? "cluster" : "machine", capabilities))
       problem(path, message);
     if (config.load.maxReplicas < config.load.minReplicas)
       problem(["load", "maxReplicas"], `${config.load.maxReplicas} is below minReplicas ${config.load.minReplicas}`);
   });
+
+/** The stack's own keys. */
+const settings = Object.keys(stackConfig.shape);
 
 /** Docker Hub has names of its own for its registry. */
 export function isDockerHub(address: string): boolean {
@@ -198,10 +186,20 @@ export type StackConfig = z.infer<typeof stackConfig>;
  *
  * @param all Pulumi's whole configuration, by `namespace:key`
  * @param written what the stack's file has that did not come as it is written, each with its key
+ * @param isSecret whether Pulumi keeps such a key's value as a secret
  * @throws UserError, see `parseConfig`
  */
-export function readConfig(all: Record<string, string>, stack: string, written: string[] = []): StackConfig {
-  return parseConfig(withOverrides(withoutPassword(ownValues(all))), stack, written);
+export function readConfig(
+  all: Record<string, string>,
+  stack: string,
+  written: string[] = [],
+  isSecret: (key: string) => boolean = () => true,
+): StackConfig {
+  const { workloads, ...rest } = ownValues(all);
+  const keys = workloads === undefined ? [] : secretKeys(decode(workloads), settings);
+  const kept = Object.fromEntries(keys.flatMap((key) => (key in rest ? [[key, isSecret(`meshup:${key}`)]] : [])));
+  const shown = Object.fromEntries(Object.entries(ownValues(all)).filter(([key]) => !keys.includes(key)));
+  return parseConfig(withOverrides(withoutPassword(shown)), stack, written, kept);
 }
 
 /** What stands under `meshup:` in Pulumi's whole configuration, by key. */
@@ -221,16 +219,24 @@ function withoutPassword(values: Record<string, string>): Record<string, string>
  * @param values what stands under `meshup:` in Pulumi.STACK.yaml, by key; objects as Pulumi hands them over, in JSON; in
  * place of the password whether there is one
  * @param written what the file has that did not come as it is written, each with its key
+ * @param secrets the keys of values that workloads name and that never come here, and whether they are kept as secrets
  * @throws UserError that names every problem, with its key and what would be right.
  */
-export function parseConfig(values: Record<string, string>, stack: string, written: string[] = []): StackConfig {
+export function parseConfig(
+  values: Record<string, string>,
+  stack: string,
+  written: string[] = [],
+  secrets: Record<string, boolean> = {},
+): StackConfig {
   const decoded = Object.fromEntries(Object.entries(values).map(([key, text]) => [key, decode(text)]));
   const result = stackConfig.safeParse(decoded, { reportInput: true });
   const inexact = Object.entries(values).flatMap(([key, text]) => inexactNumbersOf(key, text));
   const problems = [
     ...new Set([...written, ...inexact]),
+    ...[...unknownWorkloads(decoded), ...secretProblems(decoded.workloads, settings, (key) => secrets[key])].map(
+      ({ path, message }) => problemLine(path, message, "meshup:"),
+    ),
     ...(result.success ? [] : problemsOf(result.error, "meshup:")),
-    ...unknownWorkloads(decoded).map(({ path, message }) => problemLine(path, message, "meshup:")),
   ];
   if (result.success && problems.length === 0) return result.data;
   throw new UserError(problemList(`Pulumi.${stack}.yaml`, problems));

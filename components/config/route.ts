@@ -3,8 +3,8 @@ import { name } from "./names.ts";
 
 export const route = z.strictObject({
   name,
-  /** Requests at this path and below go to the workload, the path rewritten to `/`. */
-  path: z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'a path such as "/one", without a slash at its end'),
+  /** Requests at this path and below go to the workload, the path rewritten to `/`. `/` is all of them. */
+  path: z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$|^\/$/, 'a path such as "/one", without a slash at its end, or "/"'),
   /** Only requests for this host. Default: any. */
   host: z
     .string()

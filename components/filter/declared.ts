@@ -1,5 +1,8 @@
+import { validateHeaderName, validateHeaderValue } from "node:http";
 import { z } from "zod";
 import { messageOf } from "../../lib/errors.ts";
+import { headerBytes, ofConnection } from "../../lib/header-text.ts";
+import { type Expectation, isLong } from "../../proof/expectation.ts";
 import { name } from "../config/names.ts";
 
 /** How a filter's code comes to the proxy. */
@@ -20,6 +23,66 @@ const target = z.union(
   "exactly one of { route: NAME }, { workload: NAME }, { gateway: true }, { selector: { LABEL: VALUE } }",
 );
 
+/** Exact text, `/regex/`, true: it is there, false: it is not. */
+const wanted = z.union(
+  [z.string().superRefine(checkPattern), z.boolean()],
+  "text, /a regular expression/, true (it is there) or false (it is not)",
+);
+
+const expectedHeaders = z.record(z.string(), wanted);
+
+const longExpectation = z.strictObject({
+  status: z.number().int().min(200).max(599).optional(),
+  /** Exact text or `/regex/`. */
+  body: z.string().superRefine(checkPattern).optional(),
+  headers: expectedHeaders.optional(),
+});
+
+/** As `choose` reads it, so that what is wrong is told by its own key. */
+function oneOf<T>(choose: (value: unknown) => z.ZodType<T>) {
+  return z.unknown().transform((value, ctx): T => {
+    const result = choose(value).safeParse(value, { reportInput: true });
+    if (result.success) return result.data;
+    ctx.issues.push(...(result.error.issues as z.core.$ZodRawIssue[]));
+    return z.NEVER;
+  });
+}
+
+const isMapping = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Response headers by name; or `{ status, body, headers }`, known by `status`, `body` or an object under `headers`. */
+const expectation = oneOf<Expectation>((value) =>
+  isMapping(value) && isLong(value as Expectation) ? longExpectation : expectedHeaders,
+);
+
+const nothingSent = z.literal(false, "{ method, path, headers, body }, or false: nothing is sent");
+
+const sentRequest = z.strictObject({
+  /** Default: GET, or POST where there is a body. */
+  method: z
+    .string()
+    .regex(/^[A-Za-z]+$/, "a method such as POST")
+    .refine((method) => method.toUpperCase() !== "CONNECT", "CONNECT is no request for a workload")
+    .transform((method) => method.toUpperCase())
+    .optional(),
+  /** Relative to the route's own path. */
+  path: z
+    .string()
+    .regex(/^([/?][!-~]*)?$/, 'what comes after the route\'s own path, such as "/get?x=1"')
+    .optional(),
+  headers: z
+    .record(
+      z.string().refine(isRequestHeader, "no header of HTTP has this name, or it belongs to the connection"),
+      z.union([z.string(), z.number(), z.boolean()]).transform(String).refine(isHeaderValue, "HTTP forbids this value"),
+    )
+    .optional(),
+  body: z.string().optional(),
+});
+
+/** The request that shows the filter, on the first route that it works on. */
+const request = oneOf<z.infer<typeof sentRequest> | false>((value) => (isMapping(value) ? sentRequest : nothingSent));
+
 const declaredFilter = z.strictObject({
   name,
   /** A folder of AssemblyScript, or a `.wasm` of any toolchain; relative to the clone. */
@@ -38,8 +101,10 @@ const declaredFilter = z.strictObject({
    * Default: `close`; for a script `open`, as Envoy lets every request pass that a script fails on.
    */
   failure: z.enum(failures).default("close"),
-  /** Response headers that prove that the filter runs: exact text or `/regex/`. Default: what it adds in the host in Node. */
-  expect: z.record(z.string(), z.string().superRefine(checkPattern)).optional(),
+  /** The request that shows that the filter runs. False: none does. Default: a GET of the route's path. */
+  request: request.optional(),
+  /** What the response to it is then. Default: what the filter does with this request in the host in Node. */
+  expect: expectation.optional(),
 });
 
 export type FilterDeclaration = z.infer<typeof declaredFilter>;
@@ -63,5 +128,23 @@ function checkPattern(text: string, ctx: z.RefinementCtx): void {
     if (source !== undefined) new RegExp(source);
   } catch (error) {
     ctx.addIssue({ code: "custom", message: messageOf(error) });
+  }
+}
+
+function isRequestHeader(name: string): boolean {
+  if (ofConnection.has(name.toLowerCase())) return false;
+  return succeeds(() => validateHeaderName(name));
+}
+
+function isHeaderValue(value: string): boolean {
+  return succeeds(() => validateHeaderValue("x", headerBytes(value)));
+}
+
+function succeeds(check: () => void): boolean {
+  try {
+    check();
+    return true;
+  } catch {
+    return false;
   }
 }

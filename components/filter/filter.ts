@@ -4,9 +4,13 @@ import { relative, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
-import { Module, Preflight } from "../../provider/resources.ts";
+import type { Found } from "../../proof/evidence.ts";
+import { type ProofRequest, proofRequest, sentHeaders } from "../../proof/request.ts";
+import { Module, Preflight, type PreflightArgs } from "../../provider/resources.ts";
 import { resolveModule } from "../../toolchain/source.ts";
 import { type Capabilities, callable, deliveryOf } from "../mesh/capabilities.ts";
+import { requestFor } from "../mesh/targets.ts";
+import type { BackendRoute } from "../workloads/backend.ts";
 import type { Delivery, FilterDeclaration } from "./declared.ts";
 
 export interface FilterArgs {
@@ -18,6 +22,8 @@ export interface FilterArgs {
   capabilities: Capabilities;
   /** What it can call. */
   backends: { name: string }[];
+  /** On which of them it works, its target tells. */
+  routes: BackendRoute[];
 }
 
 /**
@@ -34,46 +40,61 @@ export class Filter extends pulumi.ComponentResource {
   readonly digest: pulumi.Output<string>;
   /** Absolute path of the module or script. */
   readonly file: pulumi.Output<string>;
-  /** Response headers that prove that the filter runs: the declared ones, or what it added in the host. */
-  readonly expect: pulumi.Output<Record<string, string>>;
+  /** What it was seen to do in the host; none for a script, and where the check was switched off. */
+  readonly found: pulumi.Output<Found | undefined>;
+  /** The request that is to show it. */
+  readonly request: ProofRequest;
 
   constructor(name: string, args: FilterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:index:Filter", name, {}, opts);
-    const { declaration, module, capabilities, backends } = args;
-    const clusters = callable(capabilities, backends);
+    const { declaration, module, capabilities, backends, routes } = args;
 
     this.declaration = declaration;
     this.delivery = deliveryOf(declaration, capabilities);
     this.configuration = configurationText(declaration.config);
-    const checked = module ? preflight(this, name, module, clusters) : readScript(declaration.script as string);
+    this.request = proofRequest(declaration.request || {});
+    const how = { clusters: callable(capabilities, backends), request: this.#asItIsSeen(capabilities, routes) };
+    const checked = module ? preflight(this, name, module, how) : readScript(declaration.script as string);
     this.digest = checked.digest;
     this.file = checked.file;
-    this.expect = checked.found.apply((found) => expectation(declaration, found));
-    this.registerOutputs({ digest: this.digest, expect: this.expect });
+    this.found = checked.found;
+    this.registerOutputs({ digest: this.digest });
   }
-}
 
-/** What was found of a module in the host in Node. */
-interface Found {
-  /** Response headers that it added to a plain GET. */
-  adds: Record<string, string>;
-  /** False for a script, and where the check was switched off. */
-  checked: boolean;
+  /** Its request, as its proxy has it. */
+  #asItIsSeen({ afterRewrite = [] }: Capabilities, routes: BackendRoute[]): PreflightArgs["request"] {
+    const { target } = this.declaration;
+    const on = requestFor(target, "", routes, this.request);
+    const { method, body } = this.request;
+    const { host, ...headers } = sentHeaders(on?.headers ?? this.request.headers);
+    const isRewritten = afterRewrite.some((kind) => kind in target);
+    const path = (isRewritten ? on?.straight.path : on?.url) ?? "/";
+    return { method, path, authority: host ?? "localhost", headers, ...(body !== undefined && { body }) };
+  }
 }
 
 /** What is known of a filter's code once it may be attached. */
 interface Checked {
   digest: pulumi.Output<string>;
   file: pulumi.Output<string>;
-  found: pulumi.Output<Found>;
+  found: pulumi.Output<Found | undefined>;
 }
 
-function preflight(filter: Filter, name: string, module: Module, clusters: string[]): Checked {
+function preflight(
+  filter: Filter,
+  name: string,
+  module: Module,
+  how: Pick<PreflightArgs, "clusters" | "request">,
+): Checked {
   const { root: rootId, failure } = filter.declaration;
   const { sha256, file } = module;
-  const args = { filter: name, sha256, file, rootId, configuration: filter.configuration, failure, clusters };
+  const args = { filter: name, sha256, file, rootId, configuration: filter.configuration, failure, ...how };
   const result = new Preflight(name, args, { parent: filter });
-  const found = pulumi.all([result.adds, result.checked]).apply(([adds, checked]) => ({ adds, checked }));
+  const found = pulumi
+    .all([result.checked, result.adds, result.varies, result.answers, result.notes])
+    .apply(([checked, adds, varies, status, notes]): Found | undefined =>
+      checked ? { adds, varies, ...(status !== undefined && { status }), notes } : undefined,
+    );
   return { digest: result.sha256, file: result.file, found };
 }
 
@@ -84,7 +105,7 @@ function readScript(path: string): Checked {
   return {
     digest: pulumi.output(digest),
     file: pulumi.output(file),
-    found: pulumi.output<Found>({ adds: {}, checked: false }),
+    found: pulumi.output<Found | undefined>(undefined),
   };
 }
 
@@ -100,12 +121,14 @@ function readText(file: string, path: string): string {
  * All declared filters, each module built once however many filters use it.
  * @param capabilities of the mesh that they are for
  * @param backends what they can call
+ * @param routes on which they work, each on those of its target
  * @throws UserError that names every module and script that is not there, with its key
  */
 export async function createFilters(
   declarations: FilterDeclaration[],
   capabilities: Capabilities,
   backends: { name: string }[],
+  routes: BackendRoute[],
 ): Promise<Filter[]> {
   const modules = new Map<string, Module>();
   const problems: string[] = [];
@@ -125,18 +148,8 @@ export async function createFilters(
   if (problems.length > 0) throw new UserError(problems.join("\n"));
   return declarations.map((declaration) => {
     const module = declaration.module === undefined ? undefined : modules.get(moduleName(declaration.module));
-    return new Filter(declaration.name, { declaration, module, capabilities, backends });
+    return new Filter(declaration.name, { declaration, module, capabilities, backends, routes });
   });
-}
-
-/** What proves that a filter runs: what is declared, else what it added to a plain response in the host. */
-export function expectation({ name, expect }: FilterDeclaration, { adds, checked }: Found): Record<string, string> {
-  if (expect !== undefined) return expect;
-  if (checked && Object.keys(adds).length === 0)
-    throw new UserError(
-      `Filter "${name}" adds no response header in the host in Node, so that nothing would show that it runs: declare the headers that do (\`expect\` in meshup:filters), or \`expect: {}\` where a filter has none.`,
-    );
-  return adds;
 }
 
 /** An object is sent as JSON, a string as it is. */

@@ -11,6 +11,10 @@ export interface Capabilities {
   clusters?: string[];
   /** Names that its own parts have logs by. */
   logs: string[];
+  /** Targets whose filters get a request with the path that the workload gets. */
+  afterRewrite?: TargetKind[];
+  /** Of a certificate it compares names, and no addresses. */
+  certificatesByName?: boolean;
   /** It hands a filter's configuration on as JSON: any other text would reach the module in quotes. */
   jsonOnly?: boolean;
 }

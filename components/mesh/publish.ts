@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
@@ -78,28 +77,6 @@ function perModule<T>(make: (name: string, filter: Filter) => T): (filter: Filte
     made.set(name, one);
     return one;
   };
-}
-
-/** @returns its name; undefined where everybody may pull */
-export function createPullSecret(
-  name: string,
-  { registry, namespace }: { registry: Registry; namespace: string },
-  opts: pulumi.CustomResourceOptions,
-): pulumi.Output<string> | undefined {
-  if (!registry.pullCredentials) return undefined;
-  const { registry: host, username, password } = registry.pullCredentials;
-  const auths = { [host]: { username, password } };
-  const secret = new kubernetes.core.v1.Secret(
-    name,
-    {
-      // Without a name of its own: another password is another secret, and the one before is there until nobody uses it.
-      metadata: { namespace },
-      type: "kubernetes.io/dockerconfigjson",
-      stringData: { ".dockerconfigjson": pulumi.secret(pulumi.jsonStringify({ auths })) },
-    },
-    opts,
-  );
-  return secret.metadata.name;
 }
 
 /** The first filter of each module (and of each other thing that tells them apart). */

@@ -1,5 +1,6 @@
+import type { ProofRequest } from "../../proof/request.ts";
 import type { FilterTarget } from "../filter/declared.ts";
-import type { BackendRoute } from "../workloads/backend.ts";
+import type { Backend, BackendRoute } from "../workloads/backend.ts";
 
 /** Whether a filter with this target works on this route. */
 export function targets(target: FilterTarget, { name, backend }: Pick<BackendRoute, "name" | "backend">): boolean {
@@ -14,16 +15,34 @@ export function matches(selector: Record<string, string>, labels: Record<string,
   return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
-export interface Request {
+export interface Request extends Omit<ProofRequest, "path"> {
   url: string;
-  headers: Record<string, string>;
+  /** The same request as it comes to the workload. */
+  straight: { backend: Backend; path: string; host: string };
 }
 
-/** What shows a filter: a request on the first route that it works on; none where no route leads to it. */
-export function requestFor(target: FilterTarget, gatewayUrl: string, routes: BackendRoute[]): Request | undefined {
+/** What shows a filter: its request on the first route that it works on; none where no route leads to it. */
+export function requestFor(
+  target: FilterTarget,
+  gatewayUrl: string,
+  routes: BackendRoute[],
+  { path, ...request }: ProofRequest,
+): Request | undefined {
   const route = routes.find((route) => targets(target, route));
   if (!route) return undefined;
-  return { url: gatewayUrl + route.path, headers: route.host === undefined ? {} : { host: route.host } };
+  const { backend } = route;
+  const full = (route.path === "/" ? "" : route.path) + path;
+  const headers = { ...(route.host !== undefined && { host: route.host }), ...request.headers };
+  const authority = backend.at.type === "url" ? backend.at.authority : undefined;
+  const host = authority ?? headers.host ?? "localhost";
+  const straight = { backend, path: route.rewrite ? rewritten(route, path) : full || "/", host };
+  return { ...request, url: gatewayUrl + (full || "/"), headers, straight };
+}
+
+/** As every mesh rewrites it: the route's path makes way for what the workload's own begins with. */
+function rewritten({ backend: { at } }: BackendRoute, path: string): string {
+  const base = at.type === "url" ? at.path : "";
+  return base === "" && !path.startsWith("/") ? `/${path}` : base + path;
 }
 
 /**

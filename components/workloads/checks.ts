@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { type Declared, type DeclaredWorkload, hasDemo } from "./declared.ts";
+import { type Declaration, type Declared, type DeclaredWorkload, hasDemo, type Kind } from "./declared.ts";
 import { demoNames } from "./demo.ts";
 
 export interface Problem {
@@ -10,20 +10,30 @@ export interface Problem {
 /** Of Services that are there besides. */
 const taken = { machine: [], cluster: ["client", "kubernetes"] };
 
+const onMachine: Kind[] = ["command", "url"];
+
 interface Stack extends Declared {
   workloads?: Record<string, DeclaredWorkload>;
   ports: Record<string, number>;
 }
 
+type Place = "machine" | "cluster";
+
+/** What of a mesh's capabilities is looked at here. */
+interface MeshLimits {
+  /** Names that its own parts have logs by. */
+  logs: string[];
+  certificatesByName?: boolean;
+}
+
 /**
  * What of a stack's workloads cannot be, as far as their declarations tell.
- * @param ofMesh names that the mesh has logs by
  */
-export function workloadProblems(stack: Stack, place: "machine" | "cluster", ofMesh: string[]): Problem[] {
+export function workloadProblems(stack: Stack, place: Place, mesh: MeshLimits): Problem[] {
   const declared = Object.entries(stack.workloads ?? {});
   return [
-    ...declared.flatMap(([name]) => nameProblems(name, stack, [...taken[place], ...ofMesh])),
-    ...declared.flatMap(([name, workload]) => placeProblems(name, workload, place)),
+    ...declared.flatMap(([name]) => nameProblems(name, stack, [...taken[place], ...mesh.logs])),
+    ...declared.flatMap(([name, workload]) => placeProblems(name, workload, place, mesh)),
     ...(place === "machine" ? portProblems(stack) : []),
   ];
 }
@@ -32,18 +42,35 @@ function nameProblems(name: string, stack: Stack, taken: string[]): Problem[] {
   const path = ["workloads", name];
   if (hasDemo(stack) && (demoNames as readonly string[]).includes(name))
     return [{ path, message: `${name} is a workload of the demo's: choose another name, or leave meshup:demo out` }];
-  if (taken.includes(name)) return [{ path, message: `the stack has a ${name} of its own: choose another name` }];
+  if (taken.includes(name)) return [{ path, message: "a part of the stack has this name: choose another" }];
   return [];
 }
 
-function placeProblems(name: string, workload: DeclaredWorkload, place: "machine" | "cluster"): Problem[] {
+function placeProblems(name: string, workload: DeclaredWorkload, place: Place, mesh: MeshLimits): Problem[] {
   const path = ["workloads", name, workload.kind];
-  if (place === "machine") return [];
+  if (place === "machine")
+    return onMachine.includes(workload.kind)
+      ? []
+      : [{ path, message: "needs a cluster (meshup:cluster); on this machine a workload is a command or a url" }];
+  if (workload.kind !== "url" && workload.kind !== "service" && !/^[a-z]/.test(name))
+    return [{ path: ["workloads", name], message: "it becomes a Service's name, which begins with a letter" }];
   if (workload.kind === "command")
-    return [{ path, message: "runs on this machine, which a mesh in a cluster does not reach: url" }];
-  if (workload.kind === "url" && isLoopback(workload.url))
-    return [{ path, message: `${new URL(workload.url).hostname} is the proxy's own machine there, and not this one` }];
+    return [{ path, message: "runs on this machine, which a cluster does not reach: image, build, service, url" }];
+  return workload.kind === "url" ? urlProblems(name, workload, mesh) : [];
+}
+
+/** Of one that is to be reached from a cluster. */
+function urlProblems(name: string, workload: Declaration<"url">, mesh: MeshLimits): Problem[] {
+  const problem = (key: string, message: string) => ({ path: ["workloads", name, key], message });
+  if (isLoopback(workload.url))
+    return [problem("url", `${new URL(workload.url).hostname} is the proxy's own machine there, and not this one`)];
+  if (mesh.certificatesByName && isCheckedByAddress(workload))
+    return [problem("sni", "is missing; the mesh knows certificates by name, not by address")];
   return [];
+}
+
+function isCheckedByAddress({ url, sni }: Declaration<"url">): boolean {
+  return url.startsWith("https:") && isIP(sni ?? hostOf(url)) !== 0;
 }
 
 export function isLoopback(url: string): boolean {

@@ -3,6 +3,12 @@ import { name } from "../config/names.ts";
 import { demoNames } from "./demo.ts";
 
 const port = z.number().int().min(1).max(65535);
+const serviceName = z
+  .string()
+  .regex(
+    /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    "a Service's name begins with a letter, and has letters, digits and dashes",
+  );
 const path = z.string().regex(/^\/\S*$/, 'a path such as "/healthz"');
 
 /** Variables of the environment, by name: text, or a secret of the stack's configuration. */
@@ -47,8 +53,38 @@ const url = z.strictObject({
   host: z.string().min(1).optional(),
 });
 
-const kinds = { command, url };
-type Kind = keyof typeof kinds;
+/** A Service that is in the cluster. */
+const service = z.strictObject({
+  service: z.strictObject({ namespace: name.default("default"), name: serviceName, port }),
+});
+
+/** What the stack deploys, as a Deployment and a Service of the workload's name. */
+const deployed = {
+  /** Where its container listens: told to it as `PORT`, and 0.0.0.0 as `HOST`. */
+  port,
+  env,
+  /** It is ready while this path answers 2xx. Default: while its port takes connections. */
+  healthPath: path.optional(),
+  http2,
+};
+
+const image = z.strictObject({
+  /** As the nodes pull it: `ghcr.io/me/app:1.2`. */
+  image: z.string().regex(/^\S+$/, 'an image such as "ghcr.io/me/app:1.2"'),
+  ...deployed,
+  /** To pull it with: a Secret's name in the namespace `default`, or a secret of the stack's configuration in the form of
+   * Docker's config.json. */
+  pullSecret: z.union([name, z.strictObject({ secret: z.string() })], "a Secret's name, or { secret: KEY }").optional(),
+});
+
+const build = z.strictObject({
+  /** A folder with a Dockerfile; relative to the clone. */
+  build: z.string().min(1),
+  ...deployed,
+});
+
+const kinds = { command, service, image, build, url };
+export type Kind = keyof typeof kinds;
 
 /** A person's own workload: what it is says the one of its keys that names a kind. */
 export type DeclaredWorkload = { [K in Kind]: { kind: K } & z.infer<(typeof kinds)[K]> }[Kind];

@@ -1,5 +1,8 @@
-import { type Backend, onThisMachine } from "./backend.ts";
+import { type Backend, type HttpVersions, onThisMachine } from "./backend.ts";
 import { labels, servicePort } from "./kubernetes/pod.ts";
+
+/** Where the stack's own workloads are, in a cluster. */
+export const namespace = "default";
 
 /** The demo's workloads, which a stack has that declares none of its own. */
 export const demoNames = ["httpbin", "httpbin-two", "echo", "bursting-metrics"] as const;
@@ -15,10 +18,10 @@ export function demoInCluster(namespace: string): Backend[] {
 }
 
 /** A workload that the stack deploys, with a Service of the same name. */
-export function deployed(name: string, namespace: string): Backend {
+export function deployed(name: string, namespace: string, http: HttpVersions = 1): Backend {
   return {
     name,
-    at: { type: "service", namespace, service: name, port: servicePort },
+    at: { type: "service", namespace, service: name, port: servicePort, http },
     pods: { namespace, selector: { app: name }, labels: labels(name) },
   };
 }

@@ -1,4 +1,6 @@
+import { relative } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { root } from "../../lib/paths.ts";
 import { Process, type PythonPackages } from "../../provider/resources.ts";
 import type { LocalArgs } from "./service.ts";
 
@@ -21,7 +23,8 @@ export class LocalHttpbin extends pulumi.ComponentResource {
         name,
         directory,
         command: [packages.python, "-m", "waitress", `--listen=127.0.0.1:${port}`, "httpbin:app"],
-        env: { PYTHONPATH: packages.path },
+        // Relative to the clone, where it runs: the path of the clone may have a colon, which ends one there.
+        env: { PYTHONPATH: packages.path.apply((path) => relative(root, path)) },
         ports: [port],
         portHints: { [port]: `meshup:ports.${name}` },
         ready: { url: `http://127.0.0.1:${port}/status/200` },

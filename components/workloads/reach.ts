@@ -113,8 +113,11 @@ async function handshake(place: TlsPlace, protocols: string[]): Promise<{ alpnPr
 }
 
 /** What Node's TLS says, in words of what a person can do. */
-function tlsError({ host, port, serverName, authorities }: TlsPlace, error: NodeJS.ErrnoException): KeyError {
-  const { code = "", message } = error;
+function tlsError(
+  { host, port, serverName, authorities }: TlsPlace,
+  error: NodeJS.ErrnoException & { reason?: string },
+): KeyError {
+  const { code = "", reason: message = error.message } = error;
   const at = `${host}:${port}`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return new KeyError("sni", `the certificate of ${at} is not for ${serverName}: ${message}`);

@@ -98,6 +98,12 @@ export class Stream implements Context {
     };
   }
 
+  /** How many bytes of the bodies have left the filter. */
+  get bytes(): { request: number; response: number } {
+    const count = (way: Direction | undefined) => way?.forwarded.body.length ?? 0;
+    return { request: count(this.#request), response: count(this.#response) };
+  }
+
   /** The client goes away, or the stream is over: the filter is told once. */
   close(): void {
     if (this.#ended) return;

@@ -52,9 +52,12 @@ describe("a sound filter", () => {
     expect(await answers({ another: "silent" })).toEqual(["call: 2 0", "call: 2 0"]);
   });
 
-  test("a filter that waits for an answer, or answers itself, adds nothing that is known", async () => {
-    expect((await check("pause")).adds).toEqual({});
-    expect((await check("deny")).adds).toEqual({});
+  test("of a filter that waits for an answer nothing is known; one that answers itself shows it", async () => {
+    expect(await check("pause")).toMatchObject({
+      adds: {},
+      notes: ["it holds the request until what it has called answers"],
+    });
+    expect(await check("deny")).toMatchObject({ adds: { "x-why": "closed", "x-seen": "403" }, status: 403 });
   });
 
   test("what this V8 does not know is a warning", async () => {

@@ -4,7 +4,7 @@ import { messageOf, UserError } from "../../lib/errors.ts";
 import { type LogLevel, logLevels } from "../abi/abi.ts";
 import type { LogLine } from "../abi/errors.ts";
 import type { ClusterAnswer } from "../hostcalls/clusters.ts";
-import type { Finding, Subject } from "./examine.ts";
+import type { Effects, Finding, Subject } from "./examine.ts";
 import type { Report } from "./worker.ts";
 
 export interface PreflightOptions extends Omit<Subject, "wasm" | "clusters" | "callable"> {
@@ -22,13 +22,11 @@ export interface PreflightOptions extends Omit<Subject, "wasm" | "clusters" | "c
   timeoutMs?: number;
 }
 
-export interface PreflightResult {
+export interface PreflightResult extends Effects {
   /** What could not be checked here. */
   warnings: string[];
   /** What the module logged at info level and above, and what the host said about it. */
   logs: LogLine[];
-  /** Response headers that the filter put on a plain GET that the upstream answered with 200. */
-  adds: Record<string, string>;
 }
 
 /**
@@ -44,7 +42,10 @@ export async function preflight(options: PreflightOptions): Promise<PreflightRes
     ...(clusters && (Array.isArray(clusters) ? { callable: clusters } : { clusters })),
   };
   const { finding, logs } = await examineInThread(subject, timeoutMs);
-  if (finding.kind === "sound") return { warnings: finding.warnings, logs, adds: finding.adds };
+  if (finding.kind === "sound") {
+    const { kind, ...found } = finding;
+    return { ...found, logs };
+  }
   const lines = [
     `${name === undefined ? "" : `filter "${name}": `}${finding.what}`,
     ...section("it logged:", lastWords(logs)),

@@ -3,6 +3,7 @@
  * `create` prints the outputs; `die-unrecorded` starts the command and is killed before anything is on disk.
  */
 import { writeSync } from "node:fs";
+import { root } from "../../lib/paths.ts";
 import { start } from "../../process/control.ts";
 import { processType } from "../process.ts";
 import type { ProcessInputs } from "../types.ts";
@@ -16,6 +17,7 @@ if (order === "create") {
   await start({
     name: inputs.name,
     command: inputs.command,
+    workingDirectory: root,
     env: {},
     log: `${inputs.directory}/${inputs.name}.log`,
     onSpawn: ({ pid }) => {

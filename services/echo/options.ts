@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import { headerBytes } from "../../lib/header-text.ts";
+import { headerBytes, ofConnection } from "../../lib/header-text.ts";
 import { HttpError } from "../server.ts";
 import { parseInteger, quote } from "../settings.ts";
 
@@ -41,11 +41,6 @@ export function parseEchoOptions(query: URLSearchParams): EchoOptions {
   return { status, delayMs, burnMs, headers };
 }
 
-/** They tell where the response ends, or belong to the connection. */
-const framingHeaders = new Set(
-  "connection content-length keep-alive proxy-connection te trailer transfer-encoding upgrade".split(" "),
-);
-
 function parseHeaders(pairs: string[], problems: string[]): Record<string, string[]> {
   const headers = new Map<string, string[]>();
   for (const pair of pairs) {
@@ -60,7 +55,7 @@ function parseHeaders(pairs: string[], problems: string[]): Record<string, strin
 }
 
 function headerProblem(name: string, value: string): string | undefined {
-  if (framingHeaders.has(name)) return `sets ${name}, which belongs to the connection`;
+  if (ofConnection.has(name)) return `sets ${name}, which belongs to the connection`;
   try {
     validateHeaderName(name);
   } catch {

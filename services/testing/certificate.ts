@@ -1,4 +1,4 @@
-/** A self-signed certificate for 127.0.0.1, made by hand: Node has no function for it, and tests need no other program. */
+/** Self-signed certificates for 127.0.0.1 and a host name, made by hand: Node has no function for it, and tests need no other program. */
 import { generateKeyPairSync, sign } from "node:crypto";
 
 export interface Certificate {
@@ -7,12 +7,14 @@ export interface Certificate {
   cert: string;
 }
 
-export function createCertificate(commonName: string): Certificate {
+/** @param host a name that it is for, besides 127.0.0.1 */
+export function createCertificate(commonName: string, host?: string): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const ecdsaWithSha256 = sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02));
   const name = sequence(der(0x31, sequence(oid(0x55, 0x04, 0x03), der(0x0c, Buffer.from(commonName)))));
   const validity = sequence(der(0x17, Buffer.from("200101000000Z")), der(0x17, Buffer.from("491231235959Z")));
-  const altNames = sequence(der(0x87, Buffer.from([127, 0, 0, 1])));
+  const hosts = host === undefined ? [] : [der(0x82, Buffer.from(host))];
+  const altNames = sequence(...hosts, der(0x87, Buffer.from([127, 0, 0, 1])));
   const extensions = sequence(
     sequence(oid(0x55, 0x1d, 0x11), der(0x04, altNames)),
     sequence(

@@ -12,6 +12,7 @@ import { gatewayOfTheGatewayApi } from "./gateway-api.ts";
 import { deliveriesOnIstio } from "./istio-deliveries.ts";
 import { faultsOnIstio } from "./istio-faults.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { ownWorkloads } from "./own-workloads.ts";
 import { missingTools } from "./plugins.ts";
 
 const missing = await missingTools();
@@ -160,6 +161,7 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     deliveriesOnIstio(() => stack);
     faultsOnIstio(() => stack);
   });
+  ownWorkloads(() => stack);
   gatewayOfTheGatewayApi(() => stack);
   mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...istioByHand]);
 

@@ -11,6 +11,7 @@ import { containers, DevStack, type Outputs } from "./dev-stack.ts";
 import { envoyGatewayByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { faultsOfDelivery } from "./faults.ts";
 import { containersOf, removeLeftovers } from "./leftovers.ts";
+import { ownWorkloads } from "./own-workloads.ts";
 import { missingTools } from "./plugins.ts";
 
 const missing = await missingTools();
@@ -328,6 +329,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     await expect.poll(() => header("/one", "x-custom-header"), { timeout: 60_000 }).toBe("custom-value");
   });
 
+  ownWorkloads(() => stack);
   mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...envoyGatewayByHand]);
 
   describe("the cluster, deleted by hand", () => {

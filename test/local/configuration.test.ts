@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exec } from "../../lib/exec.ts";
@@ -7,17 +7,28 @@ import { ScratchClone } from "./scratch-clone.ts";
 /** Configurations that are large, odd or secret, through the real engine and the real Envoy. */
 let clone: ScratchClone;
 let stackFile: string;
+/** Whether `.meshup` is on a disk of its own, which can be filled; only root may make one. */
+let ownDisk: boolean;
 
 const rust = { module: "./test/fixtures/header-in-rust/header-in-rust.wasm", expect: { "x-from-rust": "yes" } };
-const secret = 'hush-"ä"-4f6b1c';
+const secret = `hush-"ä'-4f6b1c`;
 const token = "whole-token-93ab";
 
 beforeAll(async () => {
   clone = await ScratchClone.create();
   stackFile = await clone.read("Pulumi.local.yaml");
+  const state = join(clone.folder, ".meshup");
+  mkdirSync(state);
+  const mounted = await exec("mount", ["-t", "tmpfs", "-o", "size=200m", "tmpfs", state]).catch(() => undefined);
+  ownDisk = mounted?.code === 0;
+  if (!ownDisk) console.warn("skipped: a full disk is tried on one of the test's own, which only root may mount");
 });
 
-afterAll(() => clone.remove());
+afterAll(async () => {
+  await clone.run(["destroy"]);
+  if (ownDisk) await exec("umount", [join(clone.folder, ".meshup")]);
+  await clone.remove();
+});
 
 const declare = (filters: object[]) => clone.configure((stack) => stack.setIn(["config", "meshup:filters"], filters));
 
@@ -134,9 +145,8 @@ describe("a secret", () => {
     const stdout = await shown(["start"]);
     expect(stdout).toMatch(/ok {6}keyed {2}GET \S+\/one → 200 {2}.*x-key: \[secret\]/);
     expect((await clone.get("/one")).headers["x-key"]).toBe(secret);
-    for (const args of [["start", "--json"], ["verify"], ["verify", "--json"], ["doctor"], ["doctor", "--json"]])
+    for (const args of [["verify", "--json"], ["doctor"], ["status", "--json"], ["logs", "--lines", "1000"]])
       await shown(args);
-    for (const args of [["status", "--json"], ["logs"], ["logs", "--json", "--lines", "1000"]]) await shown(args);
     const dump = await shown(["config-dump", "keyed"]);
     expect(dump).toContain("[secret]");
     expect(dump).toContain("x-open");
@@ -177,8 +187,27 @@ describe("a secret", () => {
     expect(stdout + stderr).not.toContain("hush");
   });
 
-  it("leaves nothing to do for the next start, and the stack can be taken down", async () => {
-    expect(await shown(["start"])).toMatch(/Nothing to change/);
-    await shown(["destroy"]);
+  it("leaves nothing to do for the next start", async () => {
+    expect(await shown(["start", "--json"])).toMatch(/"changes": {\s*"same": \d+\s*}/);
+  });
+
+  it("on a full disk every command says so in one line, leaves nothing half-written, and destroy works", async (context) => {
+    if (!ownDisk) context.skip();
+    const state = join(clone.folder, ".meshup");
+    const filler = join(state, "filler");
+    expect(() => writeFileSync(filler, Buffer.alloc(200 * 1024 * 1024))).toThrow(/ENOSPC/);
+    await clone.edit("Pulumi.local.yaml", (text) => text.replace("x-open: open", "x-open: other"));
+    const { code, stderr } = await clone.run(["start"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^\/\S+\/\.meshup\S* cannot be written to: its disk is full: .*\(ENOSPC\)\.\n$/);
+    await shown(["status"]);
+    expect([...files(state)].filter(({ path }) => /\.(tmp|new)$|draft-/.test(path))).toEqual([]);
+
+    const down = await shown(["destroy"]);
+    expect(down).toMatch(/Stack local is down/);
+    expect(down).toMatch(/\.meshup\/passphrase, which the secrets in Pulumi\.local\.yaml are encrypted with/);
+    await expect(clone.get("/one")).rejects.toThrow(/ECONNREFUSED/);
+    expect(existsSync(join(state, "stacks"))).toBe(false);
+    rmSync(filler, { force: true });
   });
 });

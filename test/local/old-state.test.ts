@@ -24,7 +24,7 @@ let living: { child: ChildProcess; identity: ProcessIdentity };
 
 beforeAll(async () => {
   clone = await ScratchClone.create();
-  living = await liveOn(clone.ports["httpbin-two"]);
+  living = await liveOn(clone.ports["httpbin-two"], clone.folder);
   const state = Object.entries(keptPorts).reduce(
     (text, [name, port]) => text.replaceAll(String(port), String(clone.ports[name as keyof typeof keptPorts])),
     keptState("local", {
@@ -61,14 +61,10 @@ afterAll(async () => {
   await clone?.remove();
 });
 
-/** Answers 200 at a port, in a process group of its own, and in the clone's folder as all of a stack's. */
-async function liveOn(port: number) {
+/** Answers 200 at a port, in a process group of its own, and in the clone's folder as every process. */
+async function liveOn(port: number, cwd: string) {
   const program = `require("http").createServer((_, r) => r.end()).listen(${port}, "127.0.0.1", () => console.log("up"))`;
-  const child = spawn(process.execPath, ["-e", program], {
-    cwd: clone.folder,
-    detached: true,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const child = spawn(process.execPath, ["-e", program], { cwd, detached: true, stdio: ["ignore", "pipe", "ignore"] });
   await once(child.stdout, "data");
   return { child, identity: identify(child.pid as number) as ProcessIdentity };
 }

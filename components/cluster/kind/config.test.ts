@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { stackDir } from "../../../lib/paths.ts";
 import type { Container } from "../docker.ts";
 import {
   asDocument,
   documentIn,
   generationLabel,
   hostsToml,
+  inPlace,
   type KindSpec,
   kindConfig,
   ownerId,
@@ -58,6 +60,13 @@ describe("kind's configuration", () => {
   });
 });
 
+it("a path with a colon, which Docker takes for two, is not mounted", () => {
+  const owner = { stack: "dev", directory: "/a:b/.meshup/stacks/dev" };
+  const [{ hostPath, containerPath }] = parse(kindConfig({ ...spec, owner })).nodes[0].extraMounts;
+  expect(hostPath).toBe("/dev/null");
+  expect(containerPath).toContain(ownerId(owner));
+});
+
 describe("an owner", () => {
   it("is the same for a stack of a clone, and another for another stack or clone", () => {
     const { stack, directory } = spec.owner;
@@ -66,6 +75,26 @@ describe("an owner", () => {
     );
     expect(ids[0]).toBe(ids[1]);
     expect(new Set(ids).size).toBe(3);
+  });
+
+  it("stays the same when its clone is moved, and is another one for a clone at its old place", () => {
+    const mark = { directory: "/old/.meshup/stacks/dev", name: "n" };
+    const moved = { stack: "dev", directory: "/new/.meshup/stacks/dev", mark };
+    expect(ownerId(moved)).toBe(ownerId({ ...moved, directory: mark.directory }));
+    expect(ownerId(moved)).not.toBe(ownerId({ stack: "dev", directory: mark.directory }));
+    expect(ownerId(moved)).not.toBe(ownerId({ ...moved, mark: { ...mark, name: "m" } }));
+    expect(ownerId({ ...moved, mark: { ...mark, name: "" } })).toBe(
+      ownerId({ stack: "dev", directory: mark.directory }),
+    );
+  });
+
+  it("of a cluster that was made before a move is the same, by the paths that the clone has now", () => {
+    const old = { ...spec, owner: { stack: "dev", directory: "/nowhere/.meshup/stacks/dev" } };
+    const now = inPlace({ ...old, kubeconfig: "/nowhere/.meshup/stacks/dev/kubeconfig" });
+    expect(now.owner.directory).toBe(stackDir("dev"));
+    expect(now.kubeconfig).toBe(`${stackDir("dev")}/kubeconfig`);
+    expect(ownerId(now.owner)).toBe(ownerId(old.owner));
+    expect(inPlace(now)).toEqual(now);
   });
 
   it("is on a container's label", () => {

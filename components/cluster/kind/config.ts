@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { dirname } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { stringify } from "yaml";
+import { cloneNote, inThisClone } from "../../../lib/clone.ts";
+import { root, stackDir } from "../../../lib/paths.ts";
 import type { Container } from "../docker.ts";
 
 /** A kind cluster to make, or to delete: all that `kind-command.ts` needs to know. */
@@ -26,6 +28,16 @@ export interface Owner {
   stack: string;
   /** Absolute path of the stack's folder in the clone. */
   directory: string;
+  /** What its containers are marked with: where the folder was at first, and the clone's name. Default: `directory`. */
+  mark?: { directory: string; name: string };
+}
+
+/** The owner of what a stack makes: the same one when the clone is moved, another one in a copy of it. */
+export function ownerOf(stack: string): Owner {
+  const { home, name } = cloneNote();
+  const directory = stackDir(stack);
+  const mark = { directory: join(home, relative(root, directory)), name };
+  return name === "" && home === root ? { stack, directory } : { stack, directory, mark };
 }
 
 /** Labels of the containers that we make ourselves. kind gives a node none of ours: there it is a mount. */
@@ -35,11 +47,22 @@ export const directoryLabel = "dev.meshup.directory";
 const mountRoot = "/etc/meshup";
 
 /** An owner as text, the same on every run and different for another clone: `dev-1f0c9a3b5d7e`. */
-export function ownerId({ stack, directory }: Owner): string {
-  return `${stack}-${createHash("sha256").update(directory).digest("hex").slice(0, 12)}`;
+export function ownerId({ stack, directory, mark = { directory, name: "" } }: Owner): string {
+  const text = mark.directory + mark.name;
+  return `${stack}-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
+}
+
+/** What a cluster was made with, by the paths that the clone has now. */
+export function inPlace(spec: KindSpec): KindSpec {
+  const { owner, kubeconfig } = spec;
+  const directory = inThisClone(owner.directory);
+  if (directory === owner.directory) return spec;
+  const mark = owner.mark ?? { directory: owner.directory, name: "" };
+  return { ...spec, owner: { ...owner, directory, mark }, kubeconfig: inThisClone(kubeconfig) };
 }
 
 export const nodeName = (cluster: string) => `${cluster}-control-plane`;
+export const registryContainer = (cluster: string) => `${cluster}-registry`;
 
 /** Who made a container. */
 export interface Ownership {
@@ -91,7 +114,8 @@ export function kindConfig({ gatewayPort, owner, generation }: KindSpec): string
         ],
         extraMounts: [
           {
-            hostPath: `${owner.directory}/kind`,
+            // Docker takes a path with a colon for two.
+            hostPath: owner.directory.includes(":") ? "/dev/null" : `${owner.directory}/kind`,
             containerPath: `${mountRoot}/${ownerId(owner)}/${generation}`,
             readOnly: true,
           },

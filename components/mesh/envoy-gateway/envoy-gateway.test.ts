@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
-import { backendsOf } from "../../workloads/backends.ts";
+import { demoInCluster } from "../../workloads/demo.ts";
 import { capabilities } from "./schema.ts";
 
 interface Made {
@@ -16,10 +16,14 @@ interface Made {
 const made: Made[] = [];
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 
+/** As the provider decides it of a filter that something shows. */
+// biome-ignore lint/suspicious/noExplicitAny: what a resource is made with is its own
+const evidenceOf = ({ subject, expect, found }: any) => ({ attached: subject, expected: expect ?? found.adds });
+
 /** What a resource has besides its inputs once it is made. */
 const outputs: Record<string, object> = {
   "meshup:index:Module": { sha256: digest, file: "/module.wasm", bytes: 1 },
-  "meshup:index:Preflight": { adds: { "x-a": "b" }, warnings: [], checked: true },
+  "meshup:index:Preflight": { adds: { "x-a": "b" }, varies: [], notes: [], warnings: [], checked: true },
   "meshup:index:ImageContext": { directory: "/context", sha256: "c" },
   "meshup:kubernetes:PolicyReady": { acceptedGeneration: 1, proxies: [], warnings: [] },
   "meshup:index:Proof": { status: 200, seen: {} },
@@ -59,7 +63,7 @@ beforeAll(async () => {
       newResource: ({ type, name, inputs }) => {
         made.push({ type, name, inputs });
         if (/^meshup:(mesh|index:Filter)/.test(type)) return { id: name, state: inputs };
-        const own = outputs[type];
+        const own = type === "meshup:index:Evidence" ? evidenceOf(inputs) : outputs[type];
         if (!own) throw new Error(`nobody said that there is a ${type}`);
         const metadata = inputs.metadata && { ...inputs.metadata, uid: `uid-of-${name}`, generation: 1 };
         return { id: name, state: { ...inputs, ...(metadata && { metadata }), ...own } };
@@ -91,9 +95,9 @@ beforeAll(async () => {
       },
     },
   };
-  const backends = backendsOf(config);
+  const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
-  const declared = await createFilters(config.filters, capabilities, backends);
+  const declared = await createFilters(config.filters, capabilities, backends, routes);
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });
   filters = await new Promise((resolve) =>
     pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof filters)),
@@ -153,7 +157,15 @@ test("each policy is awaited with its filters' digests", () => {
 
 test("each filter proves itself where it works, and is an output", () => {
   const image = `registry.localhost:5000/meshup/filter@sha256:${"9".repeat(64)}`;
-  const common = { digest, delivery: "image", image, expect: { "x-a": "b" }, url: "http://localhost:30000/one" };
+  const request = { method: "GET", path: "", headers: {} };
+  const common = {
+    digest,
+    request,
+    delivery: "image",
+    image,
+    expect: { "x-a": "b" },
+    url: "http://localhost:30000/one",
+  };
   expect(filters).toEqual([
     { ...common, name: "first", headers: {} },
     { ...common, name: "second", headers: {} },

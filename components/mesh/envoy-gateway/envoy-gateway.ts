@@ -1,20 +1,32 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { PolicyReady, Proof } from "../../../provider/resources.ts";
+import { PolicyReady, type PolicyReadyArgs, Proof } from "../../../provider/resources.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Filter } from "../../filter/filter.ts";
-import { httpRoute, httpRouteKind } from "../http-route.ts";
+import { createPullSecret } from "../../registry/pull-secret.ts";
+import type { Backend, UrlAddress } from "../../workloads/backend.ts";
+import { httpRoute, httpRouteKind, needGrants, referenceGrant } from "../http-route.ts";
 import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
-import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
-import { type Code, createPullSecret, imageName, oncePerModule, publishModules } from "../publish.ts";
-import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
+import type { Mesh, MeshArgs, Served } from "../mesh.ts";
+import { type Code, imageName, oncePerModule, publishModules } from "../publish.ts";
+import { proveShown, type Shown, show } from "../shown.ts";
+import { proofTimeoutMs, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
-import { controllerNamespace, envoyProxy, gateway, gatewayClass, gatewayName, policyKind } from "./manifests.ts";
-import { name as kind } from "./schema.ts";
+
+import { envoyProxy, gateway, gatewayClass } from "./manifests.ts";
+import { controllerNamespace, gatewayName, name as kind, policyKind } from "./names.ts";
+import { urlRef } from "./url.ts";
+import { UrlBackend } from "./url-backend.ts";
+
 import { helmValues } from "./values.ts";
 
 const version = "v1.9.1";
 const envoyImage = "docker.io/envoyproxy/envoy";
+
+/** A filter as a policy has it, and what its proxies know its code by. */
+interface Subject extends PolicyFilter {
+  digest: string;
+}
 
 /** A filter whose code is where the proxy can get it. */
 interface Published {
@@ -40,18 +52,23 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
     );
 
+    const urls = backends.flatMap(({ name, at }) => (at.type === "url" ? [{ name, at }] : []));
+
     const release = installEnvoyGateway();
     const entry = createGateway();
+    const reachable = [...needGrants(served).map(grant), ...urls.flatMap(createUrl)];
     const routes = createRoutes();
     const published = publish();
     const loaded = preloadModules();
-    const policies = plans.map(attach);
     this.serve = (workloads) => {
+      const shown = new Map(filters.map((filter) => [filter, showFilter(filter, workloads)]));
+      const policies = plans.map((plan) => attach(plan, shown));
       const gatewayUrl = entry.id.apply(() => url);
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, served)),
-        filters: filters.map((filter) => prove(filter, workloads)),
+        filters: [...shown.values()].map((one) => prove(one, policies)),
+        proxies: {},
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -61,13 +78,13 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function installEnvoyGateway(): kubernetes.helm.v3.Release {
       const standard = { chart: "oci://docker.io/envoyproxy/gateway-helm", version };
       return new kubernetes.helm.v3.Release(
-        "envoy-gateway",
+        kind,
         {
-          name: "envoy-gateway",
+          name: kind,
           namespace: controllerNamespace,
           createNamespace: true,
           ...chartReference(config, "gateway-helm", standard),
-          values: helmValues(imageReference(config, `docker.io/envoyproxy/gateway:${version}`)),
+          values: helmValues(imageReference(config, `docker.io/envoyproxy/gateway:${version}`), urls.length > 0),
         },
         { parent },
       );
@@ -82,7 +99,18 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function createRoutes() {
-      return served.map((route) => createOf(httpRoute(route, { name: gatewayName }), [entry]));
+      const args = { gateway: { name: gatewayName }, urlRef };
+      return served.map((route) => createOf(httpRoute(route, args), [entry, ...reachable]));
+    }
+
+    function grant(backend: Backend) {
+      const made = { ...referenceGrant(backend) };
+      return new kubernetes.apiextensions.CustomResource(backend.name, made, { parent, dependsOn: [release] });
+    }
+
+    function createUrl({ name, at }: { name: string; at: UrlAddress }): pulumi.Resource[] {
+      const routes = served.filter(({ backend }) => backend.name === name).map((route) => route.name);
+      return new UrlBackend(name, { at, routes, ready: [release] }, { parent }).resources;
     }
 
     /** Where the proxies can get each filter's code. */
@@ -133,25 +161,38 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       });
     }
 
-    function attach(plan: PolicyPlan<{ filter: Filter }>): { plan: typeof plan; ready: PolicyReady } {
-      const own = plan.filters.map(({ filter }) => policyFilter(published.get(filter) as Published));
-      const { spec } = pulumi.all(own).apply((all) => extensionPolicy({ ...plan, filters: all }));
+    /** A policy may have other filters, too: one that nothing would show does not hold them up. */
+    function showFilter(filter: Filter, workloads: pulumi.Resource[]): Shown<Subject> {
+      const subject = pulumi
+        .all([policyFilter(published.get(filter) as Published), filter.digest])
+        .apply(([own, digest]) => ({ ...own, digest }));
+      const alone = !plans.some((plan) => plan.filters.length > 1 && plan.filters.some((one) => one.filter === filter));
+      const { kubeconfig } = cluster as NonNullable<typeof cluster>;
+      const args = { url, routes: served, kubeconfig, otherwise: alone ? ("fail" as const) : ("keep" as const) };
+      return show(filter, subject, args, { parent, dependsOn: workloads });
+    }
+
+    function attach(plan: Plan, shown: Map<Filter, Shown<Subject>>): Policy {
+      const own = pulumi
+        .all(plan.filters.map(({ filter }) => (shown.get(filter) as Shown<Subject>).attached))
+        .apply((all) => all.filter((one) => one !== null));
+      const { spec } = own.apply((all) => extensionPolicy({ ...plan, filters: all.map(({ digest: _, ...f }) => f) }));
       // Its name is known whatever comes of the modules: one that is not would have the policy replaced, by itself.
       const metadata = { name: plan.name, namespace };
       const policy = create(plan.name, { ...policyKind, metadata, spec }, [...routes, ...loaded]);
-      const inUse = plan.inUse ? plan.filters : [];
-      const awaited = inUse.map(({ filter: { declaration, digest } }) => {
-        // A script that Envoy Gateway refuses fails its routes; one that fails later lets requests pass.
-        const failure = declaration.script === undefined ? declaration.failure : "close";
-        return { name: declaration.name, digest, failure };
-      });
+      const awaited = own.apply((all) =>
+        (plan.inUse ? all : []).map(({ name, digest, failure, code }) => {
+          // A script that Envoy Gateway refuses fails its routes; one that fails later lets requests pass.
+          return { name, digest, failure: code.type === "lua" ? ("close" as const) : failure };
+        }),
+      );
       return { plan, ready: ready(plan.name, policy, awaited) };
     }
 
     function ready(
       name: string,
       policy: kubernetes.apiextensions.CustomResource,
-      filters: { name: pulumi.Input<string>; digest: pulumi.Input<string>; failure: "open" | "close" | "reload" }[],
+      filters: PolicyReadyArgs["filters"],
     ): PolicyReady {
       const { kubeconfig } = cluster as NonNullable<typeof cluster>;
       const { uid, generation } = policy.metadata;
@@ -163,37 +204,19 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function prove(filter: Filter, workloads: pulumi.Resource[]): AttachedFilterFields {
-      const { name, target } = filter.declaration;
-      // Configuration lets no target through that no route leads to.
-      const { url: address, headers } = requestFor(target, url, served) as Request;
+    function prove(shown: Shown<Subject>, policies: Policy[]): ReturnType<typeof proveShown> {
+      const { filter } = shown;
       const on = policies.filter(({ plan }) => plan.filters.some((one) => one.filter === filter));
       const generations = on.map(({ ready }) => pulumi.interpolate`${ready.uid}@${ready.acceptedGeneration}`);
-      const proof = new Proof(
-        name,
-        {
-          filter: name,
-          url: address,
-          headers,
-          expect: filter.expect,
-          digest: filter.digest,
-          process: pulumi.all(generations).apply((all) => all.join(" ")),
-          cluster: proxiesOf,
-          timeoutMs: proofTimeoutMs,
-        },
-        { parent, dependsOn: [...on.map(({ ready }) => ready), ...workloads] },
+      const process = pulumi.all(generations).apply((all) => all.join(" "));
+      const { code } = published.get(filter) as Published;
+      const image = code.apply((code) => (code.type === "image" ? code.reference : undefined));
+      const dependsOn = on.map(({ ready }) => ready);
+      return proveShown(
+        shown,
+        { process, cluster: proxiesOf, timeoutMs: proofTimeoutMs, image },
+        { parent, dependsOn },
       );
-      return {
-        name,
-        digest: filter.digest,
-        delivery: filter.delivery,
-        image: (published.get(filter) as Published).code.apply((code) =>
-          code.type === "image" ? code.reference : undefined,
-        ),
-        url: proof.url,
-        headers,
-        expect: filter.expect,
-      };
     }
 
     function createOf(manifest: NamedManifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {
@@ -211,6 +234,13 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       return new kubernetes.apiextensions.CustomResource(name, args, { parent, dependsOn, deleteBeforeReplace });
     }
   }
+}
+
+type Plan = PolicyPlan<{ filter: Filter }>;
+
+interface Policy {
+  plan: Plan;
+  ready: PolicyReady;
 }
 
 /** A manifest whose kind is known now, and the rest perhaps later. */

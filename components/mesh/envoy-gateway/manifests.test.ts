@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
-import type { BackendRoute } from "../../workloads/backend.ts";
+import type { Backend, BackendRoute, UrlAddress } from "../../workloads/backend.ts";
 import { demoInCluster, deployed } from "../../workloads/demo.ts";
-import { httpRoute as httpRouteOf } from "../http-route.ts";
+import { httpRoute as httpRouteOf, needGrants, referenceGrant } from "../http-route.ts";
 import { fixedAddress } from "../manifest.ts";
 import { envoyProxy, gateway, gatewayClass } from "./manifests.ts";
+import { clientProtocolPolicy, urlBackend, urlRef } from "./url.ts";
+import { helmValues } from "./values.ts";
 
-const httpRoute = (route: BackendRoute) => httpRouteOf(route, { name: "gateway" });
+const httpRoute = (route: BackendRoute) => httpRouteOf(route, { gateway: { name: "gateway" }, urlRef });
 const exposure = { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" } as const;
 const config = { logLevels: { wasm: "info", upstream: "warning", lua: "off" }, concurrency: 2 } as const;
 const route: BackendRoute = { name: "one", path: "/one", backend: deployed("httpbin", "default"), rewrite: true };
@@ -39,6 +41,7 @@ test("a route: its path and all below it, the prefix rewritten; the host and the
     matches: [{ path: { type: "PathPrefix", value: "/one" } }],
     filters: [{ type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/" } } }],
     backendRefs: [{ name: "httpbin", port: 8000 }],
+    timeouts: { request: "0s" },
   });
   expect(httpRoute(route).spec).not.toHaveProperty("hostnames");
   const plain = { ...route, host: "www.example.com", rewrite: false };
@@ -66,4 +69,83 @@ test("the proxy: log levels in Envoy Gateway's words, a fixed node port, and eve
 test("an exposure without a fixed address is refused", () => {
   expect(fixedAddress("envoy-gateway", exposure)).toMatchObject({ nodePort: 30000, url: "http://localhost:30000" });
   expect(() => fixedAddress("istio", { type: "loadBalancer" })).toThrow(/istio.*meshup:cluster: kind/);
+});
+
+describe("a backend that is a URL", () => {
+  const at: UrlAddress = {
+    type: "url",
+    host: "api.example.com",
+    port: 443,
+    path: "/v1",
+    authority: "api.example.com:443",
+    tls: { serverName: "api.example.com" },
+    http: "both",
+  };
+  const backend: Backend = { name: "api", at };
+  const rule = (route: Partial<BackendRoute>) =>
+    (httpRoute({ name: "api", path: "/api", rewrite: true, backend, ...route }).spec.rules as object[])[0];
+
+  test("is a Backend, which its route names; its Host and its path are put in", () => {
+    expect(rule({})).toMatchObject({
+      backendRefs: [{ group: "gateway.envoyproxy.io", kind: "Backend", name: "api" }],
+      filters: [
+        {
+          type: "URLRewrite",
+          urlRewrite: { hostname: "api.example.com", path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/v1" } },
+        },
+      ],
+    });
+    expect(rule({ rewrite: false })).toMatchObject({
+      filters: [{ type: "URLRewrite", urlRewrite: { hostname: "api.example.com" } }],
+    });
+  });
+
+  test.each(["10.0.0.1:3000", "[::1]:3000", undefined])(
+    "has its Host left alone where that is no name: %s",
+    (authority) => {
+      const plain: Backend = { name: "api", at: { ...at, path: "", authority } };
+      expect(rule({ backend: plain, rewrite: false })).not.toHaveProperty("filters");
+    },
+  );
+
+  test.each([
+    ["by name, with the system's authorities", at, undefined],
+    ["with authorities of its own", { ...at, tls: { serverName: "a.b", authorities: "PEM" } }, "api-ca"],
+    ["by IPv4 address, in plain text", { ...at, host: "10.0.0.1", tls: undefined, http: 2 as const }, undefined],
+    ["by IPv6 address", { ...at, host: "fd00::1", tls: undefined, http: 1 as const }, undefined],
+  ])("%s is as the chart's schema has it", (_, at, authorities) => {
+    const made = urlBackend("api", at, authorities);
+    expect(crdProblems(made)).toEqual([]);
+    expect(crdProblems(httpRoute({ name: "api", path: "/api", rewrite: true, backend: { name: "api", at } }))).toEqual(
+      [],
+    );
+  });
+
+  test("is spoken to as the client speaks, where it speaks both", () => {
+    expect(crdProblems(clientProtocolPolicy(["one", "two"], "api"))).toEqual([]);
+  });
+
+  test("Envoy Gateway lets routes out of the cluster only where there is one", () => {
+    const apis = (urls: boolean) => helmValues("image", urls).config.envoyGateway.extensionApis;
+    expect(apis(false)).toEqual({ enableLua: true });
+    expect(apis(true)).toEqual({ enableLua: true, enableBackend: true });
+  });
+});
+
+describe("a Service of another namespace", () => {
+  const at = { type: "service", namespace: "shop", service: "cart", port: 80, http: 1 } as const;
+  const backend: Backend = { name: "cart", at };
+  const cart: BackendRoute = { name: "cart", path: "/cart", rewrite: true, backend };
+
+  test("is named with it, and needs a grant there, once", () => {
+    const [rule] = httpRoute(cart).spec.rules as object[];
+    expect(rule).toMatchObject({ backendRefs: [{ name: "cart", namespace: "shop", port: 80 }] });
+    expect(needGrants([route, cart, { ...cart, name: "again" }])).toEqual([backend]);
+    const grant = referenceGrant(backend);
+    expect(crdProblems(grant)).toEqual([]);
+    expect(grant).toMatchObject({
+      metadata: { namespace: "shop" },
+      spec: { from: [{ kind: "HTTPRoute", namespace: "default" }], to: [{ kind: "Service", name: "cart" }] },
+    });
+  });
 });

@@ -1,20 +1,15 @@
 import { stringify } from "yaml";
 import type { Exposure } from "../../cluster/cluster.ts";
 import type { Backend } from "../../workloads/backend.ts";
-import { envoyCluster } from "../envoy-cluster.ts";
+import { envoyCluster, imageAuthorities } from "../envoy-cluster.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
 import type { MeshSettings } from "../mesh.ts";
+import { controllerNamespace, gatewayName } from "./names.ts";
 
 /**
  * Envoy Gateway's own resources, and the Gateway that it is given, as plain functions. Field names and types are those of
  * https://gateway-api.sigs.k8s.io/reference/spec/ and https://gateway.envoyproxy.io/docs/api/extension_types/
  */
-export const policyKind = { apiVersion: "gateway.envoyproxy.io/v1alpha1", kind: "EnvoyExtensionPolicy" };
-
-/** Where Envoy Gateway runs, and the proxies that it starts. */
-export const controllerNamespace = "envoy-gateway-system";
-export const gatewayName = "gateway";
-
 export function gatewayClass(): NamedManifest {
   return {
     apiVersion: "gateway.networking.k8s.io/v1",
@@ -80,7 +75,7 @@ function logLevels(levels: MeshSettings["logLevels"]): Record<string, string> {
  * so every backend is one in the bootstrap, under the name that it has on this machine's Envoy too.
  */
 function calloutBootstrap(backends: Backend[]) {
-  return { static_resources: { clusters: backends.map(envoyCluster) } };
+  return { static_resources: { clusters: backends.map((backend) => envoyCluster(backend, imageAuthorities)) } };
 }
 
 function service(exposure: Exposure) {

@@ -1,5 +1,9 @@
-/** The values of Envoy Gateway's chart. @param image of the control plane, and of the proxies' shutdown manager */
-export function helmValues(image: string) {
+/**
+ * The values of Envoy Gateway's chart.
+ * @param image of the control plane, and of the proxies' shutdown manager
+ * @param urls whether routes lead to URLs: else Envoy Gateway lets no route out of the cluster
+ */
+export function helmValues(image: string, urls: boolean) {
   return {
     // Modules are served under this domain, whatever the cluster's own is.
     kubernetesClusterDomain: "cluster.local",
@@ -7,7 +11,7 @@ export function helmValues(image: string) {
     config: {
       envoyGateway: {
         provider: { type: "Kubernetes", kubernetes: { shutdownManager: { image } } },
-        extensionApis: { enableLua: true },
+        extensionApis: { enableLua: true, ...(urls && { enableBackend: true }) },
       },
     },
     deployment: {

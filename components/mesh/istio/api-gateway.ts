@@ -1,10 +1,12 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
-import { httpRoute } from "../http-route.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { httpRoute, needGrants, referenceGrant } from "../http-route.ts";
 import { type Manifest, namespace } from "../manifest.ts";
 import type { Gateway, GatewayArgs } from "./gateway.ts";
 import { apiGatewayName, gatewayNamespace } from "./names.ts";
+import { urlRef } from "./url.ts";
 
 const optionsName = "gateway-options";
 const definitionsRelease =
@@ -22,7 +24,7 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
     const definitions = defineKinds();
     const options = createOptions();
     const gateway = createGateway();
-    this.resources = [gateway, ...createRoutes()];
+    this.resources = [gateway, ...needGrants(routes).map(grant), ...createRoutes()];
     this.registerOutputs({});
 
     /**
@@ -57,8 +59,13 @@ export class ApiGateway extends pulumi.ComponentResource implements Gateway {
 
     function createRoutes(): kubernetes.apiextensions.CustomResource[] {
       const opts = { parent, dependsOn: [gateway] };
-      const of = { name: apiGatewayName, namespace: gatewayNamespace };
+      const of = { gateway: { name: apiGatewayName, namespace: gatewayNamespace }, urlRef };
       return routes.map((route) => new kubernetes.apiextensions.CustomResource(route.name, httpRoute(route, of), opts));
+    }
+
+    function grant(backend: Backend): kubernetes.apiextensions.CustomResource {
+      const opts = { parent, dependsOn: [definitions] };
+      return new kubernetes.apiextensions.CustomResource(backend.name, referenceGrant(backend), opts);
     }
   }
 }

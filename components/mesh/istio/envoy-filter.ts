@@ -1,5 +1,5 @@
 import type { Backend } from "../../workloads/backend.ts";
-import { envoyCluster } from "../envoy-cluster.ts";
+import { envoyCluster, imageAuthorities } from "../envoy-cluster.ts";
 import type { Manifest } from "../manifest.ts";
 import { type WasmFilterArgs, wasmFilter } from "../wasm-filter.ts";
 import { envoyFilterKind, rootNamespace } from "./names.ts";
@@ -43,7 +43,7 @@ function envoyFilter(
 /** A filter calls out only through a cluster that its proxy knows by name: every backend is one, in every proxy. */
 export function callouts(backends: Backend[]): Manifest {
   const patches = backends.map((backend): Patch => {
-    return { applyTo: "CLUSTER", patch: { operation: "ADD", value: envoyCluster(backend) } };
+    return { applyTo: "CLUSTER", patch: { operation: "ADD", value: envoyCluster(backend, imageAuthorities) } };
   });
   return envoyFilter("callouts", rootNamespace, patches);
 }

@@ -5,9 +5,10 @@ import { crdProblems } from "../../../test/crds.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
-import { backendsOf } from "../../workloads/backends.ts";
+import { demoInCluster } from "../../workloads/demo.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
-import type { AttachedFilter, Sidecars } from "../mesh.ts";
+import type { FilterOutput } from "../filter-output.ts";
+import type { Sidecars } from "../mesh.ts";
 import { capabilities, withSettings } from "./schema.ts";
 
 interface Made {
@@ -22,10 +23,14 @@ const there = new Set<string>();
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 const manifest = `sha256:${"9".repeat(64)}`;
 
+/** As the provider decides it of a filter that something shows. */
+// biome-ignore lint/suspicious/noExplicitAny: what a resource is made with is its own
+const evidenceOf = ({ subject, expect, found }: any) => ({ attached: subject, expected: expect ?? found.adds });
+
 /** What a resource has besides its inputs once it is made. */
 const outputs: Record<string, object> = {
   "meshup:index:Module": { sha256: digest, file: import.meta.filename, bytes: 1 },
-  "meshup:index:Preflight": { adds: { "x-a": "b" }, warnings: [], checked: true },
+  "meshup:index:Preflight": { adds: { "x-a": "b" }, varies: [], notes: [], warnings: [], checked: true },
   "meshup:index:ImageContext": { directory: "/context", sha256: "c" },
   "meshup:kubernetes:FilterReady": { proxies: [], warnings: [] },
   "meshup:index:Proof": { status: 200, seen: {} },
@@ -67,7 +72,7 @@ const config = parseConfig(
   "dev-istio",
 );
 
-let attached: AttachedFilter[];
+let attached: FilterOutput[];
 let sidecars: Sidecars;
 
 beforeAll(async () => {
@@ -76,7 +81,7 @@ beforeAll(async () => {
       newResource: ({ type, name, inputs }) => {
         made.push({ type, name, inputs });
         if (/^meshup:(mesh|istio|workloads|index:Filter)/.test(type)) return { id: name, state: inputs };
-        const own = outputs[type];
+        const own = type === "meshup:index:Evidence" ? evidenceOf(inputs) : outputs[type];
         if (!own) throw new Error(`nobody said that there is a ${type}`);
         // What has no name is given one.
         const metadata = inputs.metadata && {
@@ -113,9 +118,9 @@ beforeAll(async () => {
       }),
     },
   };
-  const backends = backendsOf(config);
+  const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
-  const declared = await createFilters(config.filters, capabilities, backends);
+  const declared = await createFilters(config.filters, capabilities, backends, routes);
   const mesh = new IstioMesh("mesh", { config: withSettings(config), filters: declared, cluster, backends, routes });
   sidecars = mesh.sidecars;
   attached = await new Promise((resolve) =>

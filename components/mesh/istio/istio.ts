@@ -1,14 +1,16 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { FilterReady, Proof } from "../../../provider/resources.ts";
+import { type Evidence, FilterReady } from "../../../provider/resources.ts";
 
 import type { FilterTarget } from "../../filter/declared.ts";
 import type { Filter } from "../../filter/filter.ts";
+import { createPullSecret } from "../../registry/pull-secret.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
-import type { AttachedFilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
+import type { FilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
-import { type Code, createPullSecret, publishModules } from "../publish.ts";
-import { proofTimeoutMs, type Request, requestFor, routeUrls } from "../targets.ts";
+import { type Code, publishModules } from "../publish.ts";
+import { proveShown, type Shown, show } from "../shown.ts";
+import { proofTimeoutMs, routeUrls } from "../targets.ts";
 import { ApiGateway } from "./api-gateway.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { luaFilter, moduleFilter, scopeFilter, scopeName } from "./envoy-filter.ts";
@@ -22,10 +24,13 @@ import {
   volumeName,
   withModules,
 } from "./module-volume.ts";
-import { envoyFilterKind, gatewayNamespace, wasmPluginKind } from "./names.ts";
+import { envoyFilterKind, gatewayNamespace, name as kind, wasmPluginKind } from "./names.ts";
 import { placementOf as placeOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
-import { type IstioSettings, name as kind, settingsOf } from "./schema.ts";
+
+import { type IstioSettings, settingsOf } from "./schema.ts";
+import { UrlBackend } from "./url-backend.ts";
+
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
 /** A filter's resources, and how its proxies show that they run it. */
@@ -36,7 +41,7 @@ interface Attached {
   /** The Envoy filter's name in the proxies. */
   envoyName: string;
   /** The sha256 (hex) that the proxies know the code by. */
-  served: pulumi.Output<string>;
+  knownAs: pulumi.Output<string>;
   image?: pulumi.Output<string | undefined>;
 }
 
@@ -61,18 +66,24 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const { registry = cluster.registry } = args;
     const by = (...ways: string[]) => filters.filter((f) => ways.includes(f.delivery));
 
-    const placementOf = (target: FilterTarget) => placeOf(target, config.istio.gateway, backends);
+    const showArgs = { url, routes, kubeconfig, otherwise: "fail" } as const;
+    const placementOf = (target: FilterTarget) => placeOf(target, config.istio.gateway, { backends, routes });
 
     const controlPlane = new ControlPlane("istio", { config, backends }, { parent });
     const { ready } = controlPlane;
     const pullSecrets = createPullSecrets();
     const codes = publishModules({ config, filters, registry }, { parent });
+    // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address. So whether
+    // anything would show these filters is found out without the workloads first.
+    const gates = new Map(by("configmap", "volume", "http").map((filter) => [filter, gate(filter)]));
     const mounted = by("configmap", "volume").map(mount);
     const fromFiles = mounted.map(attachMounted);
-    const byHttp = by("http").map(attachPlugin);
-    const attached = [...fromFiles, ...byHttp, ...by("image").map(attachPlugin), ...by("lua").map(attachLua)];
-    // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address.
+    const byHttp = by("http").map((filter) => attachPlugin(filter, gateOf(filter)));
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
+    const urls = backends.flatMap(({ name, at }) => {
+      if (at.type !== "url") return [];
+      return new UrlBackend(name, { at, ready: [ready, controlPlane.gatewayNamespace] }, { parent }).resources;
+    });
     const gateway = createGateway();
 
     this.sidecars = {
@@ -86,28 +97,56 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       },
     };
     this.serve = (workloads) => {
+      const shown = new Map(filters.map((filter) => [filter, showOn(filter, workloads)]));
+      const evidenceOf = (filter: Filter) => (shown.get(filter) as Shown<object>).evidence;
+      const others = [
+        ...by("image").map((filter) => attachPlugin(filter, evidenceOf(filter))),
+        ...by("lua").map((filter) => attachLua(filter, evidenceOf(filter))),
+      ];
+      const attached = [...fromFiles, ...byHttp, ...others];
       const inForce = new Map(attached.map((one) => [one, awaitProxies(one, workloads)]));
       const entry = createEntry([...inForce].flatMap(([one, ready]) => (isInGateway(one.filter) ? [ready] : [])));
       const gatewayUrl = entry.urn.apply(() => url);
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
-        filters: [...inForce].map(([one, ready]) => prove(one, [ready, entry])),
+        filters: [...inForce].map(([one, ready]) => prove(one, shown, [ready, entry])),
+        proxies: { filters: Object.fromEntries(attached.map((one) => [one.filter.declaration.name, wantedOf(one)])) },
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
     this.registerOutputs({});
 
+    function gate(filter: Filter): Evidence {
+      return show(filter, subjectOf(filter), { ...showArgs, asks: false }, { parent }).evidence;
+    }
+
+    function gateOf(filter: Filter): Evidence {
+      return gates.get(filter) as Evidence;
+    }
+
+    function showOn(filter: Filter, workloads: pulumi.Resource[]): Shown<object> {
+      const name = gates.has(filter) ? `${filter.declaration.name}-baseline` : undefined;
+      return show(filter, subjectOf(filter), showArgs, { parent, dependsOn: workloads, name });
+    }
+
+    function subjectOf({ digest }: Filter): pulumi.Output<{ digest: string }> {
+      return digest.apply((digest) => ({ digest }));
+    }
+
     /** Wherever there are filters: Istio takes a secret of the WasmPlugin's own namespace. */
     function createPullSecrets(): Map<string, pulumi.Output<string> | undefined> {
       const args = (namespace: string) => ({ registry, namespace });
       const { gatewayNamespace: there } = controlPlane;
+      const placed = filters.map(({ declaration }) => placementOf(declaration.target).namespace);
+      const others = [...new Set(placed)].filter((other) => other !== namespace && other !== gatewayNamespace);
       return new Map([
         [namespace, createPullSecret("registry", args(namespace), { parent })],
         [
           gatewayNamespace,
           createPullSecret("registry-gateway", args(gatewayNamespace), { parent, dependsOn: [there] }),
         ],
+        ...others.map((other) => [other, createPullSecret(`registry-${other}`, args(other), { parent })] as const),
       ]);
     }
 
@@ -125,7 +164,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
           immutable: true,
           binaryData: data,
         },
-        { parent, dependsOn: [controlPlane.gatewayNamespace] },
+        { parent, dependsOn: [controlPlane.gatewayNamespace, gateOf(filter)] },
       );
       const volume = pulumi
         .all([map.metadata.name, filter.digest])
@@ -144,10 +183,10 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       });
       // The one before goes on for the pods that have its module.
       const made = create(name, envoyFilterKind, manifest, { replaceOnChanges: ["spec.workloadSelector"] });
-      return { filter, resources: [made], envoyName: name, served: digest };
+      return { filter, resources: [made], envoyName: name, knownAs: digest };
     }
 
-    function attachPlugin(filter: Filter): Attached {
+    function attachPlugin(filter: Filter, evidence: Evidence): Attached {
       const { name, root: rootId, failure, target } = filter.declaration;
       const { configuration, digest } = filter;
       const placement = placementOf(target);
@@ -155,7 +194,11 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const envoyName = envoyFilterName({ name, namespace });
       const scope =
         proxies === "gateway"
-          ? [create(scopeName(name), envoyFilterKind, scopeFilter({ name, envoyName, placement }))]
+          ? [
+              create(scopeName(name), envoyFilterKind, scopeFilter({ name, envoyName, placement }), {
+                dependsOn: [evidence],
+              }),
+            ]
           : [];
       const order = orderOf(filter);
       const istio = { ...(order > 0 && { priority: -order }), ...settingsOf(filter.declaration) };
@@ -167,24 +210,25 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       });
       return {
         filter,
-        resources: [...scope, create(name, wasmPluginKind, manifest, { dependsOn: scope })],
+        resources: [...scope, create(name, wasmPluginKind, manifest, { dependsOn: [evidence, ...scope] })],
         envoyName,
         // Of an image the proxies know the manifest's digest.
-        served: pulumi
+        knownAs: pulumi
           .all([codeOf(filter), digest])
           .apply(([code, sha256]) => (code.type === "image" ? code.digest.replace(/^sha256:/, "") : sha256)),
         image: codeOf(filter).apply((code) => (code.type === "image" ? code.reference : undefined)),
       };
     }
 
-    function attachLua(filter: Filter): Attached {
+    function attachLua(filter: Filter, evidence: Evidence): Attached {
       const { name, target } = filter.declaration;
       const placement = placementOf(target);
       const manifest = codeOf(filter).apply((code) => {
         if (code.type !== "lua") throw new Error(`${name} is no script`);
         return luaFilter({ name, placement, script: code.script, priority: orderOf(filter) });
       });
-      return { filter, resources: [create(name, envoyFilterKind, manifest)], envoyName: name, served: filter.digest };
+      const made = create(name, envoyFilterKind, manifest, { dependsOn: [evidence] });
+      return { filter, resources: [made], envoyName: name, knownAs: filter.digest };
     }
 
     /** Its place among the filters of the same proxies, as they are declared: Istio would go by the time they were made. */
@@ -216,7 +260,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     /** Not before the gateway can answer, and has its filters: until then it leads to the one before. */
     function createEntry(inForce: FilterReady[]): kubernetes.core.v1.Service {
       const placement = placementOf({ gateway: true });
-      const opts = { parent, dependsOn: [...gateway.resources, ...inForce] };
+      const opts = { parent, dependsOn: [...gateway.resources, ...urls, ...inForce] };
       return new kubernetes.core.v1.Service("entry", entry(placement, nodePort), opts);
     }
 
@@ -224,49 +268,32 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return placementOf(target).proxies === "gateway";
     }
 
-    function awaitProxies(
-      { filter, resources, envoyName, served }: Attached,
-      workloads: pulumi.Resource[],
-    ): FilterReady {
-      const { name, target, failure } = filter.declaration;
-      const { namespace, selector } = placementOf(target);
-      const version = versionOf(resources);
+    /** What its proxies are asked for. */
+    function wantedOf({ filter, envoyName, knownAs }: Attached) {
+      const { namespace, selector } = placementOf(filter.declaration.target);
+      return { namespace, selector, envoyName, digest: knownAs };
+    }
+
+    function awaitProxies(one: Attached, workloads: pulumi.Resource[]): FilterReady {
+      const { filter, resources } = one;
+      const { name, failure } = filter.declaration;
       const ready = new FilterReady(
         name,
-        { kubeconfig, filter: name, namespace, selector, envoyName, digest: served, failure, version },
+        { kubeconfig, filter: name, ...wantedOf(one), failure, version: versionOf(resources) },
         { parent, dependsOn: [...resources, ...gateway.resources, ...workloads] },
       );
       ready.warnings.apply((warnings) => warnings.map((warning) => pulumi.log.warn(warning, ready)));
       return ready;
     }
 
-    function prove({ filter, resources, image }: Attached, dependsOn: pulumi.Resource[]): AttachedFilterFields {
-      const { name, target } = filter.declaration;
-      const request = requestFor(target, url, routes);
-      const proof = request && createProof(filter, request, versionOf(resources), dependsOn);
-      return {
-        name,
-        digest: filter.digest,
-        delivery: filter.delivery,
-        image,
-        url: proof?.url,
-        headers: request?.headers,
-        expect: filter.expect,
-      };
-    }
-
-    function createProof(
-      { declaration: { name }, expect, digest }: Filter,
-      request: Request,
-      version: pulumi.Output<string>,
+    function prove(
+      { filter, resources, image }: Attached,
+      shown: Map<Filter, Shown<object>>,
       dependsOn: pulumi.Resource[],
-    ): Proof {
+    ): FilterFields {
       const cluster = { kubeconfig, mesh: kind };
-      return new Proof(
-        name,
-        { filter: name, ...request, expect, digest, process: version, cluster, timeoutMs: proofTimeoutMs },
-        { parent, dependsOn },
-      );
+      const args = { process: versionOf(resources), cluster, timeoutMs: proofTimeoutMs, image };
+      return proveShown(shown.get(filter) as Shown<object>, args, { parent, dependsOn });
     }
 
     /** A resource whose kind is known now, and the rest perhaps later. */

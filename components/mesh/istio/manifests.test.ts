@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
 import type { Route } from "../../config/route.ts";
 import type { FilterTarget } from "../../filter/declared.ts";
-import { withBackends } from "../../workloads/backend.ts";
+import { type Backend, type BackendRoute, withBackends } from "../../workloads/backend.ts";
 import { demoInCluster, deployed } from "../../workloads/demo.ts";
 import { httpRoute } from "../http-route.ts";
 import { apiGateway, gatewayOptions } from "./api-gateway.ts";
@@ -11,13 +11,15 @@ import { callouts, luaFilter, moduleFilter, scopeFilter } from "./envoy-filter.t
 import { entry } from "./gateway.ts";
 import { placementOf } from "./placement.ts";
 import { gateway, virtualServices } from "./routing.ts";
+import { destinationRule, serviceEntry, urlRef } from "./url.ts";
 import { gatewayValues, istiodValues } from "./values.ts";
 import { envoyFilterName, type WasmPluginArgs, wasmPlugin } from "./wasm-plugin.ts";
 
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 const image = { type: "image", reference: `registry.localhost:5000/meshup/f@sha256:${digest}`, digest } as const;
 const backends = demoInCluster("default");
-const place = (target: FilterTarget, kind: "helm" | "gateway-api") => placementOf(target, kind, backends);
+const place = (target: FilterTarget, kind: "helm" | "gateway-api") =>
+  placementOf(target, kind, { backends, routes: [] });
 const plugin = (more: Partial<WasmPluginArgs> = {}) =>
   wasmPlugin({
     name: "add",
@@ -40,6 +42,34 @@ describe("where a filter works", () => {
     expect(place({ gateway: true }, "helm")).toEqual(gateway);
     expect(place({ route: "one" }, "helm")).toEqual({ ...gateway, routes: ["one"] });
     expect(place({ selector: { app: "mine" } }, "helm").selector).toEqual({ app: "mine" });
+  });
+
+  test("a Service's in its pods, by the labels that select them; without sidecars in the gateway, on its routes", () => {
+    const at = { type: "service", namespace: "shop", service: "cart", port: 80, http: 1 } as const;
+    const selector = { app: "cart-v2" };
+    const cart = (containers: string[]): Backend => {
+      return { name: "cart", at, pods: { namespace: "shop", selector, labels: selector, containers } };
+    };
+    const url: Backend = { name: "api", at: { type: "url", host: "a.b", port: 80, path: "", http: 1 } };
+    const to = (name: string, backend: Backend): BackendRoute => ({ name, path: `/${name}`, rewrite: true, backend });
+    const routesTo = (backend: Backend) => [to("one", backend), to("two", backend), to("other", url)];
+    const inMesh = cart(["cart", "istio-proxy"]);
+    expect(placementOf({ workload: "cart" }, "helm", { backends: [inMesh], routes: routesTo(inMesh) })).toEqual({
+      namespace: "shop",
+      selector,
+      proxies: "sidecars",
+    });
+    const bare = cart(["cart"]);
+    expect(placementOf({ workload: "cart" }, "helm", { backends: [bare], routes: routesTo(bare) })).toEqual({
+      namespace: "istio-ingress",
+      selector: { istio: "ingressgateway" },
+      proxies: "gateway",
+      routes: ["one", "two"],
+    });
+    expect(placementOf({ workload: "api" }, "gateway-api", { backends: [url], routes: routesTo(bare) })).toMatchObject({
+      proxies: "gateway",
+      routes: ["default.other.0"],
+    });
   });
 });
 
@@ -77,7 +107,10 @@ describe("a gateway of the Gateway API", () => {
     expect(spec.listeners).toMatchObject([{ allowedRoutes: { namespaces: { selector: { matchLabels: labels } } } }]);
     const of = { name: "gateway", namespace: "istio-ingress" };
     expect(metadata).toEqual(of);
-    const route = httpRoute({ name: "one", path: "/one", backend: deployed("httpbin", "default"), rewrite: true }, of);
+    const route = httpRoute(
+      { name: "one", path: "/one", backend: deployed("httpbin", "default"), rewrite: true },
+      { gateway: of, urlRef },
+    );
     expect(crdProblems(route)).toEqual([]);
     expect(route.spec.parentRefs).toEqual([of]);
   });
@@ -223,6 +256,68 @@ describe("routing", () => {
     expect(http.map(({ name }) => name)).toEqual(["deep", "one"]);
     expect(http[1]?.match).toEqual([{ uri: { exact: "/one" } }, { uri: { prefix: "/one/" } }]);
     expect(http[1]?.rewrite).toEqual({ uri: "/" });
+  });
+
+  test("a URL is led to by a name of the stack's own, with the Host and the path that it wants", () => {
+    const at = {
+      type: "url",
+      host: "10.0.0.1",
+      port: 8443,
+      path: "/v1",
+      authority: "api.example.com",
+      http: 1,
+    } as const;
+    const to = (more: Partial<BackendRoute>) => {
+      const route = { name: "api", path: "/a.b", rewrite: true, backend: { name: "api", at }, ...more };
+      const [made] = virtualServices([route]);
+      const [http] = (made?.spec.http ?? []) as { rewrite?: Record<string, { match: string; rewrite: string }> }[];
+      return http;
+    };
+    expect(to({})).toMatchObject({
+      route: [{ destination: { host: "api.url.meshup.invalid", port: { number: 8443 } } }],
+      rewrite: { authority: "api.example.com" },
+    });
+    const { match = "", rewrite = "" } = to({})?.rewrite?.uriRegexRewrite ?? {};
+    const rewritten = (path: string) => path.replace(new RegExp(match), rewrite.replace("\\1", "$1"));
+    expect(["/a.b", "/a.b/", "/a.b/get"].map(rewritten)).toEqual(["/v1", "/v1/", "/v1/get"]);
+    expect(to({ rewrite: false })?.rewrite).toEqual({ authority: "api.example.com" });
+    expect(to({ path: "/" })).toMatchObject({ match: [{ uri: { prefix: "/" } }] });
+  });
+
+  test("a URL is a host of the mesh, whose proxies begin TLS and check the certificate's name", () => {
+    const at = { type: "url", host: "api.example.com", port: 443, path: "", http: 1 } as const;
+    expect(serviceEntry("api", at).spec).toEqual({
+      hosts: ["api.url.meshup.invalid"],
+      location: "MESH_EXTERNAL",
+      ports: [{ number: 443, name: "http", protocol: "HTTP" }],
+      resolution: "DNS",
+      endpoints: [{ address: "api.example.com" }],
+    });
+    expect(serviceEntry("api", { ...at, host: "10.0.0.1", http: 2 }).spec).toMatchObject({
+      ports: [{ protocol: "HTTP2" }],
+      resolution: "STATIC",
+    });
+    const tls = { serverName: "api.example.com" };
+    expect(destinationRule("api", { ...at, tls, http: "both" }).spec).toEqual({
+      host: "api.url.meshup.invalid",
+      trafficPolicy: {
+        connectionPool: { http: { useClientProtocol: true } },
+        tls: { mode: "SIMPLE", sni: "api.example.com", subjectAltNames: ["api.example.com"], caCertificates: "system" },
+      },
+    });
+    expect(destinationRule("api", { ...at, tls }, "the-secret").spec).toMatchObject({
+      trafficPolicy: { tls: { credentialName: "the-secret" } },
+    });
+    for (const http of [1, 2, "both"] as const)
+      for (const secret of [undefined, "the-secret"])
+        for (const one of [serviceEntry("api", { ...at, http }), destinationRule("api", { ...at, tls, http }, secret)])
+          expect(crdProblems(one)).toEqual([]);
+    expect(urlRef({ name: "api", at })).toEqual({
+      group: "networking.istio.io",
+      kind: "Hostname",
+      name: "api.url.meshup.invalid",
+      port: 443,
+    });
   });
 
   test("a host of its own has its own routes only", () => {

@@ -1,6 +1,7 @@
 import type { FilterTarget } from "../../filter/declared.ts";
-import type { Backend } from "../../workloads/backend.ts";
+import type { Backend, BackendRoute } from "../../workloads/backend.ts";
 import { namespace } from "../manifest.ts";
+import { proxyContainer } from "./inspect/proxies.ts";
 import { apiGatewayName, apiRouteName, gatewayNamespace, gatewaySelector } from "./names.ts";
 import type { GatewayKind } from "./schema.ts";
 
@@ -34,15 +35,23 @@ const gateways: Record<GatewayKind, { placement: Placement; routeName: (route: s
 };
 
 /**
- * A route is the gateway's: its filter works there, on that route alone. A workload's works in its sidecars.
+ * A route is the gateway's: its filter works there, on that route alone. A workload's works in its sidecars; where it has
+ * none, in the gateway, on all routes that lead to it.
  * @param backends among them the target's
  */
-export function placementOf(target: FilterTarget, kind: GatewayKind, backends: Backend[]): Placement {
+export function placementOf(
+  target: FilterTarget,
+  kind: GatewayKind,
+  { backends, routes }: { backends: Backend[]; routes: BackendRoute[] },
+): Placement {
   const { placement, routeName } = gateways[kind];
   if ("route" in target) return { ...placement, routes: [routeName(target.route)] };
   if ("gateway" in target) return placement;
   if ("selector" in target) return { namespace, selector: target.selector, proxies: "sidecars" };
-  const pods = backends.find(({ name }) => name === target.workload)?.pods;
-  if (!pods) throw new Error(`${target.workload} has no pods`);
+  const { pods } = backends.find(({ name }) => name === target.workload) ?? {};
+  if (!pods || (pods.containers && !pods.containers.includes(proxyContainer))) {
+    const own = routes.filter(({ backend }) => backend.name === target.workload);
+    return { ...placement, routes: own.map(({ name }) => routeName(name)) };
+  }
   return { namespace: pods.namespace, selector: pods.selector, proxies: "sidecars" };
 }

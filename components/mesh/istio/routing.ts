@@ -1,6 +1,7 @@
-import { type BackendRoute, endpointOf } from "../../workloads/backend.ts";
+import { type BackendRoute, endpointOf, pathOf } from "../../workloads/backend.ts";
 import { type Manifest, namespace } from "../manifest.ts";
 import { gatewaySelector } from "./names.ts";
+import { urlHost } from "./url.ts";
 
 const gatewayName = "gateway";
 
@@ -38,12 +39,25 @@ function byLongestPath(routes: BackendRoute[]): BackendRoute[] {
 }
 
 /** The path itself and what is below it: a prefix alone would be `/oneness`, too. */
-function httpRoute({ name, path, rewrite, backend }: BackendRoute) {
-  const { host, port } = endpointOf(backend.at);
+function httpRoute(route: BackendRoute) {
+  const { name, path, backend } = route;
+  const host = backend.at.type === "url" ? urlHost(backend.name) : endpointOf(backend.at).host;
+  const { port } = backend.at;
+  const rewrite = rewriteOf(route);
   return {
     name,
-    match: [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }],
-    ...(rewrite && { rewrite: { uri: "/" } }),
+    match: path === "/" ? [{ uri: { prefix: "/" } }] : [{ uri: { exact: path } }, { uri: { prefix: `${path}/` } }],
+    ...(rewrite && { rewrite }),
     route: [{ destination: { host, port: { number: port } } }],
   };
+}
+
+/** A path that goes below a URL's own is rewritten by a pattern: a prefix alone would make `/v1//get` of `/one/get`. */
+function rewriteOf({ path, rewrite, backend }: BackendRoute): object | undefined {
+  const authority = backend.at.type === "url" ? backend.at.authority : undefined;
+  if (!rewrite && authority === undefined) return undefined;
+  const base = pathOf(backend);
+  const pattern = { match: `^${path === "/" ? "" : path.replace(/[.~]/g, "\\$&")}(/|$)`, rewrite: `${base}\\1` };
+  const uri = base === "" ? { uri: "/" } : { uriRegexRewrite: pattern };
+  return { ...(rewrite && uri), ...(authority !== undefined && { authority }) };
 }

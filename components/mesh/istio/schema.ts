@@ -4,8 +4,6 @@ import type { Capabilities, TargetKind } from "../capabilities.ts";
 import { type Declared, lostDigits, type Problem, type Schema } from "../kind.ts";
 import type { MeshSettings } from "../mesh.ts";
 
-export const name = "istio";
-
 const onGateway: TargetKind[] = ["route", "workload", "gateway"];
 const everywhere: TargetKind[] = [...onGateway, "selector"];
 
@@ -18,6 +16,7 @@ export const capabilities: Capabilities = {
     volume: ["workload"], // Istio reads its annotations on sidecars only
     lua: everywhere,
   },
+  afterRewrite: ["workload", "selector"], // those are in sidecars, behind the gateway
   failures: ["open", "close", "reload"],
   logs: ["gateway", "istiod"],
   clusters: ["/^(in|out)bound(_\\.\\d+_\\._)?\\|/", "PassthroughCluster"],
@@ -73,12 +72,20 @@ function problems({ declaration, delivery }: Declared, config: object): Problem[
   const inGateway = "gateway" in declaration.target || "route" in declaration.target;
   if (istio.gateway === "gateway-api" && delivery === "configmap" && inGateway)
     problem("delivery", "configmap reaches a gateway of Istio's chart only, not one of the Gateway API: image, http");
+  if (["configmap", "volume"].includes(delivery) && isOfOthers(declaration, config))
+    problem("delivery", `${delivery} changes pods, and these are not the stack's: image, http`);
   if (byWasmPlugin(delivery) && !isObject(declaration.config))
     problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
   if (byWasmPlugin(delivery)) found.push(...lostDigits(declaration.config));
   if (settingsOf(declaration) && !byWasmPlugin(delivery))
     problem("istio", `goes with delivery image or http (a WasmPlugin), not with ${delivery}`);
   return found;
+}
+
+/** A workload that is there already: a Service, or a URL. */
+function isOfOthers({ target }: FilterDeclaration, config: object): boolean {
+  const { workloads = {} } = config as { workloads?: Record<string, { kind: string }> };
+  return "workload" in target && ["service", "url"].includes(workloads[target.workload]?.kind ?? "");
 }
 
 /** None counts as one. */

@@ -73,6 +73,6 @@ function pluginConfig(filter: string, configuration: string): unknown {
     // said below
   }
   throw new UserError(
-    `filter "${filter}": a WasmPlugin's configuration is a JSON object, and this is none: ${configuration.slice(0, 60)}; delivery configmap or volume takes any text`,
+    `filter "${filter}": a WasmPlugin's configuration is a JSON object, and this one is none; delivery configmap or volume takes any text`,
   );
 }

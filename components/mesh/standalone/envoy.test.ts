@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../../config/route.ts";
-import { withBackends } from "../../workloads/backend.ts";
+import { type Backend, type BackendRoute, type UrlAddress, withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
 import { targets } from "../targets.ts";
 import { wasmFilter } from "../wasm-filter.ts";
-import { listener } from "./envoy.ts";
+import { cluster, listener } from "./envoy.ts";
 
 const declared: Route[] = [
   { name: "one", path: "/one", workload: "httpbin", rewrite: true },
@@ -18,6 +18,7 @@ const routes = withBackends(declared, demoInCluster("default"));
 const manager = (l: any) => l.filter_chains[0].filters[0].typed_config;
 const make = (filters: Parameters<typeof listener>[0]["filters"]) =>
   manager(listener({ directory: "/x", port: 10000, routes, filters }));
+const listenerOf = (routes: BackendRoute[]) => listener({ directory: "/x", port: 10000, routes, filters: [] });
 const routeOf = (m: ReturnType<typeof manager>, name: string) =>
   m.route_config.virtual_hosts[0].routes.find((r: { name: string }) => r.name === name);
 
@@ -36,6 +37,33 @@ describe("the listener", () => {
   ])("route %s rewrites %s to %s", (name, path, rewritten) => {
     const { pattern, substitution } = routeOf(make([]), name).route.regex_rewrite;
     expect(path.replace(new RegExp(pattern.regex), substitution)).toBe(rewritten);
+  });
+
+  it("takes all paths for the route of /", () => {
+    const all = routeOf(manager(listenerOf([{ ...(routes[0] as BackendRoute), path: "/" }])), "one");
+    expect(all.match).toEqual({ prefix: "/" });
+    const { pattern, substitution } = all.route.regex_rewrite;
+    expect("/get".replace(new RegExp(pattern.regex), substitution)).toBe("/get");
+  });
+
+  it.each([
+    ["/one", "/one", "/v1"],
+    ["/one", "/one/", "/v1/"],
+    ["/one", "/one/get", "/v1/get"],
+    ["/", "/get", "/v1/get"],
+  ])("the path of a URL goes before the rest: route %s, %s → %s", (path, asked, sent) => {
+    const backend: Backend = { name: "api", at: { type: "url", host: "a.b", port: 80, path: "/v1", http: 1 } };
+    const made = routeOf(manager(listenerOf([{ name: "one", path, rewrite: true, backend }])), "one");
+    const { pattern, substitution } = made.route.regex_rewrite;
+    expect(asked.replace(new RegExp(pattern.regex), substitution.replace("\\1", "$1"))).toBe(sent);
+    expect(made.route).not.toHaveProperty("host_rewrite_literal");
+  });
+
+  it("lets upgrades, silent streams and endless responses pass, and sends a URL the Host that it wants", () => {
+    const at = { type: "url", host: "a.b", port: 443, path: "", authority: "a.b", http: 1 } as const;
+    const made = manager(listenerOf([{ name: "one", path: "/one", rewrite: true, backend: { name: "api", at } }]));
+    expect(made).toMatchObject({ stream_idle_timeout: "0s", upgrade_configs: [{ upgrade_type: "websocket" }] });
+    expect(routeOf(made, "one").route).toMatchObject({ timeout: "0s", host_rewrite_literal: "a.b" });
   });
 
   it("has every filter in its chain, off, and on for the routes that it targets", () => {
@@ -92,5 +120,43 @@ describe("a Wasm filter", () => {
     ["reload", { failure_policy: "FAIL_RELOAD" }],
   ] as const)("failure %s is %j", (failure, policy) => {
     expect(config({ ...args, failure })).toMatchObject(policy);
+  });
+});
+
+describe("a backend as a cluster", () => {
+  const url = { type: "url", host: "api.example.com", port: 443, path: "", http: 1 } as const;
+  // biome-ignore lint/suspicious/noExplicitAny: the test walks through Envoy's JSON
+  const made = (at: Backend["at"]): any => cluster({ name: "api", at }, "/system.crt");
+
+  it("by its address, or by its name, of which IPv4 is taken first", () => {
+    expect(made({ ...url, host: "127.0.0.1" })).toMatchObject({ type: "STATIC" });
+    expect(made({ ...url, host: "127.0.0.1" })).not.toHaveProperty("dns_lookup_family");
+    expect(made(url)).toMatchObject({ type: "STRICT_DNS", dns_lookup_family: "V4_PREFERRED" });
+  });
+
+  it("whose certificate has to be for its name, and signed by the system's authorities or by its own", () => {
+    const context = (tls: UrlAddress["tls"]) => made({ ...url, tls }).transport_socket.typed_config;
+    const system = context({ serverName: "api.example.com" });
+    expect(system.sni).toBe("api.example.com");
+    expect(system.common_tls_context.validation_context).toEqual({
+      trusted_ca: { filename: "/system.crt" },
+      match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact: "api.example.com" } }],
+    });
+    const own = context({ serverName: "10.0.0.1", authorities: "PEM" });
+    expect(own).not.toHaveProperty("sni");
+    expect(own.common_tls_context.validation_context).toEqual({
+      trusted_ca: { inline_string: "PEM" },
+      match_typed_subject_alt_names: [{ san_type: "IP_ADDRESS", matcher: { exact: "10.0.0.1" } }],
+    });
+  });
+
+  it("in the protocol that it speaks", () => {
+    const options = (http: UrlAddress["http"]) =>
+      made({ ...url, http }).typed_extension_protocol_options?.[
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+      ];
+    expect(options(1)).toBeUndefined();
+    expect(options(2)).toMatchObject({ explicit_http_config: { http2_protocol_options: {} } });
+    expect(Object.keys(options("both").use_downstream_protocol_config)).toHaveLength(2);
   });
 });

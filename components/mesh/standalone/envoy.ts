@@ -1,6 +1,6 @@
 import { discoveryResponse, type Json, type Resource } from "../../../envoy/discovery.ts";
 import type { FilterTarget } from "../../filter/declared.ts";
-import type { Backend, BackendRoute } from "../../workloads/backend.ts";
+import { type Backend, type BackendRoute, pathOf } from "../../workloads/backend.ts";
 import { envoyCluster } from "../envoy-cluster.ts";
 import { targets } from "../targets.ts";
 import { type, wasmType } from "../wasm-filter.ts";
@@ -42,9 +42,12 @@ export function startFiles(args: { directory: string; adminPort: number }): Reco
   };
 }
 
-/** A backend under the name that routes and filters' HTTP calls use. */
-export function cluster(backend: Backend): Resource {
-  return { "@type": type("config.cluster.v3.Cluster"), ...envoyCluster(backend) };
+/**
+ * A backend under the name that routes and filters' HTTP calls use.
+ * @param authorities file of the certificate authorities that this system trusts
+ */
+export function cluster(backend: Backend, authorities = ""): Resource {
+  return { "@type": type("config.cluster.v3.Cluster"), ...envoyCluster(backend, authorities) };
 }
 
 /** A filter as the listener needs to know it. */
@@ -77,6 +80,10 @@ export function listener(args: {
               "@type": type("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
               stat_prefix: "gateway",
               strip_any_host_port: true,
+              server_header_transformation: "PASS_THROUGH", // else no filter could set it
+              // A stream may be silent: a development server's to its pages is.
+              stream_idle_timeout: "0s",
+              upgrade_configs: [{ upgrade_type: "websocket" }],
               route_config: { name: "gateway", virtual_hosts: virtualHosts(routes, filters) },
               http_filters: [
                 ...filters.map((f) => ({
@@ -114,18 +121,29 @@ function routeEntry(route: BackendRoute, filters: AttachedFilter[]): Json {
   const on = filters.filter((f) => targets(f.target, route));
   return {
     name: route.name,
-    match: { path_separated_prefix: route.path },
+    match: route.path === "/" ? { prefix: "/" } : { path_separated_prefix: route.path },
     route: {
       cluster: route.backend.name,
-      // A prefix rewrite to "/" would make "//get" of "/one/get".
-      ...(route.rewrite && {
-        regex_rewrite: { pattern: { regex: `^${route.path.replace(/[.~]/g, "\\$&")}/?` }, substitution: "/" },
-      }),
+      timeout: "0s", // a response may be a stream without an end
+      ...(route.rewrite && { regex_rewrite: rewrite(route.path, pathOf(route.backend)) }),
+      ...hostRewrite(route.backend),
     },
     typed_per_filter_config: Object.fromEntries(
       on.map((f) => [f.name, { "@type": type("config.route.v3.FilterConfig"), config: {} }]),
     ),
   };
+}
+
+/** A prefix rewrite to "/" would make "//get" of "/one/get". @param base what the path goes below: `/v1`, or empty */
+function rewrite(path: string, base: string): Json {
+  const escaped = path === "/" ? "" : path.replace(/[.~]/g, "\\$&");
+  if (base === "") return { pattern: { regex: `^${escaped}/?` }, substitution: "/" };
+  return { pattern: { regex: `^${escaped}(/|$)` }, substitution: `${base.replaceAll("\\", "\\\\")}\\1` };
+}
+
+function hostRewrite({ at }: Backend): { host_rewrite_literal?: string } {
+  const authority = at.type === "url" ? at.authority : undefined;
+  return authority === undefined ? {} : { host_rewrite_literal: authority };
 }
 
 /** Envoy takes the first route that matches, so "/one/deep" goes before "/one". */

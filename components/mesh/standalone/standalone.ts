@@ -1,16 +1,20 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { Resource } from "../../../envoy/discovery.ts";
 import { logArguments } from "../../../envoy/log.ts";
 import { stackDir } from "../../../lib/paths.ts";
 import { asLongAsItLives } from "../../../process/control.ts";
 import { maxLogBytes } from "../../../process/log.ts";
-import { EnvoyBinary, EnvoyConfiguration, Process, Proof } from "../../../provider/resources.ts";
+import { EnvoyBinary, EnvoyConfiguration, Process } from "../../../provider/resources.ts";
 import type { Filter } from "../../filter/filter.ts";
-import type { AttachedFilterFields, Mesh, MeshArgs, Served } from "../mesh.ts";
-import { type Request, requestFor, routeUrls } from "../targets.ts";
+import type { Backend } from "../../workloads/backend.ts";
+import { systemAuthorities } from "../../workloads/reach.ts";
+import type { Mesh, MeshArgs, Served } from "../mesh.ts";
+import { proveShown, type Shown, show } from "../shown.ts";
+import { routeUrls } from "../targets.ts";
 import { wasmFilter } from "../wasm-filter.ts";
-import { cluster, listener, startFiles } from "./envoy.ts";
+import { type AttachedFilter, cluster, listener, startFiles } from "./envoy.ts";
 
 const envoyVersion = "1.40.0";
 
@@ -25,15 +29,22 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
+    const adminUrl = `http://127.0.0.1:${config.ports.admin}`;
+    const authorities = backends.some(isTrusted) ? systemAuthorities() : undefined;
 
     const envoy = createEnvoy();
     this.serve = (workloads) => {
-      const configuration = configureEnvoy(workloads);
+      const opts = { parent, dependsOn: workloads };
+      // One object has all of them: one that nothing would show holds no other up.
+      const shown = filters.map((filter) => show(filter, xdsFilter(filter), { url, routes, otherwise: "keep" }, opts));
+      const configuration = configureEnvoy(shown, workloads);
+      const process = pulumi.interpolate`${envoy.pid}@${envoy.startTime}`;
       const gatewayUrl = configuration.id.apply(() => url);
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
-        filters: filters.map((filter) => prove(filter, configuration)),
+        filters: shown.map((one) => proveShown(one, { process }, { parent, dependsOn: [configuration] })),
+        proxies: { admin: adminUrl },
         logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
       };
     };
@@ -61,7 +72,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           files: startFiles({ directory: xds, adminPort: admin }),
           ports: [gateway, admin],
           portHints: { [gateway]: "meshup:ports.gateway", [admin]: "meshup:ports.admin" },
-          ready: { url: `http://127.0.0.1:${admin}/ready` },
+          ready: { url: `${adminUrl}/ready` },
           readyTimeoutMs: asLongAsItLives, // it may be busy with a module when an `up` comes back to it
           maxFileBytes: maxLogBytes,
         },
@@ -69,63 +80,46 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    function configureEnvoy(workloads: pulumi.Resource[]): EnvoyConfiguration {
+    function configureEnvoy(shown: Shown<XdsFilter>[], workloads: pulumi.Resource[]): EnvoyConfiguration {
+      const attached = pulumi.all(shown.map((one) => one.attached)).apply((all) => all.filter((one) => one !== null));
+      const port = config.ports.gateway;
       return new EnvoyConfiguration(
         "envoy",
         {
           directory: xds,
-          admin: `http://127.0.0.1:${config.ports.admin}`,
+          admin: adminUrl,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-          clusters: backends.map(cluster),
-          listeners: [
-            listener({
-              directory: xds,
-              port: config.ports.gateway,
-              routes,
-              filters: filters.map((f) => ({ name: f.declaration.name, target: f.declaration.target })),
-            }),
-          ],
-          filters: Object.fromEntries(filters.map((filter) => [filter.declaration.name, xdsFilter(filter)])),
+          clusters: backends.map((backend) => cluster(backend, authorities)),
+          listeners: [attached.apply((filters) => listener({ directory: xds, port, routes, filters }))],
+          filters: attached.apply((all) =>
+            Object.fromEntries(all.map(({ name, digest, resource }) => [name, { digest, resource }])),
+          ),
         },
         { parent, dependsOn: workloads },
       );
     }
-
-    function prove(filter: Filter, configuration: EnvoyConfiguration): AttachedFilterFields {
-      const { name, target } = filter.declaration;
-      // Configuration lets no target through that no route leads to.
-      const { url: address, headers } = requestFor(target, url, routes) as Request;
-      const proof = new Proof(
-        name,
-        {
-          filter: name,
-          url: address,
-          headers,
-          expect: filter.expect,
-          digest: filter.digest,
-          process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
-        },
-        { parent, dependsOn: [configuration] },
-      );
-      return {
-        name,
-        digest: filter.digest,
-        delivery: "file" as const,
-        url: proof.url,
-        headers,
-        expect: filter.expect,
-      };
-    }
   }
 }
 
-/** A filter as Envoy is given it, beside its digest. */
-function xdsFilter(filter: Filter) {
-  const { name, root: rootId, failure } = filter.declaration;
+/** A filter as Envoy is given it, and where it works. */
+interface XdsFilter extends AttachedFilter {
+  digest: string;
+  resource: Resource;
+}
+
+function xdsFilter(filter: Filter): pulumi.Output<XdsFilter> {
+  const { name, root: rootId, failure, target } = filter.declaration;
   const { configuration } = filter;
-  const resource = pulumi
-    .all([filter.digest, filter.file])
-    .apply(([digest, file]) => wasmFilter({ name, rootId, digest, file, configuration, failure }));
-  return { digest: filter.digest, resource };
+  return pulumi.all([filter.digest, filter.file]).apply(([digest, file]) => ({
+    name,
+    target,
+    digest,
+    resource: wasmFilter({ name, rootId, digest, file, configuration, failure }),
+  }));
+}
+
+/** By the authorities that the system trusts. */
+function isTrusted({ at }: Backend): boolean {
+  return at.type === "url" && at.tls !== undefined && at.tls.authorities === undefined;
 }

@@ -18,15 +18,21 @@ export interface PodArgs {
   command?: string[];
   /** The port that it serves HTTP on; none: it serves nothing. */
   port?: number;
-  /** Answers 200 on the port once it works. */
+  /** Answers 200 on the port once it works. Default: it works once the port takes connections. */
   healthPath?: string;
   env?: Record<string, string>;
+  /** Variables whose values a Secret has, each under its own name. */
+  secretEnv?: { names: string[]; secret: pulumi.Input<string> };
+  /** Names of the Secrets that its image may be pulled with. */
+  pullSecrets?: pulumi.Input<string>[];
+  /** It may write to its own files. */
+  writable?: boolean;
   /** What it reads: path of a folder in the pod, and the volume that is there. */
   mounts?: Mount[];
   /** What it is meant to need: `{ cpu: "10m", memory: "32Mi" }`. */
   requests: { cpu: string; memory: string };
-  /** What it may at most have; more of it ends the pod. */
-  memoryLimit: string;
+  /** What it may at most have; more of it ends the pod. Default: what the node has. */
+  memoryLimit?: string;
   /** The pod may use the Kubernetes API, as its service account. */
   usesApi?: boolean;
   /** False keeps a mesh from giving it a sidecar. */
@@ -48,7 +54,7 @@ export function labels(name: string): Record<string, string> {
  * an autoscaler's, or a person's, stay as they are; Kubernetes starts with one.
  */
 export function deployment(args: PodArgs): DeploymentManifest {
-  const { name, namespace, usesApi = false, graceSeconds, sidecar = true, mounts = [] } = args;
+  const { name, namespace, port, usesApi = false, graceSeconds, sidecar = true, mounts = [], pullSecrets = [] } = args;
   return {
     metadata: { name, namespace, labels: labels(name) },
     spec: {
@@ -67,7 +73,11 @@ export function deployment(args: PodArgs): DeploymentManifest {
             runAsUser: 1000,
             runAsGroup: 1000,
             seccompProfile: { type: "RuntimeDefault" },
+            // Only root may take a port below 1024 otherwise.
+            ...(port !== undefined &&
+              port < 1024 && { sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start", value: "0" }] }),
           },
+          ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
           containers: [container(args)],
           ...(mounts.length > 0 && { volumes: mounts.map(({ volume }) => volume) }),
         },
@@ -77,40 +87,49 @@ export function deployment(args: PodArgs): DeploymentManifest {
 }
 
 function container(args: PodArgs): Container {
-  const { name, image, command, port, healthPath, env = {}, mounts = [], requests, memoryLimit } = args;
+  const { name, image, command, port, healthPath, env = {}, secretEnv, mounts = [], requests, memoryLimit } = args;
+  const fromSecret = (name: string, { secret }: NonNullable<typeof secretEnv>) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: secret, key: name } },
+  });
   return {
     name,
     image,
     command,
-    env: Object.entries(env).map(([name, value]) => ({ name, value })),
+    env: [
+      ...Object.entries(env).map(([name, value]) => ({ name, value })),
+      ...(secretEnv?.names.map((name) => fromSecret(name, secretEnv)) ?? []),
+    ],
     ports: port === undefined ? [] : [{ name: "http", containerPort: port }],
     ...(mounts.length > 0 && {
       volumeMounts: mounts.map(({ path, volume }) => ({ name: volume.name, mountPath: path, readOnly: true })),
     }),
     // No limit of cpu: it would slow a pod down while the machine has nothing else to do.
-    resources: { requests, limits: { memory: memoryLimit } },
+    resources: { requests, ...(memoryLimit !== undefined && { limits: { memory: memoryLimit } }) },
     securityContext: {
       allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
+      readOnlyRootFilesystem: !args.writable,
       capabilities: { drop: ["ALL"] },
     },
-    ...(port !== undefined && probes(healthPath ?? "/")),
+    ...(port !== undefined && probes(healthPath)),
     // Proxies learn a moment later than the pod that it is to go; until then they send it requests.
     ...(port !== undefined && { lifecycle: { preStop: { sleep: { seconds: 3 } } } }),
   };
 }
 
-function probes(path: string): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
-  const httpGet = { path, port: "http" };
+function probes(path: string | undefined): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
+  const look = path === undefined ? { tcpSocket: { port: "http" } } : { httpGet: { path, port: "http" } };
   return {
-    startupProbe: { httpGet, periodSeconds: 1, failureThreshold: 60 },
-    readinessProbe: { httpGet, periodSeconds: 5, timeoutSeconds: 2 },
+    startupProbe: { ...look, periodSeconds: 1, failureThreshold: 60 },
+    readinessProbe: { ...look, periodSeconds: 5, timeoutSeconds: 2 },
     // Slack for a pod whose cpu is all in use: it works, and a restart would lose its requests.
-    livenessProbe: { httpGet, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+    livenessProbe: { ...look, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
   };
 }
 
-export function service(name: string, namespace: string): kubernetes.types.input.core.v1.Service {
+/** @param http2 its pods speak HTTP/2 in plain text, and meshes are told so */
+export function service(name: string, namespace: string, http2 = false): kubernetes.types.input.core.v1.Service {
+  const appProtocol = http2 ? { appProtocol: "kubernetes.io/h2c" } : {};
   return {
     metadata: {
       name,
@@ -119,7 +138,7 @@ export function service(name: string, namespace: string): kubernetes.types.input
       // Pulumi would look on for ten seconds whether its pods stay; the deployment tells that they are ready.
       annotations: { "pulumi.com/skipAwait": "true" },
     },
-    spec: { selector: { app: name }, ports: [{ name: "http", port: servicePort, targetPort: "http" }] },
+    spec: { selector: { app: name }, ports: [{ name: "http", port: servicePort, targetPort: "http", ...appProtocol }] },
   };
 }
 
