@@ -154,7 +154,7 @@ async function partComingUp(
   const ready = all.filter((pod) => isReady(pod) && wasStartedSince(pod, since));
   if (all.length === 0) return missing ? [`${name} (no pod yet)`] : [];
   if (ready.length < all.length) return [`${name} (${ready.length} of ${all.length} ready)`];
-  const fresh = ready.some((pod) => now - Date.parse(readySince(pod) ?? "") < freshMs);
+  const fresh = freshMs > 0 && ready.some((pod) => now - Date.parse(readySince(pod) ?? "") < freshMs);
   return fresh ? [`${name} (ready for less than ${freshMs / 1000} s)`] : [];
 }
 

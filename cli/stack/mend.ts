@@ -181,7 +181,8 @@ async function missingImages(
   const images = resources.filter((r) => inUse(r) && r.type === "docker:index/image:Image");
   const looked = images.map(async ({ urn, outputs }) => {
     const reference = String(outputs?.repoDigest);
-    const [, repository, digest] = new RegExp(`^localhost:${port}/(.+)@(sha256:[0-9a-f]+)$`).exec(reference) ?? [];
+    const [, repository, digest] =
+      new RegExp(`^(?:localhost|127\\.0\\.0\\.1):${port}/(.+)@(sha256:[0-9a-f]+)$`).exec(reference) ?? [];
     if (repository === undefined) return [];
     const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
     const url = `${registry.url}/v2/${repository}/manifests/${digest}`;

@@ -1,6 +1,8 @@
 /** Envoy Gateway itself: its pods and its log. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeApi } from "../../../../kube/api.ts";
 import { type Pod, podsOf } from "../../../../kube/pods.ts";
+import { type Deployment, isRolledOut } from "../../../../kube/rollout.ts";
 import { controllerNamespace, name } from "../names.ts";
 
 export function controllerPods(api: KubeApi): Promise<Pod[]> {
@@ -27,4 +29,21 @@ export function controllerLines(log: string, policy: string): string[] {
     return [`${message} ${fields}`.trim()];
   });
   return [...new Set(lines)];
+}
+
+/**
+ * Starts Envoy Gateway anew, as `kubectl rollout restart` does, and waits until the new one is ready.
+ * @returns false where it is not the stack's own: that one is left alone
+ */
+export async function restartController(api: KubeApi, timeoutMs = 60_000): Promise<boolean> {
+  const path = `/apis/apps/v1/namespaces/${controllerNamespace}/deployments/${name}`;
+  const before = await api.get<Deployment>(path);
+  if (!before?.metadata.managedFields?.some(({ manager = "" }) => manager.startsWith("pulumi"))) return false;
+  const annotations = { "kubectl.kubernetes.io/restartedAt": new Date().toISOString() };
+  await api.patch(path, { spec: { template: { metadata: { annotations } } } });
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(500)) {
+    const now = await api.get<Deployment>(path);
+    if (now && isRolledOut(now)) break;
+  }
+  return true;
 }

@@ -51,12 +51,16 @@ export function isTransient(message: string): boolean {
   return /could not fetch|download failed|Wasm/.test(message) && noAnswer.test(message);
 }
 
+/** Whether Envoy Gateway has given a module's address up, for an hour, or until it is started anew. */
+export const hasGivenUp = (message: string) => /after \d+ attempts\.?$/.test(message);
+
 /**
  * How often a module is to be pulled before a refusal counts. What a registry answered may be an answer from before the
  * image was pushed, or from before the password was mended: Envoy Gateway does not ask again by itself. After about ten
  * failures it gives an address up for an hour.
  */
 export function pullsWorthTrying(message: string): number {
+  if (hasGivenUp(message)) return 2;
   if (isTransient(message)) return 4;
   return /could not fetch/.test(message) ? 2 : 1;
 }

@@ -5,14 +5,16 @@ import type { Pod } from "../../../../kube/pods.ts";
 import { type Look, report, waitUntilReady } from "../../../../kube/readiness.ts";
 import { messageOf, UserError } from "../../../../lib/errors.ts";
 import type { Failure } from "../../../filter/declared.ts";
-import { controllerComplaints } from "./controller.ts";
-import { changedAt, judge, known, type Policy, pullsWorthTrying, type Verdict } from "./policy.ts";
+import { controllerComplaints, restartController } from "./controller.ts";
+import { changedAt, hasGivenUp, judge, known, type Policy, pullsWorthTrying, type Verdict } from "./policy.ts";
 import { complaints, digestOf, type InForce, inForce, proxyContainer, proxyPods } from "./proxies.ts";
 
 /** A registry that swallows requests holds Envoy Gateway up for a minute and more. */
 const defaultTimeoutMs = 120_000;
 /** A proxy that has refused a configuration says so until it takes the next one, which may be on its way. */
 const rejectionGraceMs = 3_000;
+/** How long Envoy Gateway may take to look at all policies once it has started. */
+const verdictAfterRestartMs = 30_000;
 
 export interface AwaitedPolicy {
   /** Absolute path of the kubeconfig file. */
@@ -75,8 +77,11 @@ export async function waitForPolicy(awaited: AwaitedPolicy, signal?: AbortSignal
       accepted
         ? { "the proxy's log": (await linesOf(api, accepted, await proxyPods(api, gateway))).since }
         : { "Envoy Gateway's log": await controllerComplaints(api, controllerLog(awaited, seen)) },
-    tryAgain: () => pullAgain(api, gateway),
-    untilNextTry: (pulls: number) => 2000 * pulls,
+    tryAgain: async () => {
+      if (!hasGivenUpOn(seen) || !(await restartController(api))) await pullAgain(api, gateway);
+    },
+    // Until it has looked at all policies, the verdict is the one from before its start.
+    untilNextTry: (pulls: number) => (hasGivenUpOn(seen) ? verdictAfterRestartMs : 2000 * pulls),
   };
   const { policy, pods } = await waitUntilReady(subject, { timeoutMs, signal });
   return {
@@ -93,6 +98,12 @@ const pathOf = ({ namespace, name }: AwaitedPolicy) =>
 function controllerLog({ namespace, name }: AwaitedPolicy, policy: Policy | undefined) {
   const refused = policy && judge(policy).state === "refused";
   return { policy: `${namespace}/${name}`, since: refused ? changedAt(policy) : undefined };
+}
+
+/** One that has given an address up forgets that, and everything else, when it starts. */
+function hasGivenUpOn(policy: Policy | undefined): boolean {
+  const verdict = policy && judge(policy);
+  return verdict?.state === "refused" && hasGivenUp(verdict.message);
 }
 
 function refusal(
