@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { createCluster } from "./components/cluster/index.ts";
+import { clusterKind } from "./components/cluster/index.ts";
 import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
 import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
 import { readStack } from "./components/config/stack.ts";
@@ -24,7 +24,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
   const filters = await createFilters(config.filters, kind.capabilities, backends, routes);
-  const cluster = await createCluster(config, stack);
+  const cluster = await clusterKind(config.cluster).create(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads({ config, cluster, registry, sidecars: mesh.sidecars });
@@ -36,6 +36,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     routes: served.routes,
     workloads: describeBackends(backends),
     filters: served.filters,
+    proxies: served.proxies,
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
   };

@@ -1,6 +1,7 @@
-import { openCluster } from "../inspect/cluster.ts";
+import { stackDir } from "../../lib/paths.ts";
+import { openCluster, placeOf, viewOf } from "../inspect/cluster.ts";
 import { clusterStatus, type PartStatus } from "../inspect/cluster-status.ts";
-import { type ProcessStatus, processesOf } from "../inspect/processes.ts";
+import { type ProcessStatus, processesIn } from "../inspect/processes.ts";
 import { type UrlStatus, urlStatus } from "../inspect/workloads.ts";
 import { duration, type Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
@@ -13,10 +14,10 @@ import { readDeployment } from "../stack/stack.ts";
  */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
-  const processes = processesOf(deployment, Date.now());
-  const cluster = await openCluster(deployment);
-  const parts = cluster && (await clusterStatus(cluster));
   const outputs = outputsOf(deployment);
+  const processes = processesIn(stackDir(name), Date.now());
+  const place = deployment && (await placeOf(viewOf(name, deployment)));
+  const parts = place && (await clusterStatus(await openCluster(place, outputs)));
   const urls = await urlStatus(
     outputs,
     processes.map((process) => process.name),
