@@ -19,10 +19,17 @@ export async function complaintsOf(
 ): Promise<Complaints> {
   const [all, since] = await Promise.all([
     api.log(pod.metadata, { container, tail: 5000 }),
-    api.log(pod.metadata, { container, since: time, tail: 5000 }),
+    // From its beginning: a filter that logs without end may have said thousands of lines since.
+    api.log(pod.metadata, { container, since: time, mostBytes: 8 * 1024 * 1024 }),
   ]);
-  const before = all.endsWith(since) ? all.slice(0, all.length - since.length) : all;
-  return { before: parse(before), since: parse(since) };
+  return { before: parse(withoutLater(all, since)), since: parse(since) };
+}
+
+/** What of a log's end is from before `later` begins. Either may have lines that the other does not reach to. */
+export function withoutLater(log: string, later: string): string {
+  if (later === "") return log;
+  const start = log.indexOf(later.slice(0, 2000));
+  return start < 0 ? "" : log.slice(0, start);
 }
 
 /** Those of several containers: each line once. */

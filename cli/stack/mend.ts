@@ -60,6 +60,8 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   const urns = [...objects.map(({ object }) => object.urn), ...gone];
   if (urns.length > 0) await refresh(stack, terminal, urns);
   const broken = releases.filter(({ what }) => what === "broken").map(({ release }) => release);
+  const { dropCertificates } = await import("../../kube/release.ts");
+  for (const { release, hooks } of releases) if (hooks) await dropCertificates(api, release);
   return {
     replace: images.map(({ urn }) => urn),
     repair: { releases: broken.map(({ urn }) => urn.split("::").at(-1) as string) },

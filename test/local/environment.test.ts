@@ -13,7 +13,7 @@ let elsewhere: string;
 let base: string;
 
 beforeAll(async () => {
-  clone = await ScratchClone.create(`a:b c'd"e #f %25 g?h $& \\i ü`);
+  clone = await ScratchClone.create(`a:b c'd"e #f %25 g?h $& ü`);
   base = dirname(clone.folder);
   elsewhere = mkdtempSync(join(tmpdir(), "meshup-elsewhere-"));
   writeFileSync(join(elsewhere, "preload.cjs"), 'console.log("4711"); process.on("exit", () => console.log("4712"));');

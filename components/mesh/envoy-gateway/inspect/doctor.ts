@@ -127,7 +127,7 @@ async function moduleInForce(
 }
 
 async function proxyLines(api: KubeApi, pods: Pod[]): Promise<string[]> {
-  const logs = await Promise.all(pods.map((pod) => api.log(pod.metadata, { container: proxyContainer, tail: 300 })));
+  const logs = await Promise.all(pods.map((pod) => api.log(pod.metadata, { container: proxyContainer, tail: 5000 })));
   return complaints(logs.join("\n")).slice(-6);
 }
 

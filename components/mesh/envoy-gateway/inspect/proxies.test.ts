@@ -87,6 +87,17 @@ test("the proxy's complaints, each once, without what comes with every module", 
   ]);
 });
 
+test("what modules and scripts say goes before Envoy's own words, and is no more than three lines", () => {
+  const script = "[2026-11-21 02:32:25.804][1][error][lua] [source/a.cc:1] script log: no";
+  const loud = (n: number) =>
+    at(12, "critical", "context.cc:1160", `wasm log root f@sha256:d: Plugin f failed to load ${n}`);
+  const own = at(1, "critical", "wasm.cc:626", "Plugin f failed to load");
+  expect(complaints([own, script, ...[1, 2, 3].map(loud)].join("\n"))).toEqual([
+    ...[1, 2, 3].map((n) => `[critical][wasm] wasm log root f@sha256:d: Plugin f failed to load ${n}`),
+    "[critical][wasm] Plugin f failed to load",
+  ]);
+});
+
 test("a second filter of a module that is still on its way is no failure; one that fails by itself is", () => {
   const alarm = [
     at(1, "warning", "wasm.cc:344", "createWasm: failed to load (in progress) from https://envoy-gateway/a.wasm"),

@@ -84,7 +84,10 @@ const complaint = /^\[[^\]]+\]\[(\d+)\]\[(?:warning|error|critical)\]\[(?:wasm|l
  */
 const falseAlarm = /createWasm: failed to load \((?:in progress|cached)\)/;
 const pluginFailed = /Plugin \S+ failed to load|Plugin configured to fail closed failed to load/;
+/** What a module or a script logs is not what Envoy says, whatever it looks like. */
+const ofOthers = /^\[\w+\]\[(?:wasm|lua)\] (?:wasm|script) log\b/;
 
+/** Envoy's complaints, each once; before them the newest of modules and scripts, which may be very many. */
 export function complaints(log: string): string[] {
   const said = new Set<string>();
   const alarmed = new Set<string>();
@@ -103,7 +106,8 @@ export function complaints(log: string): string[] {
       );
     }
   }
-  return [...said];
+  const others = [...said].filter((line) => ofOthers.test(line));
+  return [...others.slice(-3), ...[...said].filter((line) => !ofOthers.test(line))];
 }
 
 /**

@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { advice } from "../../../../kube/advice.ts";
-import { fakeCluster, kubeconfig } from "../../../../kube/testing/kubernetes.ts";
+import { Answer, fakeCluster, kubeconfig } from "../../../../kube/testing/kubernetes.ts";
 import { policyReadyType } from "../../../../provider/policy-ready.ts";
 import { known } from "./policy.ts";
 import { type AwaitedPolicy, waitForPolicy } from "./ready.ts";
@@ -115,6 +115,82 @@ test("not in force in time: with what Envoy Gateway says meanwhile", async () =>
   await expect(waitForPolicy(inputs(kubeconfig))).rejects.toThrow(
     /there is no such policy\n {2}Envoy Gateway's log:\n {4}wasm module download failed/,
   );
+});
+
+describe("a policy that is accepted", () => {
+  const proxy = {
+    metadata: { name: "envoy-1", namespace: "envoy-gateway-system", uid: "1" },
+    status: { conditions: [ready] },
+  };
+  const dumpPath = "envoy-1:19000 /config_dump?resource=dynamic_listeners";
+  const proxyLog = "GET /api/v1/namespaces/envoy-gateway-system/pods/envoy-1/log";
+  const filter = {
+    name: "envoy.filters.http.wasm/envoyextensionpolicy/default/route-one/wasm/0",
+    typed_config: { config: { name: "f", vm_config: { code: { remote: { sha256: "d" } } } } },
+  };
+  const chain = { filters: [{ typed_config: { http_filters: [filter] } }] };
+  const dump = { configs: [{ active_state: { listener: { filter_chains: [chain] } } }] };
+  const at = (level: string, text: string, second = 1) =>
+    `[2026-11-21 02:32:0${second}.804][1][${level}][wasm] [source/extensions/common/wasm/a.cc:1] ${text}`;
+
+  function accepted(log: (since: boolean) => string[], dumped: () => unknown = () => dump) {
+    return fakeCluster(
+      {
+        [policyPath]: () => {
+          const { metadata, ...rest } = policy("True");
+          return { metadata: { ...metadata, creationTimestamp: "2026-11-21T02:32:02Z" }, ...rest };
+        },
+        [podsPath]: () => ({ items: [proxy] }),
+        [proxyLog]: (query) => `${log(query.has("sinceTime")).join("\n")}\n`,
+      },
+      { [dumpPath]: dumped },
+    );
+  }
+
+  test.each([
+    ["at level critical", at("critical", "wasm log f: Plugin f failed to load")],
+    ["at level error", at("error", "wasm log root f@sha256:d: Function: proxy_on_configure failed: no")],
+  ])("is in force, whatever its module says %s", async (_what, line) => {
+    const { kubeconfig } = await accepted(() => [line]);
+    expect((await waitForPolicy(inputs(kubeconfig))).proxies).toEqual(["envoy-1"]);
+  });
+
+  test("is not where its module does not start, however much another says meanwhile", async () => {
+    const before = [at("info", "all is well")];
+    const storm = Array.from({ length: 6000 }, (_, i) => at("error", `wasm log another: line ${i}`, 3));
+    const since = [at("error", "Function: proxy_on_context_create failed: Uncaught RuntimeError: x", 2), ...storm];
+    const { kubeconfig } = await accepted((isSince) => (isSince ? since : [...before, ...since].slice(-5000)));
+    await expect(waitForPolicy(inputs(kubeconfig))).rejects.toThrow(
+      /the proxy cannot start "f"[\s\S]*proxy_on_context_create failed: Uncaught RuntimeError: x$/,
+    );
+  });
+
+  test("is in force where Envoy said the same before, and other lines came while it was looked at", async () => {
+    const failed = "Function: proxy_on_configure failed: x";
+    const [before, since] = [at("error", failed, 1), at("error", failed, 3)];
+    const { kubeconfig } = await accepted((isSince) => (isSince ? [since] : [before, since, at("info", "later", 4)]));
+    expect((await waitForPolicy(inputs(kubeconfig))).proxies).toEqual(["envoy-1"]);
+  });
+
+  test("is waited for while its proxy does not answer", async () => {
+    let asked = 0;
+    const { kubeconfig } = await accepted(
+      () => [],
+      () => (++asked > 2 ? dump : new Answer(503, "busy")),
+    );
+    expect((await waitForPolicy(inputs(kubeconfig, { timeoutMs: 20_000 }))).proxies).toEqual(["envoy-1"]);
+    expect(asked).toBe(3);
+  });
+
+  test("is told where its proxy never answers", async () => {
+    const { kubeconfig } = await accepted(
+      () => [],
+      () => new Answer(503, "busy"),
+    );
+    await expect(waitForPolicy(inputs(kubeconfig))).rejects.toThrow(
+      /not in force after 0\.4 s: the proxy does not answer: .*busy/,
+    );
+  });
 });
 
 test("cancelled", async () => {

@@ -143,7 +143,7 @@ function missingFilters(proxy: InForce, { namespace, name, filters }: AwaitedPol
 
 /** What a proxy says, without the plugin's name, where a module does not get through its start but requests pass. */
 const startFailed =
-  /Wasm VM failed|Function: (?:_start|_initialize|proxy_on_(?:context_create|vm_start|configure)) failed/;
+  /^\[\w+\]\[wasm\] (?:Wasm VM failed|Function: (?:_start|_initialize|main|__main_void|proxy_on_(?:context_create|vm_start|configure)) failed)/;
 
 /**
  * A module that the proxy has, but that does not start: requests are answered 503, or pass without it.
@@ -152,7 +152,9 @@ const startFailed =
 async function failedToLoad(api: KubeApi, awaited: AwaitedPolicy, policy: Policy, pods: Pod[]): Promise<string[]> {
   const { namespace, name, filters } = awaited;
   const { before, since } = await linesOf(api, policy, pods);
-  const named = filters.filter((filter) => since.some((line) => line.includes(`Plugin ${filter.name} failed to load`)));
+  const named = filters.filter((filter) =>
+    since.some((line) => line.startsWith(`[critical][wasm] Plugin ${filter.name} failed to load`)),
+  );
   // With one filter alone, a line that names none is about it, unless the same was said before the policy changed.
   const unnamed = filters.length === 1 && since.some((line) => startFailed.test(line) && !before.includes(line));
   const failed = named.length === 0 && unnamed ? filters : named;

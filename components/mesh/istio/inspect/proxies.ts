@@ -34,10 +34,15 @@ export function hasProxy({ spec }: Pod): boolean {
 
 /** The proxy's log lines about Wasm, Lua and refused configuration, each once, the newest last. */
 export async function complaintsSince(api: KubeApi, pod: Pod, since?: string): Promise<string[]> {
-  return complaintLines(await api.log(pod.metadata, { container: proxyContainer, since, tail: 2000 }));
+  // What was said first tells: a filter that logs without end may have said thousands of lines since.
+  const part = since === undefined ? { tail: 5000 } : { since, mostBytes: 8 * 1024 * 1024 };
+  return complaintLines(await api.log(pod.metadata, { container: proxyContainer, ...part }));
 }
 
-/** `TIME<tab>LEVEL<tab>SCOPE<tab>MESSAGE`, Envoy's own with file and thread. */
+/** What a module or a script logs is not what Envoy says, whatever it looks like. */
+const ofOthers = /^\[\w+\]\[envoy (?:wasm|lua)\] (?:wasm|script) log\b/;
+
+/** `TIME<tab>LEVEL<tab>SCOPE<tab>MESSAGE`, Envoy's own with file and thread. Those of modules, the newest few, go first. */
 export function complaintLines(log: string): string[] {
   const lines = log.split("\n").flatMap((line) => {
     const [, level = "", scope = "", ...rest] = line.split("\t");
@@ -46,5 +51,6 @@ export function complaintLines(log: string): string[] {
     const message = rest.filter((part) => !/^(thread=\d+|external\/\S+)$/.test(part)).join(" ");
     return [`[${level}][${scope.split(" ").slice(0, 2).join(" ")}] ${message}`.trim()];
   });
-  return [...new Set(lines.reverse())].reverse();
+  const said = [...new Set(lines.reverse())].reverse();
+  return [...said.filter((line) => ofOthers.test(line)).slice(-3), ...said.filter((line) => !ofOthers.test(line))];
 }

@@ -221,6 +221,19 @@ test("the proxy's complaints, each once, without Envoy's file and thread", () =>
   ]);
 });
 
+test("what modules say goes before the proxy's own words, and is no more than three lines", () => {
+  const at = (message: string) =>
+    ["2026-11-21T12:00:00.0Z", "error", "envoy wasm external/envoy/source/a.cc:1", message, "thread=19"].join("\t");
+  const log = [
+    at("Function: _start failed"),
+    ...[1, 2, 3, 4].map((n) => at(`wasm log f: Function: _start failed ${n}`)),
+  ];
+  expect(complaintLines(log.join("\n"))).toEqual([
+    ...[2, 3, 4].map((n) => `[error][envoy wasm] wasm log f: Function: _start failed ${n}`),
+    "[error][envoy wasm] Function: _start failed",
+  ]);
+});
+
 test.each([
   ["MANIFEST_UNKNOWN: manifest unknown", /does not have this image/],
   ["UNAUTHORIZED: authentication required", /pull secret/],
