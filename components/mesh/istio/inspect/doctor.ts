@@ -9,9 +9,9 @@ import { apiOf } from "../../cluster-proxies.ts";
 import type { RunningMesh } from "../../inspector.ts";
 import { namespace } from "../../manifest.ts";
 import { rootNamespace } from "../names.ts";
-import { adminPort, complaintsSince, gatewayPods, hasProxy, sidecarPods } from "./proxies.ts";
+import { adminPort, complaintsSince, gatewayPods, hasProxy, type PodPlace, sidecarPods } from "./proxies.ts";
 import { isInForce } from "./ready.ts";
-import { wantedOf } from "./wanted.ts";
+import { elsewhere, wantedOf } from "./wanted.ts";
 
 export async function diagnose(mesh: RunningMesh, check: Check): Promise<void> {
   const api = () => apiOf(mesh); // where there is none, no step of these is looked at
@@ -20,7 +20,7 @@ export async function diagnose(mesh: RunningMesh, check: Check): Promise<void> {
   );
   await check("injection", ["nodes"], () => injection(api()));
   await check("gateway", ["istiod"], async () => allReady(await gatewayPods(api()), "the gateway"));
-  await check("proxies", ["gateway"], () => proxies(api()));
+  await check("proxies", ["gateway"], () => proxies(api(), elsewhere(mesh)));
   for (const filter of mesh.filters) {
     await check(`module of ${filter.name}`, ["istiod"], () => moduleInForce(mesh, filter));
     await check(`request for ${filter.name}`, ["gateway"], () => requestStep(filter, () => linesOf(mesh, filter.name)));
@@ -58,8 +58,8 @@ async function injection(api: KubeApi): Promise<string> {
   return `${meant.length} pods have a sidecar`;
 }
 
-async function proxies(api: KubeApi): Promise<string> {
-  const all = (await Promise.all([gatewayPods(api), sidecarPods(api)])).flat().filter(isReady);
+async function proxies(api: KubeApi, others: PodPlace[]): Promise<string> {
+  const all = (await Promise.all([gatewayPods(api), sidecarPods(api, others)])).flat().filter(isReady);
   const rejected = await Promise.all(
     all.map(async (pod) => {
       const rejected = rejectionOf(await configDump<ListenerDump>(api, { pod, adminPort }, "dynamic_listeners"));

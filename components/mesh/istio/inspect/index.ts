@@ -5,9 +5,9 @@ import { apiOf, dumpProxies, type MeshProxy } from "../../cluster-proxies.ts";
 import type { ClusterInspector } from "../../inspector.ts";
 import { rootNamespace } from "../names.ts";
 import { diagnose } from "./doctor.ts";
-import { adminPort, complaintLines, gatewayPods, proxyContainer, sidecarPods } from "./proxies.ts";
+import { adminPort, complaintLines, gatewayPods, type PodPlace, proxyContainer, sidecarPods } from "./proxies.ts";
 import { isInForce } from "./ready.ts";
-import { wantedOf } from "./wanted.ts";
+import { elsewhere, wantedOf } from "./wanted.ts";
 
 export { hasChanged, waitForProxies } from "./ready.ts";
 
@@ -21,7 +21,7 @@ export const inspector: ClusterInspector = {
 
   diagnose,
 
-  dump: async (mesh) => dumpProxies(apiOf(mesh), await proxiesOf(apiOf(mesh)), mesh.filters),
+  dump: async (mesh) => dumpProxies(apiOf(mesh), await proxiesOf(apiOf(mesh), elsewhere(mesh)), mesh.filters),
 
   parts: (api) => [
     { name: "gateway", container: proxyContainer, pods: () => gatewayPods(api) },
@@ -34,8 +34,8 @@ export const inspector: ClusterInspector = {
   },
 };
 
-async function proxiesOf(api: KubeApi): Promise<MeshProxy[]> {
-  const [inGateway, sidecars] = await Promise.all([gatewayPods(api), sidecarPods(api)]);
+async function proxiesOf(api: KubeApi, others: PodPlace[] = []): Promise<MeshProxy[]> {
+  const [inGateway, sidecars] = await Promise.all([gatewayPods(api), sidecarPods(api, others)]);
   const proxy = (workload: string, pod: Pod) => ({ workload, pod, container: proxyContainer, adminPort });
   const named = sidecars.map((pod) => proxy(pod.metadata.labels?.app ?? pod.metadata.name, pod));
   return [...inGateway.map((pod) => proxy("gateway", pod)), ...named];

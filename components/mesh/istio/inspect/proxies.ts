@@ -14,9 +14,17 @@ export async function gatewayPods(api: KubeApi): Promise<Pod[]> {
   return (await podsOf(api, gatewayNamespace, {})).filter(hasProxy);
 }
 
-/** The workloads' pods that have a sidecar. */
-export async function sidecarPods(api: KubeApi): Promise<Pod[]> {
-  return (await podsOf(api, namespace, {})).filter(hasProxy);
+/** Pods by their labels. */
+export interface PodPlace {
+  namespace: string;
+  selector: Record<string, string>;
+}
+
+/** The workloads' pods that have a sidecar. @param others in other namespaces */
+export async function sidecarPods(api: KubeApi, others: PodPlace[] = []): Promise<Pod[]> {
+  const places = [{ namespace, selector: {} }, ...others];
+  const pods = await Promise.all(places.map(({ namespace, selector }) => podsOf(api, namespace, selector)));
+  return pods.flat().filter(hasProxy);
 }
 
 /** A sidecar may stand among the init containers: Kubernetes starts those first and lets it run on. */

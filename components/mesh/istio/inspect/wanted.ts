@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { UserError } from "../../../../lib/errors.ts";
 import type { RunningMesh } from "../../inspector.ts";
+import { namespace } from "../../manifest.ts";
+import { gatewayNamespace } from "../names.ts";
+import type { PodPlace } from "./proxies.ts";
 import type { WantedFilter } from "./ready.ts";
 
 /** The stack's output `proxies`, as this mesh gives it: by filter, what its proxies are asked for. */
@@ -15,6 +18,18 @@ const output = z.object({
     }),
   ),
 });
+
+/** Where filters are in sidecars of other namespaces: the pods of a Service that somebody else has made. */
+export function elsewhere({ proxies }: Pick<RunningMesh, "proxies">): PodPlace[] {
+  const result = output.safeParse(proxies);
+  const places = result.success ? Object.values(result.data.filters) : [];
+  const others = places.filter((place) => ![namespace, gatewayNamespace].includes(place.namespace));
+  return [
+    ...new Map(
+      others.map(({ namespace, selector }) => [JSON.stringify([namespace, selector]), { namespace, selector }]),
+    ).values(),
+  ];
+}
 
 /** @throws UserError where an older meshup has brought the stack up, which left no such output */
 export function wantedOf({ proxies }: Pick<RunningMesh, "proxies">, filter: string): WantedFilter {
