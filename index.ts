@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { createCluster } from "./components/cluster/index.ts";
+import { clusterKind } from "./components/cluster/index.ts";
 import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
 import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
 import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { meshKind } from "./components/mesh/index.ts";
 import { createRegistry } from "./components/registry/index.ts";
-import { withBackends } from "./components/workloads/backend.ts";
+import { describeBackends, withBackends } from "./components/workloads/backend.ts";
 import { findBackends } from "./components/workloads/backends.ts";
 import { createWorkloads } from "./components/workloads/index.ts";
 
@@ -24,7 +24,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
   const filters = await createFilters(config.filters, kind.capabilities, backends, routes);
-  const cluster = await createCluster(config, stack);
+  const cluster = await clusterKind(config.cluster).create(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads({ config, cluster, registry, sidecars: mesh.sidecars });
@@ -34,7 +34,9 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     mesh: config.mesh,
     gatewayUrl: served.gatewayUrl,
     routes: served.routes,
+    workloads: describeBackends(backends),
     filters: served.filters,
+    proxies: served.proxies,
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
   };

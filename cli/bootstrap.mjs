@@ -1,5 +1,5 @@
 /**
- * What every npm script runs: `node cli/bootstrap.mjs COMMAND …`. Plain JavaScript without dependencies, because it is
+ * What every npm script runs, by way of bootstrap.cjs. Plain JavaScript without dependencies, because it is
  * what installs them. It ends in cli/main.ts, built.
  */
 import { spawn } from "node:child_process";

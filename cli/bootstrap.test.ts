@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { exec } from "../lib/exec.ts";
 
 // Plain JavaScript, since it runs before anything is installed.
 const { ensureDependencies, installFailure, installReason, nodeProblem, takeLock } = await import(
@@ -181,4 +182,13 @@ describe("the lock", () => {
     clearInterval(owner);
     await waiting;
   });
+});
+
+it("below a folder with a backslash, where Node loads no module, one line says so", async () => {
+  const cli = join(folder, "a\\b", "cli");
+  mkdirSync(cli, { recursive: true });
+  copyFileSync(new URL("./bootstrap.cjs", import.meta.url), join(cli, "bootstrap.cjs"));
+  const { code, stdout, stderr } = await exec(process.execPath, [join(cli, "bootstrap.cjs"), "start"]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^Node cannot run programs below a folder with a backslash: move the clone \(.*a\\b\)\.\n$/);
 });

@@ -59,7 +59,7 @@ it("package.json, the commands and the README's table name the same", () => {
   };
   const names = Object.keys({ ...commands, ...benchmarks }).sort();
   expect(Object.keys(scripts).sort()).toEqual(names);
-  for (const [name, script] of Object.entries(scripts)) expect(script).toBe(`node cli/bootstrap.mjs ${name}`);
+  for (const [name, script] of Object.entries(scripts)) expect(script).toBe(`node cli/bootstrap.cjs ${name}`);
   const readme = readFileSync(join(root, "README.md"), "utf8");
   const table = [...readme.matchAll(/^\| `npm (?:run )?([\w:-]+)/gm)].map((match) => match[1]).sort();
   expect(table).toEqual(names);

@@ -52,6 +52,8 @@ export interface LogOptions {
   since?: string;
   /** How many of the last lines. */
   tail?: number;
+  /** No more than so much, from the beginning of what is asked for. */
+  mostBytes?: number;
   /** Of the container before this one, which has ended. */
   previous?: boolean;
 }
@@ -241,10 +243,11 @@ export class KubeApi {
   }
 }
 
-function logPath({ namespace, name }: PodName, { container, since, tail, previous }: LogOptions): string {
+function logPath({ namespace, name }: PodName, { container, since, tail, mostBytes, previous }: LogOptions): string {
   const query = new URLSearchParams({ container });
   if (since !== undefined) query.set("sinceTime", since);
   if (tail !== undefined) query.set("tailLines", String(tail));
+  if (mostBytes !== undefined) query.set("limitBytes", String(mostBytes));
   if (previous) query.set("previous", "true");
   return `/api/v1/namespaces/${namespace}/pods/${name}/log?${query}`;
 }

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import type { KubeApi } from "./api.ts";
 import { configDump } from "./config-dump.ts";
-import type { MeshProxy } from "./mesh-proxies.ts";
-import { httpFiltersOf, type ListenerDump } from "./proxy.ts";
+import { httpFiltersOf, type ListenerDump } from "./listener-dump.ts";
+import type { Pod } from "./pods.ts";
 
 export interface ProxyFilter {
   /** As it is declared; a script, which has none in the proxy, is `undefined`. */
@@ -18,7 +18,7 @@ export interface ProxyFilter {
   typedConfig: unknown;
 }
 
-export async function proxyFilters(api: KubeApi, proxy: Pick<MeshProxy, "pod" | "adminPort">): Promise<ProxyFilter[]> {
+export async function proxyFilters(api: KubeApi, proxy: { pod: Pod; adminPort: number }): Promise<ProxyFilter[]> {
   const [listeners, ecds] = await Promise.all([
     configDump<ListenerDump>(api, proxy, "dynamic_listeners"),
     configDump<EcdsDump>(api, proxy, "ecds_filters"),

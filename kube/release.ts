@@ -20,6 +20,8 @@ export interface ReleaseDrift {
   what: "gone" | "broken";
   /** In words, a line for each object. */
   text: string[];
+  /** What its hooks have made is no longer whole. */
+  hooks?: boolean;
 }
 
 type LiveObject = KubeObject & Record<string, unknown>;
@@ -33,8 +35,9 @@ export async function releaseDrift(
     releases.map(async (release): Promise<ReleaseDrift[]> => {
       const storage = await storageOf(lists, release);
       if (!storage) return [{ release, what: "gone", text: [`Helm's release ${release.name} is gone`] }];
-      const text = await faultsOf(api, lists, release, storage);
-      return text.length > 0 ? [{ release, what: "broken", text }] : [];
+      const faults = await faultsOf(api, lists, release, storage);
+      const hooks = faults.some((fault) => fault.hooks);
+      return faults.length > 0 ? [{ release, what: "broken", text: faults.map(({ text }) => text), hooks }] : [];
     }),
   );
   return found.flat();
@@ -57,33 +60,69 @@ async function storageOf(
   return undefined;
 }
 
+interface Fault {
+  text: string;
+  hooks?: boolean;
+}
+
 async function faultsOf(
   api: KubeApi,
   lists: ObjectLists,
   release: RecordedRelease,
   storage: ObjectRef & KubeObject,
-): Promise<string[]> {
+): Promise<Fault[]> {
   const deployedAt = deploymentTime(storage);
   let manifest: Promise<Map<string, unknown>> | undefined;
-  const faults = objectsOf(release).map(async (ref): Promise<string[]> => {
+  const faults = objectsOf(release).map(async (ref): Promise<Fault[]> => {
+    const gone = [{ text: `${nameOf(ref)} is gone` }];
     const live = await lists.find(ref);
-    if (!live || live.metadata.deletionTimestamp !== undefined) return [`${nameOf(ref)} is gone`];
     const isPodOwner = ["Deployment", "DaemonSet", "StatefulSet"].includes(ref.kind);
+    if (!live || live.metadata.deletionTimestamp !== undefined) return gone;
     const touched = wasTouched(live, deployedAt);
     if (!isPodOwner && !touched) return [];
     const now = await api.get<LiveObject>((await lists.pathOf(ref)) as string);
-    if (!now) return [`${nameOf(ref)} is gone`];
+    if (!now) return gone;
     if (isPodOwner) {
       const missing = await missingMounts(lists, now);
-      if (missing.length > 0) return missing;
-      if ((now.spec as { replicas?: number }).replicas === 0) return [`${nameOf(ref)} has been scaled to nothing`];
+      if (missing.length > 0) return missing.map((text) => ({ text, hooks: true }));
+      if ((now.spec as { replicas?: number }).replicas === 0)
+        return [{ text: `${nameOf(ref)} has been scaled to nothing` }];
     }
     if (!touched) return [];
     manifest ??= manifestOf(api, lists, storage);
     const how = firstUnmet((await manifest).get(keyOf(ref)), now);
-    return how === undefined ? [] : [`${nameOf(ref)} has been changed by hand: ${how}`];
+    return how === undefined ? [] : [{ text: `${nameOf(ref)} has been changed by hand: ${how}` }];
   });
-  return (await Promise.all(faults)).flat();
+  return (await Promise.all([...faults, faultsBeside(api, lists, release)])).flat();
+}
+
+/** In a namespace of its own, a release's controllers make deployments, too; what they need, its hooks have made. */
+async function faultsBeside(api: KubeApi, lists: ObjectLists, release: RecordedRelease): Promise<Fault[]> {
+  const { namespace } = release;
+  if (/^(default|kube-.*)$/.test(namespace)) return [];
+  const kind = { apiVersion: "apps/v1", kind: "Deployment", namespace };
+  const own = new Set(objectsOf(release).map(keyOf));
+  const others = (await lists.all(kind)).map(({ metadata: { name } }) => ({ ...kind, name }));
+  const found = others
+    .filter((ref) => !own.has(keyOf(ref)))
+    .map(async (ref) => {
+      const now = await api.get<LiveObject>((await lists.pathOf(ref)) as string);
+      return now ? missingMounts(lists, now) : [];
+    });
+  return (await Promise.all(found)).flat().map((text) => ({ text, hooks: true }));
+}
+
+/**
+ * Certificates that a release's hooks have made were signed together: where one is missing, all are made anew by the
+ * upgrade that follows.
+ */
+export async function dropCertificates(api: KubeApi, { namespace }: RecordedRelease): Promise<void> {
+  const path = `/api/v1/namespaces/${namespace}/secrets`;
+  const secrets = await api.list<KubeObject & { type?: string }>(path);
+  const byPeople = /^(pulumi|kubectl)/;
+  for (const { type, metadata } of secrets)
+    if (type === "kubernetes.io/tls" && !metadata.managedFields?.some(({ manager = "" }) => byPeople.test(manager)))
+      await api.delete(`${path}/${metadata.name}`);
 }
 
 /** `"Deployment.apps/apps/v1": ["ns/name"]`; an object that its chart gives no namespace is in the release's. */

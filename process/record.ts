@@ -13,6 +13,10 @@ export interface ProcessRecord extends OwnedProcess {
   commandHash: string;
   state: "starting" | "ready";
   stopTimeoutMs: number;
+  /** That it listens on; records of older versions have none. */
+  ports?: number[];
+  /** It is ready when this address answers 2xx; likewise. */
+  readyUrl?: string;
 }
 
 /** What a process is started with, as far as it tells two processes apart. */

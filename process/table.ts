@@ -75,7 +75,17 @@ export function processSpace(): string {
 }
 
 function isLiving(entry: Entry): boolean {
-  return entry.state !== "Z" && entry.state !== "X";
+  if (entry.state === "X") return false;
+  return entry.state !== "Z" || (linux && hasOtherThreads(entry.pid));
+}
+
+/** Of a process that ends, the first thread may be through before the others, which hold its ports until they are. */
+function hasOtherThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false; // it has ended
+  }
 }
 
 function bootId(): string {

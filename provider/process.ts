@@ -106,7 +106,7 @@ async function run(inputs: ProcessInputs, context: Waiting): Promise<ProcessOutp
   await assertPortsFree(ports, portHints);
 
   writeFiles(inputs);
-  const base = { commandHash: commandHash(inputs), stopTimeoutMs: stopTimeout(inputs), clone: cloneId() };
+  const base = { commandHash: commandHash(inputs), ...kept(inputs) };
   const started = await start({
     name,
     command,
@@ -146,7 +146,7 @@ async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context:
     context.signal.throwIfAborted();
     return false;
   }
-  writeRecord(record, { ...recorded, clone: cloneId(), stopTimeoutMs: stopTimeout(inputs), state: "ready" });
+  writeRecord(record, { ...recorded, ...kept(inputs), state: "ready" });
   return true;
 }
 
@@ -179,6 +179,14 @@ async function change(olds: State, news: ProcessInputs, context: Context): Promi
     throw error instanceof UserError ? new UserError(`${error.message}\n${outcome}`) : error;
   }
 }
+
+/** What of it commands show, ask, and stop it by. */
+const kept = (inputs: ProcessInputs) => ({
+  clone: cloneId(),
+  stopTimeoutMs: stopTimeout(inputs),
+  ports: inputs.ports,
+  ...("url" in inputs.ready && { readyUrl: inputs.ready.url }),
+});
 
 function locked<T>(inputs: ProcessInputs, work: () => Promise<T>): Promise<T> {
   const { readyTimeoutMs = defaultReadyTimeoutMs } = inputs;

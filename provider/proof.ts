@@ -44,13 +44,11 @@ async function proveOrExplain(inputs: ProofInputs, context: Context): Promise<Pr
 
 /** The proxies' own lines. That they cannot be had is no reason to keep the rest back. */
 async function explanation({ kubeconfig, mesh }: NonNullable<ProofInputs["cluster"]>, started: number) {
-  const { meshComplaints } = await import("../kube/mesh-proxies.ts");
   try {
-    const { before, since } = await meshComplaints(
-      kubeconfig,
-      mesh,
-      new Date(started - clockToleranceMs).toISOString(),
-    );
+    const { KubeApi } = await import("../kube/api.ts");
+    const { clusterInspector } = await import("../components/mesh/inspectors.ts");
+    const time = new Date(started - clockToleranceMs).toISOString();
+    const { before, since } = await (await clusterInspector(mesh)).complaints(await KubeApi.open(kubeconfig), time);
     if (since.length > 0) return ["  the proxy's log:", ...indented(since)];
     return before.length > 0 ? ["  the proxy's log, from before the request:", ...indented(before)] : [];
   } catch (error) {

@@ -87,7 +87,9 @@ export async function pipInstall(
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const settings = keptSettings(env, await settingsInFiles(python, env));
-  const pip = { ...python.env, ...pipEnvironment(env, { retries: "2", ...settings }) };
+  // Without a retry pip does not say that it has not reached its index.
+  const retries = String(Math.max(2, Number(settings.retries) || 0));
+  const pip = { ...python.env, ...pipEnvironment(env, { ...settings, retries }) };
   const common = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check"];
   const result = await exec(python.path, [...common, "--target", directory, ...args], { env: pip });
   if (result.code === 0) return;

@@ -1,11 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import { wire } from "../lib/pulumi-insides.ts";
 
-/** Stands for a value that a preview does not know yet (`unknownValue` of Pulumi's rpc.ts). */
-const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-/** Marks an object of the wire format as special, and the two kinds that wrap a value (rpc.ts, `specialSigKey`). */
-const signature = "4dabf18193072939515e22adb298388d";
-const secret = "1b47061264138c4ac30d75fd1eb44270";
-const output = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
+const { unknown, signature, secret, output } = wire;
 
 export type Properties = Record<string, unknown>;
 

@@ -1,3 +1,4 @@
+import { parseArgs } from "node:util";
 import { UserError } from "../../lib/errors.ts";
 
 /** What stands after `--` in `npm run COMMAND -- …`. */
@@ -27,36 +28,28 @@ export interface ArgumentSpec {
 export function parseArguments(args: string[], spec: ArgumentSpec): CommandLine {
   const result: CommandLine = { positionals: [], options: {} };
   const problems: string[] = [];
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (!arg.startsWith("-")) {
-      result.positionals.push(arg);
-      continue;
-    }
-    const [name = "", given] = splitOption(arg);
+  const types = Object.entries(spec.options).map(([name, { value }]) => {
+    const type = value === undefined ? ("boolean" as const) : ("string" as const);
+    return [name, { type, ...(name === "help" && { short: "h" }) }] as const;
+  });
+  // Not strict: that would tell of the first problem only.
+  const { tokens } = parseArgs({ args, options: Object.fromEntries(types), strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === "positional") result.positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const { name, rawName, value } = token;
     const option = Object.hasOwn(spec.options, name) ? spec.options[name] : undefined;
-    if (!option) problems.push(`there is no option ${arg}`);
+    if (!option) problems.push(`there is no option ${rawName}`);
     else if (option.value === undefined) {
-      if (given === undefined) result.options[name] = true;
+      if (value === undefined) result.options[name] = true;
       else problems.push(`--${name} takes no value`);
-    } else {
-      const value = given ?? rest.shift();
-      if (value === undefined || value === "") problems.push(`--${name} needs a value: --${name} ${option.value}`);
-      else result.options[name] = value;
-    }
+    } else if (value === undefined || value === "") problems.push(`--${name} needs a value: --${name} ${option.value}`);
+    else result.options[name] = value;
   }
   const tooMany = result.positionals.slice(spec.maxPositionals);
   if (tooMany.length > 0) problems.push(`too many arguments: ${tooMany.join(" ")}`);
   if (problems.length > 0) throw new UserError([...problems, usageOf(spec)].join("\n"));
   return result;
-}
-
-/** `--lines=5` → lines, 5; `-h` is the one short option. */
-function splitOption(arg: string): [string, string | undefined] {
-  if (arg === "-h") return ["help", undefined];
-  if (!arg.startsWith("--")) return [arg, undefined];
-  const equals = arg.indexOf("=");
-  return equals < 0 ? [arg.slice(2), undefined] : [arg.slice(2, equals), arg.slice(equals + 1)];
 }
 
 /** The command's usage, with a line for each of its options. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { allContainers, docker } from "../../components/cluster/docker.ts";
-import { ownerId, ownership } from "../../components/cluster/kind/config.ts";
+import { clusterInspectors } from "../../components/cluster/index.ts";
+import { runsInCluster } from "../../components/mesh/inspectors.ts";
 import { isDiskFull, mendable, messageOf, UserError } from "../../lib/errors.ts";
 import { cacheDir, root, stackDir, stateDir } from "../../lib/paths.ts";
 import { stopRecorded } from "../../provider/process.ts";
@@ -91,7 +91,7 @@ function workspaceOf(name: string, terminal: Terminal): Workspace {
 /** On this machine the process records tell what to take down; elsewhere only the state does. */
 function dropBrokenState(name: string, file: string, terminal: Terminal): void {
   const where = relative(root, file);
-  if (workspaceOf(name, terminal).config["meshup:mesh"] !== "standalone")
+  if (runsInCluster(workspaceOf(name, terminal).config["meshup:mesh"]))
     throw new UserError(
       `The state of stack ${name} cannot be read (${where}). The one before is ${where}.bak: put it in its place and run the command again.`,
     );
@@ -117,15 +117,13 @@ async function sweep(name: string, terminal: Terminal): Promise<string[]> {
 
 /** A run that was killed while it made its cluster has left one that no state tells of. */
 async function removeContainers(stack: string, terminal: Terminal): Promise<string[]> {
-  const directory = stackDir(stack);
-  if (!existsSync(join(directory, "kind"))) return []; // it goes with the cluster
-  const all = await allContainers().catch((error) => {
-    terminal.note(`What may be left of its cluster stays: ${messageOf(error)}`);
-    return [];
-  });
-  const own = all.filter((c) => ownership(c)?.owner === ownerId({ stack, directory }));
-  if (own.length > 0) await docker(["rm", "--force", "--volumes", ...own.map(({ id }) => id)]);
-  return own.map(({ name }) => name);
+  const removed = (await clusterInspectors()).map((inspector) =>
+    inspector.removeLeft(stack).catch((error) => {
+      terminal.note(`What may be left of its cluster stays: ${messageOf(error)}`);
+      return [];
+    }),
+  );
+  return (await Promise.all(removed)).flat();
 }
 
 /** What stays in `.meshup` when its last stack has gone. */

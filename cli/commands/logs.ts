@@ -3,7 +3,7 @@ import { inThisClone } from "../../lib/clone.ts";
 import { UserError } from "../../lib/errors.ts";
 import { wholeNumber } from "../arguments/arguments.ts";
 import { stackAndName } from "../arguments/positionals.ts";
-import { openCluster } from "../inspect/cluster.ts";
+import { openCluster, placeOf, viewOf } from "../inspect/cluster.ts";
 import { FileLogs } from "../inspect/log-files.ts";
 import type { Logs, LogTail } from "../inspect/logs.ts";
 import { PodLogs } from "../inspect/pod-logs.ts";
@@ -23,7 +23,8 @@ export const run: Run = async ({ positionals, options }, terminal) => {
   const deployment = await readDeployment(name, terminal);
   const { shown } = await openOutputs(name, deployment, terminal);
   const files = Object.entries((shown.logs ?? {}) as Record<string, string>);
-  const cluster = await openCluster(deployment);
+  const place = await placeOf(viewOf(name, deployment));
+  const cluster = place && (await openCluster(place, shown));
   const logs = cluster
     ? new PodLogs(cluster.api, cluster.parts)
     : new FileLogs(Object.fromEntries(files.map(([name, path]) => [name, inThisClone(path)])));

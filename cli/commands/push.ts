@@ -1,3 +1,4 @@
+import { runsInCluster } from "../../components/mesh/inspectors.ts";
 import { UserError } from "../../lib/errors.ts";
 import { root, stateDir } from "../../lib/paths.ts";
 import { duration } from "../output/terminal.ts";
@@ -12,7 +13,7 @@ const inCluster = ["**kubernetes:**"];
 /** `npm run push -- STACK`: the filters' images, built and pushed; what runs in the cluster stays as it is. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   requireStack(root, name);
-  if (refreshWorkspace(root, stateDir, name).config["meshup:mesh"] === "standalone")
+  if (!runsInCluster(refreshWorkspace(root, stateDir, name).config["meshup:mesh"]))
     throw new UserError(`Stack ${name} has no images to push: its Envoy loads modules from files.`);
   const { result, images } = await withStack(name, "push", terminal, async (stack) => {
     terminal.note(`Pushing the images of stack ${name} with Pulumi ${stack.engine.version}`);

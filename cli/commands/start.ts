@@ -1,3 +1,4 @@
+import { viewOf } from "../inspect/cluster.ts";
 import { comingUp, proveWhenUp } from "../inspect/coming-up.ts";
 import { filterOutputs, printProofs, proveAll } from "../inspect/proof.ts";
 import { summaryOf } from "../output/progress.ts";
@@ -27,7 +28,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const filters = filterOutputs(known, shown);
   const proofs = await proveWhenUp(
     () => proveAll(filters),
-    async () => comingUp(await readDeployment(name, terminal)),
+    async () => comingUp(viewOf(name, await readDeployment(name, terminal))),
     terminal,
   );
   const ok = await printProofs(terminal, shown, proofs);

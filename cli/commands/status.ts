@@ -1,6 +1,8 @@
-import { openCluster } from "../inspect/cluster.ts";
+import { stackDir } from "../../lib/paths.ts";
+import { openCluster, placeOf, viewOf } from "../inspect/cluster.ts";
 import { clusterStatus, type PartStatus } from "../inspect/cluster-status.ts";
-import { type ProcessStatus, processesOf } from "../inspect/processes.ts";
+import { type ProcessStatus, processesIn } from "../inspect/processes.ts";
+import { type UrlStatus, urlStatus } from "../inspect/workloads.ts";
 import { duration, type Terminal } from "../output/terminal.ts";
 import type { Run } from "../run.ts";
 import { outputsOf } from "../stack/outputs.ts";
@@ -12,13 +14,18 @@ import { readDeployment } from "../stack/stack.ts";
  */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
-  const processes = processesOf(deployment, Date.now());
-  const cluster = await openCluster(deployment);
-  const parts = cluster && (await clusterStatus(cluster));
+  const outputs = outputsOf(deployment);
+  const processes = processesIn(stackDir(name), Date.now());
+  const place = deployment && (await placeOf(viewOf(name, deployment)));
+  const parts = place && (await clusterStatus(await openCluster(place, outputs)));
+  const urls = await urlStatus(
+    outputs,
+    processes.map((process) => process.name),
+  );
   const resources = deployment?.resources?.filter((r) => !r.type.startsWith("pulumi:providers:")).length ?? 0;
   if (resources === 0) terminal.print(`Stack ${name} is not up.`);
   else terminal.print(`Stack ${name}: ${resources} resources`);
-  printRows(terminal, [...processes.map(processRow), ...(parts ?? []).map(partRow)]);
+  printRows(terminal, [...processes.map(processRow), ...(parts ?? []).map(partRow), ...urls.map(urlRow)]);
 
   const dead = processes.filter((process) => !process.alive);
   const unready = parts?.filter((part) => !isWhole(part)) ?? [];
@@ -28,10 +35,9 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
     );
   if (unready.length > 0)
     terminal.print(`\nNot ready: ${unready.map((part) => part.name).join(", ")}; npm run doctor -- ${name} says why.`);
-  const outputs = outputsOf(deployment);
   if (typeof outputs.gatewayUrl === "string") terminal.print(`\nGateway: ${outputs.gatewayUrl}`);
-  terminal.document({ stack: name, up: resources > 0, resources, processes, ...(parts && { parts }), outputs });
-  return dead.length + unready.length > 0 ? 1 : 0;
+  terminal.document({ stack: name, up: resources > 0, resources, processes, ...(parts && { parts }), urls, outputs });
+  return dead.length + unready.length + urls.filter(({ problem }) => problem).length > 0 ? 1 : 0;
 };
 
 interface StatusRow {
@@ -48,6 +54,10 @@ function processRow({ name, pid, alive, ports, uptimeMs }: ProcessStatus): Statu
 
 function partRow(part: PartStatus): StatusRow {
   return { cells: [part.name, `${part.ready}/${part.pods} ready`], good: isWhole(part) };
+}
+
+function urlRow({ name, address, problem }: UrlStatus): StatusRow {
+  return { cells: [name, problem === undefined ? "answers" : "no answer", address], good: problem === undefined };
 }
 
 const isWhole = ({ ready, pods }: PartStatus) => ready > 0 && ready === pods;

@@ -1,6 +1,6 @@
 import { UserError } from "../../lib/errors.ts";
+import { meshOf } from "../inspect/mesh.ts";
 import { filterOutputs, printProofs, proveAll } from "../inspect/proof.ts";
-import { servedModules } from "../inspect/served.ts";
 import type { Run } from "../run.ts";
 import { openOutputs } from "../stack/outputs.ts";
 import { readDeployment } from "../stack/stack.ts";
@@ -8,7 +8,8 @@ import { readDeployment } from "../stack/stack.ts";
 /** `npm run verify [-- STACK]`: the proofs alone, and whether the proxy runs the very modules that were built. */
 export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
   const deployment = await readDeployment(name, terminal);
-  const { known, shown: outputs } = await openOutputs(name, deployment, terminal);
+  const all = await openOutputs(name, deployment, terminal);
+  const { known, shown: outputs } = all;
   const filters = filterOutputs(known, outputs);
   if (typeof outputs.gatewayUrl !== "string")
     throw new UserError(
@@ -17,7 +18,8 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
 
   const proofs = await proveAll(filters);
   let ok = await printProofs(terminal, outputs, proofs);
-  const modules = await servedModules(deployment, outputs, filters);
+  const mesh = await meshOf(all);
+  const modules = await mesh?.inspector.running(mesh.running);
   if (modules) {
     terminal.print("\nModules, as the proxy itself says what it runs:");
     const width = Math.max(0, ...modules.map((module) => module.filter.length));

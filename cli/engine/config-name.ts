@@ -1,8 +1,6 @@
 import type { runtime as Runtime } from "@pulumi/pulumi";
+import type { ConfigRuntime } from "../../lib/pulumi-insides.ts";
 import { engineNamespace } from "../stack/files.ts";
-
-/** What of Pulumi's SDK is used here, of which its types leave a part out. */
-type ConfigRuntime = Pick<typeof Runtime, "allConfig" | "setAllConfig"> & { isConfigSecret(key: string): boolean };
 
 /**
  * The engine was given the stack's configuration under another name (see `engineCopy`); from here on the program finds it

@@ -1,26 +1,19 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Answer, type Answers, fakeCluster } from "../../kube/testing/kubernetes.ts";
-import type { Deployment } from "../stack/stack.ts";
-import { clusterOf, openCluster, type StackCluster } from "./cluster.ts";
+import { stackDir } from "../../lib/paths.ts";
+import { openCluster, placeOf, type StackCluster, type StackView } from "./cluster.ts";
 import { clusterStatus } from "./cluster-status.ts";
 import { PodLogs } from "./pod-logs.ts";
 
 const podLogs = ({ api, parts }: StackCluster) => new PodLogs(api, parts);
 
-const stackOf = (outputs: object): Deployment => ({
-  resources: [
-    { urn: "s", type: "pulumi:pulumi:Stack", outputs: { ...outputs } },
-    deployment("echo"),
-    deployment("client"),
-  ],
-});
-
-function deployment(name: string) {
-  const metadata = { name, namespace: "default" };
-  return { urn: `urn-of-${name}`, type: "kubernetes:apps/v1:Deployment", outputs: { metadata } };
-}
+/** A stack's outputs. */
+const logs = { echo: "default/echo", client: "default/client" };
+const openAt = (kubeconfig: string) => openCluster({ kubeconfig, mesh: "envoy-gateway" }, { logs });
 
 const pod = (name: string, ready = true, namespace = "default") => ({
   metadata: { name, namespace },
@@ -43,27 +36,36 @@ const logPath = (name: string, namespace = "default") => `GET /api/v1/namespaces
 
 async function open(answers: Answers): Promise<StackCluster> {
   const { kubeconfig } = await fakeCluster(answers);
-  return (await openCluster(stackOf({ kubeconfig, mesh: "envoy-gateway" }))) as StackCluster;
+  return openAt(kubeconfig);
 }
 
-test("a stack whose first start has failed is found by what it has made", () => {
-  const state = (type: string): Deployment => ({
-    resources: [
-      { urn: "s", type: "pulumi:pulumi:Stack" },
-      { urn: "c", type: "command:local:Command", inputs: { stdin: '{ "name": "c", "kubeconfig": "/k" }' } },
-      { urn: "m", type },
-    ],
+test("a stack whose first start has failed has no outputs: its configuration leads to what it has made", async () => {
+  const stack = `test-${process.pid}`;
+  const kubeconfig = join(stackDir(stack), "kubeconfig");
+  const config = { cluster: "kind", mesh: "istio" };
+  const view = (config: object, outputs = {}): StackView => ({
+    ...{ name: stack, directory: stackDir(stack) },
+    ...{ config: config as StackView["config"], outputs },
   });
-  expect(clusterOf(state("meshup:mesh:EnvoyGateway"))).toEqual({ kubeconfig: "/k", mesh: "envoy-gateway" });
-  expect(clusterOf(state("meshup:mesh:Istio"))).toEqual({ kubeconfig: "/k", mesh: "istio" });
-  expect(clusterOf(state("meshup:index:Module"))).toBeUndefined();
+  expect(await placeOf(view(config))).toBeUndefined();
+  mkdirSync(stackDir(stack), { recursive: true });
+  onTestFinished(() => rmSync(stackDir(stack), { recursive: true }));
+  writeFileSync(kubeconfig, "");
+  expect(await placeOf(view(config))).toEqual({ kubeconfig, mesh: "istio" });
+  expect(await placeOf(view(config, { kubeconfig: "/k", mesh: "envoy-gateway" }))).toEqual({
+    kubeconfig: "/k",
+    mesh: "envoy-gateway",
+  });
+  expect(await placeOf(view({ mesh: "standalone" }))).toBeUndefined();
+  expect(await placeOf(view({ cluster: "nonsense", mesh: "istio" }))).toBeUndefined();
 });
 
 test("a stack without a cluster has none", async () => {
-  expect(await openCluster(undefined)).toBeUndefined();
-  expect(await openCluster(stackOf({ mesh: "standalone" }))).toBeUndefined();
+  const none = { name: "none", directory: "/none" };
+  expect(await placeOf({ ...none, config: {}, outputs: {} })).toBeUndefined();
+  expect(await placeOf({ ...none, config: { cluster: "local" }, outputs: { mesh: "standalone" } })).toBeUndefined();
   const { kubeconfig } = await fakeCluster({});
-  await expect(openCluster(stackOf({ kubeconfig, mesh: "standalone" }))).rejects.toThrow(/no mesh in a cluster/);
+  await expect(openCluster({ kubeconfig, mesh: "standalone" }, {})).rejects.toThrow(/no mesh for a cluster/);
 });
 
 test("what is ready: workloads, gateway and control plane; a part without a pod is not", async () => {
@@ -145,7 +147,7 @@ test("following ends with an error when the cluster goes", async () => {
     ...pods({ "app=echo": [pod("echo-1")] }),
     [logPath("echo-1")]: () => Readable.from(["a\n"]),
   });
-  const cluster = (await openCluster(stackOf({ kubeconfig, mesh: "envoy-gateway" }))) as StackCluster;
+  const cluster = await openAt(kubeconfig);
   const lines: string[] = [];
   const following = podLogs(cluster).follow(
     ["echo"],

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { wasStartedSince } from "../../kube/pods.ts";
 import { Answer, type Answers, fakeCluster } from "../../kube/testing/kubernetes.ts";
+import { writeRecord } from "../../process/record.ts";
 import { identify } from "../../process/table.ts";
-import type { Deployment } from "../stack/stack.ts";
+import { scratch } from "../../provider/testing/scratch.ts";
 import { comingUp, proveWhenUp, restartOf, waitUntilUp } from "./coming-up.ts";
 import type { Proof } from "./proof.ts";
 
@@ -94,15 +96,8 @@ describe("what is still coming up in a cluster", () => {
       "GET /api/v1/namespaces/kube-system/pods": () => ({ items: system }),
       ...over.answers,
     });
-    const outputs = { kubeconfig, mesh: "envoy-gateway" };
-    const metadata = { name: "echo", namespace: "default" };
-    const deployment: Deployment = {
-      resources: [
-        { urn: "urn:stack", type: "pulumi:pulumi:Stack", outputs },
-        { urn: "urn:echo", type: "kubernetes:apps/v1:Deployment", outputs: { metadata } },
-      ],
-    };
-    return comingUp(deployment, { now });
+    const outputs = { kubeconfig, mesh: "envoy-gateway", logs: { echo: "default/echo" } };
+    return comingUp({ name: "dev", directory: "/nowhere", config: {}, outputs }, { now });
   }
 
   it.each([
@@ -122,13 +117,13 @@ describe("what is still coming up in a cluster", () => {
 });
 
 it("on this machine it is a process that lives and does not answer", async () => {
-  const process = (name: string, pid: number, url: string) => ({
-    ...{ urn: `urn:${name}`, type: "meshup:local:Process", inputs: { name, ports: [], ready: { url } } },
-    outputs: { ...identify(pid), log: "" },
-  });
-  const nobody = "http://127.0.0.1:1/";
-  const deployment = {
-    resources: [process("slow", globalThis.process.pid, nobody), process("dead", 2 ** 22 + 1, nobody)],
-  };
-  expect(await comingUp(deployment)).toEqual(["slow"]);
+  const directory = scratch();
+  const record = (name: string, pid: number) =>
+    writeRecord(join(directory, `${name}.json`), {
+      ...{ startTime: "1", bootId: "b", ...identify(pid), pid, commandHash: "c", state: "ready", stopTimeoutMs: 1 },
+      readyUrl: "http://127.0.0.1:1/",
+    });
+  record("slow", process.pid);
+  record("dead", 2 ** 22 + 1);
+  expect(await comingUp({ name: "local", directory, config: {}, outputs: {} })).toEqual(["slow"]);
 });

@@ -1,14 +1,13 @@
 /** What of a stack is still coming up: after its machine, or Docker, was started anew, much of it is for a minute or two. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Container, findContainers } from "../../components/cluster/docker.ts";
-import { nodeName, ownership } from "../../components/cluster/kind/config.ts";
+import type { Part } from "../../components/mesh/inspector.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import { isReady, type Pod, readySince, wasStartedSince } from "../../kube/pods.ts";
 import { httpRequest } from "../../lib/http.ts";
 import type { Terminal } from "../output/terminal.ts";
-import type { Deployment } from "../stack/stack.ts";
-import { kindOf, openCluster, type Part } from "./cluster.ts";
-import { processesOf } from "./processes.ts";
+import { clusterInspectorOf, openCluster, placeOf, type StackView } from "./cluster.ts";
+import { processesIn } from "./processes.ts";
 import type { Proof } from "./proof.ts";
 
 /** What has just come up has yet to hear of the rest: proxies of their configuration, autoscalers of figures. */
@@ -86,45 +85,30 @@ export interface ComingUpOptions {
 
 /** What of a stack is not up yet, by name. */
 export async function comingUp(
-  deployment: Deployment | undefined,
+  stack: StackView,
   { now = Date.now(), freshMs = defaultFreshMs, missing = true }: ComingUpOptions = {},
 ): Promise<string[]> {
-  const node = await nodeOf(deployment);
+  const node = await (await clusterInspectorOf(stack))?.node(stack);
   const cluster = { now, freshMs, missing, since: (node && restartOf(node)) ?? 0 };
   const all = await Promise.all([
-    processesComingUp(deployment, now),
-    registryComingUp(deployment),
-    clusterComingUp(deployment, cluster),
+    processesComingUp(stack, now),
+    registryComingUp(stack),
+    clusterComingUp(stack, cluster),
   ]);
   return all.flat();
 }
 
-/** The container of the stack's own kind cluster. */
-export async function nodeOf(deployment: Deployment | undefined): Promise<Container | undefined> {
-  const kind = kindOf(deployment);
-  if (!kind) return undefined;
-  const [node] = await findContainers([nodeName(kind.name)]).catch(() => []);
-  return node && ownership(node)?.generation === kind.generation ? node : undefined;
-}
-
 /** Processes of this machine that live, but do not answer yet. */
-async function processesComingUp(deployment: Deployment | undefined, now: number): Promise<string[]> {
-  const living = processesOf(deployment, now).filter(({ alive }) => alive);
-  const urls = new Map(
-    deployment?.resources?.flatMap(({ type, inputs }) => {
-      const { name, ready } = (inputs ?? {}) as { name?: string; ready?: { url: string } };
-      return type === "meshup:local:Process" && name !== undefined && ready ? [[name, ready.url]] : [];
-    }),
-  );
-  const looked = living.map(async ({ name }) => ((await answers(urls.get(name))) ? [] : [name]));
+async function processesComingUp({ directory }: StackView, now: number): Promise<string[]> {
+  const living = processesIn(directory, now).filter(({ alive }) => alive);
+  const looked = living.map(async ({ name, readyUrl }) => ((await answers(readyUrl)) ? [] : [name]));
   return (await Promise.all(looked)).flat();
 }
 
-async function registryComingUp(deployment: Deployment | undefined): Promise<string[]> {
-  const made = deployment?.resources?.find((r) => r.type === "docker:index/container:Container" && !r.delete);
-  const { name, ports } = (made?.inputs ?? {}) as { name?: string; ports?: { external: number }[] };
-  if (name === undefined || (await answers(`http://127.0.0.1:${ports?.[0]?.external}/v2/`))) return [];
-  const [container] = await findContainers([name]).catch(() => []);
+async function registryComingUp(stack: StackView): Promise<string[]> {
+  const registry = (await clusterInspectorOf(stack))?.registry(stack);
+  if (!registry || (await answers(`${registry.url}/v2/`))) return [];
+  const [container] = await findContainers([registry.container]).catch(() => []);
   return container?.running ? ["the registry"] : []; // one that has stopped is not about to answer
 }
 
@@ -136,11 +120,11 @@ interface When {
   since: number;
 }
 
-async function clusterComingUp(deployment: Deployment | undefined, when: When): Promise<string[]> {
+async function clusterComingUp(stack: StackView, when: When): Promise<string[]> {
   try {
-    const cluster = await openCluster(deployment);
-    if (!cluster) return [];
-    const { api, parts } = cluster;
+    const place = await placeOf(stack);
+    if (!place) return [];
+    const { api, parts } = await openCluster(place, stack.outputs);
     const system = { name: "kube-system", pods: () => allPods(api, "kube-system") };
     const [nodes, ...pods] = await Promise.all([
       nodesComingUp(api),
@@ -170,7 +154,7 @@ async function partComingUp(
   const ready = all.filter((pod) => isReady(pod) && wasStartedSince(pod, since));
   if (all.length === 0) return missing ? [`${name} (no pod yet)`] : [];
   if (ready.length < all.length) return [`${name} (${ready.length} of ${all.length} ready)`];
-  const fresh = ready.some((pod) => now - Date.parse(readySince(pod) ?? "") < freshMs);
+  const fresh = freshMs > 0 && ready.some((pod) => now - Date.parse(readySince(pod) ?? "") < freshMs);
   return fresh ? [`${name} (ready for less than ${freshMs / 1000} s)`] : [];
 }
 

@@ -1,8 +1,8 @@
 /** The logs of what runs in a cluster. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Part } from "../../components/mesh/inspector.ts";
 import { ApiError, type KubeApi } from "../../kube/api.ts";
 import type { Pod } from "../../kube/pods.ts";
-import type { Part } from "./cluster.ts";
 import type { Logs, LogTail, OnLine } from "./logs.ts";
 
 /** Milliseconds between two looks at which pods there are. */

@@ -1,39 +1,40 @@
-/** The processes of a stack, from its state and from the process table. */
-import { inThisClone } from "../../lib/clone.ts";
-import { isOurs, type OwnedProcess } from "../../process/owner.ts";
+/** The processes of a stack, from their records and from the process table. */
+import { basename } from "node:path";
+import { isOurs } from "../../process/owner.ts";
+import { readRecord, recordsIn } from "../../process/record.ts";
 import { processStart } from "../stack/locks.ts";
-import type { Deployment } from "../stack/stack.ts";
 
 export interface ProcessStatus {
   name: string;
   pid: number;
   alive: boolean;
   ports: number[];
+  /** It is ready when this address answers 2xx. */
+  readyUrl?: string;
   /** Milliseconds since it started; undefined when it is dead. */
   uptimeMs?: number;
   /** Absolute path. */
   log: string;
 }
 
-/** @param now milliseconds since 1970 */
-export function processesOf(
-  deployment: Deployment | undefined,
-  now: number,
-  world = { isOurs, processStart },
-): ProcessStatus[] {
-  const processes = deployment?.resources?.filter((r) => r.type === "meshup:local:Process") ?? [];
-  return processes.map(({ inputs = {}, outputs = {} }) => {
-    const { pid, startTime, bootId, clone } = outputs;
-    const identity = { pid, startTime, bootId, clone } as OwnedProcess;
-    const alive = world.isOurs(identity);
-    const started = alive ? world.processStart(identity.pid) : undefined;
+/**
+ * @param directory the stack's folder
+ * @param now milliseconds since 1970
+ */
+export function processesIn(directory: string, now: number, world = { isOurs, processStart }): ProcessStatus[] {
+  return recordsIn(directory).flatMap((path) => {
+    const record = readRecord(path);
+    if (!record) return [];
+    const alive = world.isOurs(record);
+    const started = alive ? world.processStart(record.pid) : undefined;
     return {
-      name: String(inputs.name),
-      pid: identity.pid,
+      name: basename(path, ".json"),
+      pid: record.pid,
       alive,
-      ports: (inputs.ports as number[] | undefined) ?? [],
+      ports: record.ports ?? [],
+      ...(record.readyUrl !== undefined && { readyUrl: record.readyUrl }),
       uptimeMs: started && Math.max(0, now - started.getTime()),
-      log: inThisClone(String(outputs.log)),
+      log: path.replace(/\.json$/, ".log"),
     };
   });
 }

@@ -19,7 +19,7 @@ afterAll(() => server.close());
 const filter = (expect: Record<string, string>, rest = {}) => ({
   name: "f",
   digest: "d",
-  delivery: "file",
+  delivery: "file" as const,
   url,
   expect,
   ...rest,

@@ -1,21 +1,12 @@
 /** The proof that filters run: the request that is sent now, and the headers that come back. */
 import { isDeepStrictEqual } from "node:util";
+import type { FilterOutput } from "../../components/mesh/filter-output.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { otherOnLocalhost } from "../../process/ports.ts";
 import { expectsNothing } from "../../proof/expectation.ts";
-import { isAskable, notShown, provable, type ShownFilter } from "../../proof/output.ts";
+import { isAskable, notShown, provable } from "../../proof/output.ts";
 import { prove, provenLine } from "../../proof/prove.ts";
 import type { Terminal } from "../output/terminal.ts";
-
-/** One filter of the stack's output `filters`. */
-export interface FilterOutput extends ShownFilter {
-  /** The module's sha256, hex. */
-  digest: string;
-  /** How the module gets to the proxy: `file`, `image`, … */
-  delivery: string;
-  /** `HOST/REPOSITORY@sha256:…`, where it comes by an image. */
-  image?: string;
-}
 
 export interface Proof {
   filter: string;

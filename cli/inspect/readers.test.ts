@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { maxLogBytes } from "../../process/log.ts";
+import { writeRecord } from "../../process/record.ts";
 import { countLine, countTests } from "../output/test-count.ts";
-import { byName, envoyOf, runsDigest } from "./envoy-dump.ts";
 import { FileLogs, LogFollower, lastLines } from "./log-files.ts";
-import { processesOf } from "./processes.ts";
+import { processesIn } from "./processes.ts";
 
 let folder: string;
 let log: string;
@@ -133,52 +133,28 @@ describe("following a log", () => {
   });
 });
 
-describe("Envoy's configuration", () => {
-  const entry = (name: string, filename: string) => ({
-    last_updated: "2026-01-01T00:00:00Z",
-    ecds_filter: { name, typed_config: { config: { vm_config: { code: { local: { filename } } } } } },
-  });
-
-  it("tells whether the very module runs", () => {
-    const filters = byName([entry("a", "/m/abc.wasm"), {}]);
-    expect([...filters.keys()]).toEqual(["a"]);
-    expect(runsDigest(filters.get("a"), "abc")).toBe(true);
-    expect(runsDigest(filters.get("a"), "bc")).toBe(false);
-    expect(runsDigest(filters.get("b"), "abc")).toBe(false);
-    expect(runsDigest({ name: "x", typedConfig: null }, "abc")).toBe(false);
-  });
-
-  it("is found by the stack's state, where the stack has an Envoy", () => {
-    const resource = { urn: "u", type: "meshup:local:EnvoyConfiguration", inputs: { admin: "http://127.0.0.1:9901" } };
-    expect(envoyOf({ resources: [resource] })).toBe("http://127.0.0.1:9901");
-    expect(envoyOf({ resources: [] })).toBeUndefined();
-    expect(envoyOf(undefined)).toBeUndefined();
-  });
-});
-
 describe("the processes", () => {
-  const resource = {
-    urn: "u",
-    type: "meshup:local:Process",
-    inputs: { name: "echo", ports: [8300] },
-    outputs: { pid: 7, startTime: "1", bootId: "b", log: "/l" },
-  };
   const world = (alive: boolean) => ({ isOurs: () => alive, processStart: () => new Date(1000) });
 
+  beforeEach(() => {
+    const identity = { pid: 7, startTime: "1", bootId: "b" };
+    const record = { ...identity, commandHash: "c", state: "ready" as const, stopTimeoutMs: 1, ports: [8300] };
+    writeRecord(join(folder, "echo.json"), record);
+    writeFileSync(join(folder, "kubeconfig.json"), "{}"); // no record
+  });
+
   it("that live have an uptime", () => {
-    expect(processesOf({ resources: [resource, { urn: "v", type: "other" }] }, 3500, world(true))).toEqual([
-      { name: "echo", pid: 7, alive: true, ports: [8300], uptimeMs: 2500, log: "/l" },
+    expect(processesIn(folder, 3500, world(true))).toEqual([
+      { name: "echo", pid: 7, alive: true, ports: [8300], uptimeMs: 2500, log: join(folder, "echo.log") },
     ]);
   });
 
   it("that are dead have none", () => {
-    expect(processesOf({ resources: [resource] }, 3500, world(false))).toMatchObject([
-      { alive: false, uptimeMs: undefined },
-    ]);
+    expect(processesIn(folder, 3500, world(false))).toMatchObject([{ alive: false, uptimeMs: undefined }]);
   });
 
   it("of no stack are none", () => {
-    expect(processesOf(undefined, 0)).toEqual([]);
+    expect(processesIn(join(folder, "nobody"), 0)).toEqual([]);
   });
 });
 

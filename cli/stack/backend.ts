@@ -1,22 +1,13 @@
 /** Where a stack's state lives, and what keeps its secrets. */
 import { randomBytes } from "node:crypto";
-import {
-  existsSync,
-  linkSync,
-  lstatSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { UserError } from "../../lib/errors.ts";
 import { makePrivateFolder, writeWhole } from "../../lib/files.ts";
 import { stateDir } from "../../lib/paths.ts";
+import { leaveOutLogs } from "../../lib/pulumi-insides.ts";
 
 export interface Backend {
   /** `clone`: the file backend inside the clone. `person`: the one that the person has chosen. */
@@ -173,22 +164,8 @@ function ensureHome({ env, home, stateDir }: BackendWorld): string {
   const plugins = join(own, "plugins");
   makePrivateFolder(own);
   if (existsSync(theirs) && theirs !== plugins) linkFolder(theirs, plugins);
-  leaveOutLogs(join(own, "logs"));
+  leaveOutLogs(own);
   return own;
-}
-
-/**
- * The engine logs every property of every call for Pulumi's support, tens of megabytes and up to two thirds of an
- * update's time, and knows no setting against it: where there can be no folder, it goes without.
- */
-function leaveOutLogs(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) return;
-  try {
-    rmSync(path, { recursive: true, force: true });
-    writeFileSync(path, "A file, so that Pulumi keeps no logs here.\n", { flag: "wx" });
-  } catch {
-    // Another run is at it; if it has made a folder meanwhile, the next one makes up for it.
-  }
 }
 
 function linkFolder(target: string, path: string): void {

@@ -11,8 +11,8 @@ import type { RecordedRelease, ReleaseDrift } from "../../kube/release.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import { stateDir } from "../../lib/paths.ts";
-import { clusterOf, kindOf } from "../inspect/cluster.ts";
-import { comingUp, nodeOf, restartOf, waitUntilUp } from "../inspect/coming-up.ts";
+import { clusterInspectorOf, placeOf, type StackView, viewOf } from "../inspect/cluster.ts";
+import { comingUp, restartOf, waitUntilUp } from "../inspect/coming-up.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { backendFolder } from "./backend.ts";
 import { forget, strandedResources } from "./forget.ts";
@@ -42,12 +42,16 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   const stranded = deployment ? strandedResources(deployment) : [];
   if (!deployment || stranded.length > 0)
     return deployment ? forgetStranded(stack, terminal, stranded.length) : nothing;
-  const place = clusterOf(deployment);
+  const view = viewOf(stack.name, deployment);
+  const place = await placeOf(view);
   if (!place) return nothing;
-  const api = await answeringApi(place.kubeconfig, deployment, terminal);
+  const api = await answeringApi(place.kubeconfig, view, terminal);
   if (!api) return nothing; // the program makes the cluster run, or makes another one
 
-  const [{ lists, objects, releases }, images] = await Promise.all([look(api, deployment), missingImages(deployment)]);
+  const [{ lists, objects, releases }, images] = await Promise.all([
+    look(api, deployment),
+    missingImages(view, deployment),
+  ]);
   const found = [...textsOf({ objects, releases }), ...images.map(({ text }) => text)];
   if (found.length === 0) return nothing;
   terminal.note(["In the cluster, but not as this stack has made it:", ...found.map((text) => `  ${text}`)].join("\n"));
@@ -56,6 +60,8 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   const urns = [...objects.map(({ object }) => object.urn), ...gone];
   if (urns.length > 0) await refresh(stack, terminal, urns);
   const broken = releases.filter(({ what }) => what === "broken").map(({ release }) => release);
+  const { dropCertificates } = await import("../../kube/release.ts");
+  for (const { release, hooks } of releases) if (hooks) await dropCertificates(api, release);
   return {
     replace: images.map(({ urn }) => urn),
     repair: { releases: broken.map(({ urn }) => urn.split("::").at(-1) as string) },
@@ -85,13 +91,10 @@ async function forgetStranded(stack: Stack, terminal: Terminal, count: number): 
  * all that is in it: until then, nobody can tell what has gone.
  * @returns undefined where there is no such cluster, or none that is about to answer
  */
-async function answeringApi(
-  kubeconfig: string,
-  deployment: Deployment,
-  terminal: Terminal,
-): Promise<KubeApi | undefined> {
-  const node = kindOf(deployment) && (await nodeOf(deployment));
-  if (kindOf(deployment) && !node) return undefined; // it has gone
+async function answeringApi(kubeconfig: string, stack: StackView, terminal: Terminal): Promise<KubeApi | undefined> {
+  const inspector = await clusterInspectorOf(stack);
+  const node = await inspector?.node(stack);
+  if (inspector && !node) return undefined; // it has gone
   const stopped = node && !node.running;
   if (stopped) {
     terminal.note(`Starting the cluster's node, which had ${node.paused ? "been paused" : "stopped"}`);
@@ -99,7 +102,7 @@ async function answeringApi(
   }
   const restarted = node && (stopped ? Date.now() : restartOf(node));
   if (restarted !== undefined && Date.now() - restarted < freshMs)
-    await waitUntilUp(() => comingUp(deployment, { freshMs: 0, missing: false }), terminal);
+    await waitUntilUp(() => comingUp(stack, { freshMs: 0, missing: false }), terminal);
   const { KubeApi } = await import("../../kube/api.ts");
   try {
     const api = await KubeApi.open(kubeconfig);
@@ -168,16 +171,21 @@ export function recordedReleases({ resources = [] }: Deployment): RecordedReleas
 }
 
 /** Images that the stack has pushed to its own registry, which has not got them any more. */
-async function missingImages({ resources = [] }: Deployment): Promise<{ urn: string; text: string }[]> {
-  const container = resources.find((r) => inUse(r) && r.type === "docker:index/container:Container");
-  const port = (container?.inputs?.ports as { external: number }[] | undefined)?.[0]?.external;
+async function missingImages(
+  stack: StackView,
+  { resources = [] }: Deployment,
+): Promise<{ urn: string; text: string }[]> {
+  const registry = (await clusterInspectorOf(stack))?.registry(stack);
+  if (!registry) return [];
+  const { port } = new URL(registry.url);
   const images = resources.filter((r) => inUse(r) && r.type === "docker:index/image:Image");
   const looked = images.map(async ({ urn, outputs }) => {
     const reference = String(outputs?.repoDigest);
-    const [, repository, digest] = new RegExp(`^localhost:${port}/(.+)@(sha256:[0-9a-f]+)$`).exec(reference) ?? [];
+    const [, repository, digest] =
+      new RegExp(`^(?:localhost|127\\.0\\.0\\.1):${port}/(.+)@(sha256:[0-9a-f]+)$`).exec(reference) ?? [];
     if (repository === undefined) return [];
     const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-    const url = `http://127.0.0.1:${port}/v2/${repository}/manifests/${digest}`;
+    const url = `${registry.url}/v2/${repository}/manifests/${digest}`;
     // A registry that does not answer at all is the program's to make anew.
     const answer = await httpRequest({ url, method: "HEAD", headers: { accept }, timeoutMs: 5000 }).catch(
       () => undefined,

@@ -6,9 +6,9 @@ import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import type { Repair } from "../../components/cluster/repair.ts";
 import { diskProblemIn, diskProblemsSaid, fullDisk } from "../../lib/disk.mjs";
 import { DiskError, UserError } from "../../lib/errors.ts";
+import { type EngineCommand, openAutomation } from "../../lib/pulumi-insides.ts";
 import { endOf } from "../../process/log-text.ts";
 import { giveConfigItsName } from "../engine/config-name.ts";
-import { lightenSdk } from "../engine/light-sdk.ts";
 import { Progress } from "../output/progress.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { onSignals } from "../signals.ts";
@@ -122,20 +122,9 @@ async function drive(
   kind: Kind,
   more: { exclude?: string[]; excludeDependents?: boolean; replace?: string[]; target?: string[] } = {},
 ): Promise<void> {
-  lightenSdk();
-  const { LocalWorkspace, Stack: Automation } = await import("@pulumi/pulumi/automation/index.js");
-  const child = new EngineProcess(stack, terminal, () => (kind === "up" || kind === "preview") && program.load());
-  const workspace = await LocalWorkspace.create({
-    workDir: stack.folder,
-    envVars: stack.env,
-    program: program.run,
-    pulumiCommand: child as never, // its constructor is private, and asks the engine for its version each time
-  });
-  // Each of these would run the engine once more. Where the stack is missing, `up` says so by itself.
-  workspace.selectStack = async () => {};
-  workspace.stackOutputs = async () => ({});
-  const automation = await Automation.select(stack.name, workspace);
-  automation.info = async () => undefined;
+  const engine = new EngineProcess(stack, terminal, () => (kind === "up" || kind === "preview") && program.load());
+  const { name, folder, env } = stack;
+  const automation = await openAutomation({ stack: name, folder, env, program: program.run, engine });
 
   const quiet = kind === "refresh"; // what it finds has been said
   const show = () => {
@@ -155,23 +144,23 @@ async function drive(
     await automation[kind](options).catch(async (error) => {
       if (kind !== "up" || !(error instanceof EngineFailure && error.noSuchStack)) throw error;
       await stack.create();
-      if (child.interrupted) throw error;
+      if (engine.interrupted) throw error;
       return automation.up(options);
     });
-    if (child.interrupted) throw new Interrupted(interruptedText(kind)); // the engine may call that a success
+    if (engine.interrupted) throw new Interrupted(interruptedText(kind)); // the engine may call that a success
   } catch (error) {
     show();
-    if (child.interrupted) throw new Interrupted(interruptedText(kind));
-    const disk = diskProblems(stack, [...progress.errors, child.stderr].join("\n"));
+    if (engine.interrupted) throw new Interrupted(interruptedText(kind));
+    const disk = diskProblems(stack, [...progress.errors, engine.stderr].join("\n"));
     if (disk.length > 0) throw new DiskError(disk.join("\n"));
     if (error instanceof UserError) throw error; // the stack could not be made
     if (program.error instanceof UserError) throw program.error;
     if (error instanceof EngineFailure && error.locked) throw concurrentError(stack);
     if (progress.errors.length > 0) throw new UserError(progress.errors.join("\n"));
-    throw program.error ?? engineError(stack, kind, child.stderr || String(error));
+    throw program.error ?? engineError(stack, kind, engine.stderr || String(error));
   } finally {
     clearInterval(ticker);
-    child.dispose();
+    engine.dispose();
   }
 }
 
@@ -212,12 +201,11 @@ class EngineFailure extends Error {
 }
 
 /**
- * The engine as the Automation API calls it (`PulumiCommand`), in a process group of its own: Ctrl-C in a terminal goes
+ * The engine as the Automation API calls it, in a process group of its own: Ctrl-C in a terminal goes
  * to a whole group, and an engine that gets it twice stops at once and leaves its work half-done.
  */
-class EngineProcess {
+class EngineProcess implements EngineCommand {
   readonly command: string;
-  /** The Automation API only turns it into text. */
   readonly version: { toString(): string };
   stderr = "";
   #interrupts = 0;

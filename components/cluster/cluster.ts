@@ -2,7 +2,7 @@ import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Registry } from "../registry/registry.ts";
 
-/** A Kubernetes cluster that a mesh can be installed into. One file for each kind of cluster beside this one. */
+/** A Kubernetes cluster that a mesh can be installed into. One folder for each kind of cluster beside this file. */
 export interface Cluster {
   /** What every Kubernetes resource is made with. */
   provider: kubernetes.Provider;

@@ -1,13 +1,26 @@
-import type { StackConfig } from "../config/config.ts";
-import type { Cluster } from "./cluster.ts";
+/** The registry of kinds of cluster: nobody else imports their folders. */
+import type { ClusterKind } from "./cluster-kind.ts";
+import type { ClusterInspector } from "./inspector.ts";
+import { kind } from "./kind/index.ts";
+import { local } from "./local/index.ts";
 
-/** Each kind of cluster is loaded when it is asked for: a stack without one needs none of their packages. */
-const clusters: Record<StackConfig["cluster"], (config: StackConfig, stack: string) => Promise<Cluster | undefined>> = {
-  local: async () => undefined,
-  kind: async (config, stack) => (await import("./kind/kind.ts")).createKindCluster(config, stack),
-};
+const kinds: ClusterKind[] = [local, kind];
 
-/** The cluster that the stack's configuration names; none for `local`: everything runs on this machine as it is. */
-export function createCluster(config: StackConfig, stack: string): Promise<Cluster | undefined> {
-  return clusters[config.cluster](config, stack);
+export const clusterNames = kinds.map(({ name }) => name);
+/** This machine, without a cluster. */
+export const localCluster = local.name;
+
+/** Keys of the stack's configuration that one of them knows. */
+export const clusterKeys: object = Object.assign({}, ...kinds.map(({ keys }) => keys));
+
+/** Each that there is a cluster to look into. */
+export async function clusterInspectors(): Promise<ClusterInspector[]> {
+  return Promise.all(kinds.flatMap(({ inspect }) => (inspect ? [inspect()] : [])));
+}
+
+/** @param name one of `clusterNames` */
+export function clusterKind(name: string): ClusterKind {
+  const found = kinds.find((one) => one.name === name);
+  if (!found) throw new Error(`there is no kind of cluster ${name}; there are ${clusterNames.join(", ")}`);
+  return found;
 }

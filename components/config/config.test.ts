@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { root } from "../../lib/paths.ts";
+import { settingsOf } from "../cluster/kind/schema.ts";
 import { workloadNames } from "../workloads/declared.ts";
 import { parseConfig, readConfig } from "./config.ts";
 
@@ -215,8 +216,10 @@ describe("a wrong configuration", () => {
 
   it("gives the registry a name that everybody speaks plain HTTP to", () => {
     const inCluster = { cluster: "kind", mesh: "envoy-gateway" };
-    expect(read(inCluster).kind.registryHost).toBe("registry.localhost");
-    expect(read({ ...inCluster, kind: { registryHost: "two.localhost" } }).kind.registryHost).toBe("two.localhost");
+    expect(settingsOf(read(inCluster)).registryHost).toBe("registry.localhost");
+    expect(settingsOf(read({ ...inCluster, kind: { registryHost: "two.localhost" } })).registryHost).toBe(
+      "two.localhost",
+    );
     for (const registryHost of ["registry.local", "localhost", "a b.localhost", "registry.localhost:5000"])
       expect(problems({ ...inCluster, kind: { registryHost } })[1]).toMatch(
         /^meshup:kind.registryHost: a name such as/,
@@ -381,11 +384,11 @@ describe("a person's own workloads", () => {
     });
     expect(found.map((line) => line.split(": ")[0])).toEqual([
       "Pulumi.local.yaml has 5 problems:",
+      "meshup:routes[0].workload",
+      "meshup:filters[0].target.workload",
       "meshup:workloads.web.port",
       "meshup:workloads.api.url",
       "meshup:fliters",
-      "meshup:routes[0].workload",
-      "meshup:filters[0].target.workload",
     ]);
   });
 

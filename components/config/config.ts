@@ -3,24 +3,21 @@ import { UserError } from "../../lib/errors.ts";
 import { inexactNumbers } from "../../lib/numbers.ts";
 import { keyPath, problemList, tooManyDigits } from "../../lib/stack-file.ts";
 import { expectsNothing } from "../../proof/expectation.ts";
+import { clusterKeys, clusterKind, clusterNames, localCluster } from "../cluster/index.ts";
 import { filterSchema } from "../filter/declared.ts";
 import { filterKeys, meshKind, meshNames, stackKeys } from "../mesh/index.ts";
 import { inabilities } from "../mesh/kind.ts";
 import { workloadProblems } from "../workloads/checks.ts";
 import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
 import { secretKeys, secretProblems } from "../workloads/secrets.ts";
-import { name } from "./names.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
+import { port } from "./port.ts";
 import { problemLine, problemsOf } from "./problems.ts";
 import { route } from "./route.ts";
-
-/** Where the mesh runs: `local` is this machine without a cluster; the others have a folder in `components/cluster`. */
-export const clusterNames = ["local", "kind"] as const;
 
 /** Pulumi keeps it encrypted, and it is read where it is needed: in `components/registry`. */
 export const passwordKey = "registryPassword";
 
-const port = z.number().int().min(1024).max(65535);
 const milliseconds = z.number().int().min(50).max(600_000);
 const level = z.enum(["trace", "debug", "info", "warning", "error", "critical", "off"]);
 
@@ -44,23 +41,6 @@ const load = z.strictObject({
   periodMs: milliseconds.default(1000),
 });
 
-const kind = z.strictObject({
-  /** Default: meshup-STACK. */
-  name: name.optional(),
-  /** This machine's port for the gateway, and the node port behind it. */
-  gatewayPort: z.number().int().min(30000).max(32767).default(30000),
-  /** This machine's port for the registry. */
-  registryPort: port.default(5001),
-  /** The registry's name on kind's network, for all that pulls from it; each stack on one machine needs one of its own. */
-  registryHost: z
-    .string()
-    .regex(
-      /^[a-z0-9]([-a-z0-9]*[a-z0-9])?\.localhost$/,
-      'a name such as "registry.localhost": plain HTTP needs .localhost',
-    )
-    .default("registry.localhost"),
-});
-
 /** `host[:port][/path]`. A name without dot and port would be taken for a folder on Docker Hub. */
 const registryAddress = z
   .string()
@@ -80,9 +60,9 @@ const registry = z.strictObject({
 
 const stackConfig = z
   .strictObject({
-    cluster: z.enum(clusterNames).default("local"),
+    cluster: z.enum(clusterNames).default(localCluster),
     mesh: z.enum(meshNames),
-    kind: kind.prefault({}),
+    ...clusterKeys,
     /** Where filters' images go. Default: the cluster's own registry. */
     registry: registry.optional(),
     ...stackKeys,
@@ -161,7 +141,7 @@ const stackConfig = z
 
     const { capabilities } = meshKind(config.mesh);
     const { cluster } = capabilities;
-    if (cluster !== (config.cluster !== "local"))
+    if (cluster !== clusterKind(config.cluster).isCluster)
       problem(
         ["mesh"],
         `${config.mesh} ${cluster ? "needs a cluster: meshup:cluster: kind" : "runs without one: meshup:cluster: local"}`,
@@ -253,10 +233,10 @@ export function parseConfig(
   const inexact = Object.entries(values).flatMap(([key, text]) => inexactNumbersOf(key, text));
   const problems = [
     ...new Set([...written, ...inexact]),
-    ...(result.success ? [] : problemsOf(result.error, "meshup:")),
     ...[...unknownWorkloads(decoded), ...secretProblems(decoded.workloads, settings, (key) => secrets[key])].map(
       ({ path, message }) => problemLine(path, message, "meshup:"),
     ),
+    ...(result.success ? [] : problemsOf(result.error, "meshup:")),
   ];
   if (result.success && problems.length === 0) return result.data;
   throw new UserError(problemList(`Pulumi.${stack}.yaml`, problems));

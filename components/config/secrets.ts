@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Path } from "../../lib/numbers.ts";
 import { inJson } from "../../lib/redact.ts";
 import { keyPath } from "../../lib/stack-file.ts";
+import { filterKeys } from "../mesh/index.ts";
 
 export interface Secret {
   /** Where it stands, for people: `filter "custom-header": config.x-key`, `meshup:registry.username`. */
@@ -13,7 +14,7 @@ export interface Secret {
 }
 
 /** What of a declared filter is known to everybody: no secret even where Pulumi tells only that the filters have one. */
-const openKeys = ["name", "module", "script", "root", "target", "failure", "delivery", "istio"];
+const openKeys = ["name", "module", "script", "root", "target", "failure", "delivery", ...Object.keys(filterKeys)];
 
 /**
  * @param values what stands under `meshup:`, by key, decoded

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { root } from "../../lib/paths.ts";
+import type { ConfigRuntime } from "../../lib/pulumi-insides.ts";
 import { neverPrint } from "../../lib/redact.ts";
 import { readStackFile, type StackFile } from "../../lib/stack-file.ts";
 import { decode, ownValues, readConfig, type StackConfig } from "./config.ts";
@@ -12,10 +13,7 @@ import { type Secret, secretsOf } from "./secrets.ts";
  * @throws UserError that names every problem of it
  */
 export function readStack(stack: string): { config: StackConfig; secrets: Secret[] } {
-  // Pulumi's types leave it out; its own `Config` asks it too.
-  const { allConfig, isConfigSecret } = pulumi.runtime as typeof pulumi.runtime & {
-    isConfigSecret(key: string): boolean;
-  };
+  const { allConfig, isConfigSecret } = pulumi.runtime as typeof pulumi.runtime & ConfigRuntime;
   const all = allConfig();
   const file = stackFile(stack);
   const values = Object.fromEntries(Object.entries(ownValues(all)).map(([key, text]) => [key, decode(text)]));

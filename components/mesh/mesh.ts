@@ -1,13 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Expectation } from "../../proof/expectation.ts";
-import type { ProofRequest } from "../../proof/request.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Overrides } from "../config/overrides.ts";
-import type { Delivery } from "../filter/declared.ts";
 import type { Filter } from "../filter/filter.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Backend, BackendRoute } from "../workloads/backend.ts";
 import type { DeploymentManifest } from "../workloads/kubernetes/pod.ts";
+import type { FilterOutput } from "./filter-output.ts";
 
 /** What every mesh is told of the stack's configuration. Its own keys are there too: see `MeshKind.schema`. */
 export interface MeshSettings extends Overrides {
@@ -33,27 +31,8 @@ export interface MeshArgs<Settings extends MeshSettings = MeshSettings> {
   registry?: Registry;
 }
 
-/** A filter that works: what it is, and how to see that it does. */
-export interface AttachedFilter {
-  name: string;
-  /** The module's sha256, hex. */
-  digest: string;
-  /** How the module came to the proxy. */
-  delivery: Delivery;
-  /** Its image as the mesh pulls it, where it comes by one: `registry.localhost:5000/meshup/filter@sha256:…`. */
-  image?: string;
-  /** An address that the filter works on; none where no route leads there. */
-  url?: string;
-  /** Request headers that lead there, such as `host`. */
-  headers?: Record<string, string>;
-  /** The request that shows it, as declared, with nothing left open; false: it runs, and is not shown. */
-  request: ProofRequest | false;
-  /** What the response has to be. */
-  expect: Expectation;
-}
-
-/** The same, with fields that are known later. */
-export type AttachedFilterFields = { [Field in keyof AttachedFilter]: pulumi.Input<AttachedFilter[Field] | undefined> };
+/** A filter that works; its fields are known later. */
+export type FilterFields = { [Field in keyof FilterOutput]: pulumi.Input<FilterOutput[Field] | undefined> };
 
 /**
  * A mesh with the stack's routes and filters, in two steps: made, it is there for workloads to come into; then it serves
@@ -81,7 +60,9 @@ export interface Served {
   /** Each route's address, by name. */
   routes: pulumi.Output<Record<string, string>>;
   /** Each of their fields by itself: one may be a secret. */
-  filters: AttachedFilterFields[];
-  /** Each process's log file, by name. */
+  filters: FilterFields[];
+  /** Each process's log file, by name; its pods' are its inspector's affair. */
   logs: pulumi.Output<Record<string, string>>;
+  /** What its own inspector has to know, to ask its proxies. */
+  proxies: pulumi.Input<object>;
 }

@@ -3,7 +3,7 @@ import { Evidence, Proof, type ProofArgs } from "../../provider/resources.ts";
 import type { Straight } from "../../provider/types.ts";
 import type { Filter } from "../filter/filter.ts";
 import type { BackendRoute } from "../workloads/backend.ts";
-import type { AttachedFilterFields } from "./mesh.ts";
+import type { FilterFields } from "./mesh.ts";
 import { type Request, requestFor } from "./targets.ts";
 
 export interface ShowArgs {
@@ -79,7 +79,7 @@ export function proveShown<T extends object>(
   { filter, request, evidence, attached }: Shown<T>,
   args: Pick<ProofArgs, "process" | "cluster" | "timeoutMs"> & { image?: pulumi.Input<string | undefined> },
   opts: pulumi.CustomResourceOptions,
-): AttachedFilterFields {
+): FilterFields {
   const { name, request: declared } = filter.declaration;
   const { image, ...rest } = args;
   const { expected: expect, problem } = evidence;

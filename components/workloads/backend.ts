@@ -69,6 +69,29 @@ export function endpointOf(at: Address): { host: string; port: number } {
   return { host: `${at.service}.${at.namespace}.svc.cluster.local`, port: at.port };
 }
 
+/** A backend as the stack's output `workloads` has it, for people and commands. */
+export interface DescribedBackend {
+  /** `http://127.0.0.1:3000`, `https://api.example.com:443/v1`, `shop/cart:80`. */
+  address: string;
+  /** Of a Service that somebody else has made: where its pods are, and the container that a log is asked of. */
+  pods?: { namespace: string; selector: Record<string, string>; container: string };
+}
+
+export function describeBackends(backends: Backend[]): Record<string, DescribedBackend> {
+  return Object.fromEntries(backends.map((backend) => [backend.name, described(backend)]));
+}
+
+function described({ at, pods }: Backend): DescribedBackend {
+  if (at.type === "url") {
+    const host = at.host.includes(":") ? `[${at.host}]` : at.host;
+    return { address: `${at.tls ? "https" : "http"}://${host}:${at.port}${at.path}` };
+  }
+  const address = `${at.namespace}/${at.service}:${at.port}`;
+  const [container] = pods?.containers ?? [];
+  if (!pods || container === undefined) return { address };
+  return { address, pods: { namespace: pods.namespace, selector: pods.selector, container } };
+}
+
 /** What requests' paths go below: `/v1`; empty for all but some URLs. */
 export function pathOf({ at }: Backend): string {
   return at.type === "url" ? at.path : "";

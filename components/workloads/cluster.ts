@@ -28,7 +28,7 @@ export interface ClusterWorkloadsArgs {
 /** The workloads in a cluster: two httpbins, echo with its autoscaler, bursting-metrics that watches it, and a client. */
 export class ClusterWorkloads extends pulumi.ComponentResource implements Workloads {
   readonly resources: pulumi.Resource[];
-  readonly logs = {};
+  readonly logs: Record<string, pulumi.Output<string>> = {};
   /** The pod to send requests from, inside the mesh. */
   readonly client: kubernetes.apps.v1.Deployment;
 
@@ -37,6 +37,7 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
     const parent = this;
     const { config, namespace = "default", image, metricsServer, sidecars } = args;
     const { load } = config;
+    const { logs } = this;
 
     if (metricsServer) createMetricsServer(metricsServer);
     const served = [
@@ -72,6 +73,7 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
     function createDeployment(pod: PodArgs, dependsOn: pulumi.Resource[] = []): kubernetes.apps.v1.Deployment {
       const account = new kubernetes.core.v1.ServiceAccount(pod.name, serviceAccount(pod.name, namespace), { parent });
       const manifest = deployment(pod);
+      logs[pod.name] = pulumi.output(`${namespace}/${pod.name}`);
       return new kubernetes.apps.v1.Deployment(pod.name, sidecars ? sidecars.equip(pod.name, manifest) : manifest, {
         parent,
         dependsOn: [account, ...dependsOn, ...(sidecars?.dependsOn ?? [])],

@@ -79,7 +79,7 @@ function ownInCluster(
     const image = declaration.kind === "image" ? declaration.image : buildImage(name, declaration, registry);
     const args = { declaration, image, registrySecret, namespace, kubeconfig, sidecars };
     const { ready } = new DeployedWorkload(name, args, { providers: { kubernetes: provider } });
-    return { resources: [ready], logs: {} };
+    return { resources: [ready], logs: { [name]: pulumi.output(`${namespace}/${name}`) } };
   });
 }
 

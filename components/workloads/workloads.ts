@@ -4,6 +4,6 @@ import type * as pulumi from "@pulumi/pulumi";
 export interface Workloads {
   /** What has to be there before a route to a workload answers. */
   resources: pulumi.Resource[];
-  /** Each process's log file, by name; none in a cluster. */
+  /** By name, where it says what it does: a process's log file, in a cluster `NAMESPACE/DEPLOYMENT`. */
   logs: Record<string, pulumi.Output<string>>;
 }

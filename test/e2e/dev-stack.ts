@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { nodeName } from "../../components/cluster/kind/config.ts";
+import type { Policy } from "../../components/mesh/envoy-gateway/inspect/policy.ts";
 import { KubeApi } from "../../kube/api.ts";
 import { type Pod, podsOf } from "../../kube/pods.ts";
-import type { Policy } from "../../kube/policy.ts";
 import { type ExecResult, exec } from "../../lib/exec.ts";
 import { type ClusterSettings, ScratchClone } from "../local/scratch-clone.ts";
 

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Document, parseDocument } from "yaml";
@@ -36,10 +36,29 @@ export class ScratchClone {
     this.ports = ports;
   }
 
-  static async create(): Promise<ScratchClone> {
+  /** @param name of the clone's folder, below one that nobody else has; default: that one itself */
+  static async create(name = ""): Promise<ScratchClone> {
+    return ScratchClone.#withOwnPorts(await copyOfTheProject(name));
+  }
+
+  /** A copy of this clone as it stands, with all that it has noted of what runs; it has ports of its own. */
+  async copy(): Promise<ScratchClone> {
+    const folder = `${this.folder}-copy`;
+    await exec("cp", ["-a", this.folder, folder]);
+    return ScratchClone.#withOwnPorts(folder);
+  }
+
+  /** The same clone in another place. */
+  async move(): Promise<ScratchClone> {
+    const folder = `${this.folder}-moved`;
+    await rename(this.folder, folder);
+    return new ScratchClone(folder, this.stack, this.ports);
+  }
+
+  static async #withOwnPorts(folder: string): Promise<ScratchClone> {
     const numbers = await freePorts(portNames.length);
     const ports = Object.fromEntries(portNames.map((name, i) => [name, numbers[i]])) as Record<PortName, number>;
-    const clone = new ScratchClone(await copyOfTheProject(), "local", ports);
+    const clone = new ScratchClone(folder, "local", ports);
     await clone.configure((stack) => stack.setIn(["config", "meshup:ports"], ports));
     return clone;
   }
@@ -130,8 +149,9 @@ export class ScratchClone {
   }
 }
 
-async function copyOfTheProject(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), scratchPrefix));
+async function copyOfTheProject(name = ""): Promise<string> {
+  const folder = join(await mkdtemp(join(tmpdir(), scratchPrefix)), name);
+  await mkdir(folder, { recursive: true });
   await writeFile(join(folder, ownerFile), JSON.stringify(identify(process.pid)));
   const { stdout } = await exec("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: root });
   for (const file of stdout.split("\0").filter(Boolean))

@@ -125,7 +125,9 @@ describe("the commands of a running stack", () => {
     await expect.poll(async () => (await clone.processes())["httpbin-two"]?.alive).toBe(false);
     const { code, stdout } = await clone.run(["doctor"]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/BROKEN\s+httpbin-two[\s\S]*to mend it: npm start[\s\S]*Broken: httpbin-two\./);
+    expect(stdout).toMatch(
+      /BROKEN\s+httpbin-two[\s\S]*to mend it: `npm start -- local` starts it again[\s\S]*Broken: httpbin-two\./,
+    );
     await clone.json(["start"]);
   });
 

@@ -62,6 +62,7 @@ export function inPlace(spec: KindSpec): KindSpec {
 }
 
 export const nodeName = (cluster: string) => `${cluster}-control-plane`;
+export const registryContainer = (cluster: string) => `${cluster}-registry`;
 
 /** Who made a container. */
 export interface Ownership {

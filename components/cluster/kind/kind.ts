@@ -4,13 +4,13 @@ import * as docker from "@pulumi/docker";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { root } from "../../../lib/paths.ts";
-import type { StackConfig } from "../../config/config.ts";
-import { imageReference } from "../../config/overrides.ts";
-import { LocalRegistry } from "../../registry/local.ts";
+import { imageReference, type Overrides } from "../../config/overrides.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Cluster, Exposure } from "../cluster.ts";
-import { documentIn, type KindSpec, type Owner, ownerOf } from "./config.ts";
+import { documentIn, type KindSpec, type Owner, ownerOf, registryContainer } from "./config.ts";
 import { inspectMachine, kubeconfigOf, type Machine } from "./machine.ts";
+import { LocalRegistry } from "./registry.ts";
+import { clusterName, settingsOf } from "./schema.ts";
 
 export interface KindClusterArgs {
   /** Name of the cluster, as kind knows it. */
@@ -155,14 +155,14 @@ function goWithCluster(cluster: pulumi.Resource, generation: string): void {
   );
 }
 
-export const registryContainer = (cluster: string) => `${cluster}-registry`;
-
 /**
  * The cluster that a stack's configuration describes.
  * @throws UserError that names all that stands in the way on this machine
  */
-export async function createKindCluster(config: StackConfig, stack: string): Promise<KindCluster> {
-  const { gatewayPort, registryPort, registryHost, name = `meshup-${stack}` } = config.kind;
+export async function createKindCluster(config: Overrides, stack: string): Promise<KindCluster> {
+  const settings = settingsOf(config);
+  const { gatewayPort, registryPort, registryHost } = settings;
+  const name = clusterName(settings, stack);
   const owner = ownerOf(stack);
   const registry = registryContainer(name);
   const { nodeImage } = config;

@@ -12,9 +12,12 @@ import { type Code, imageName, oncePerModule, publishModules } from "../publish.
 import { proveShown, type Shown, show } from "../shown.ts";
 import { proofTimeoutMs, routeUrls } from "../targets.ts";
 import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
-import { controllerNamespace, envoyProxy, gateway, gatewayClass, gatewayName, policyKind } from "./manifests.ts";
-import { name as kind } from "./schema.ts";
-import { backendKind, clientProtocolPolicy, urlBackend, urlRef } from "./url.ts";
+
+import { envoyProxy, gateway, gatewayClass } from "./manifests.ts";
+import { controllerNamespace, gatewayName, name as kind, policyKind } from "./names.ts";
+import { urlRef } from "./url.ts";
+import { UrlBackend } from "./url-backend.ts";
+
 import { helmValues } from "./values.ts";
 
 const version = "v1.9.1";
@@ -65,6 +68,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, served)),
         filters: [...shown.values()].map((one) => prove(one, policies)),
+        proxies: {},
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -74,9 +78,9 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function installEnvoyGateway(): kubernetes.helm.v3.Release {
       const standard = { chart: "oci://docker.io/envoyproxy/gateway-helm", version };
       return new kubernetes.helm.v3.Release(
-        "envoy-gateway",
+        kind,
         {
-          name: "envoy-gateway",
+          name: kind,
           namespace: controllerNamespace,
           createNamespace: true,
           ...chartReference(config, "gateway-helm", standard),
@@ -105,23 +109,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function createUrl({ name, at }: { name: string; at: UrlAddress }): pulumi.Resource[] {
-      const routesTo = served.filter(({ backend }) => backend.name === name).map((route) => route.name);
-      const manifest = createAuthorities(name, at).apply((authorities) => urlBackend(name, at, authorities));
-      const backend = create(name, { ...backendKind, ...parts(manifest) }, [release]);
-      if (at.http !== "both" || routesTo.length === 0) return [backend];
-      return [backend, createOf(clientProtocolPolicy(routesTo, name), [release])];
-    }
-
-    /** @returns name of the ConfigMap with a URL's own authorities; another text is another ConfigMap */
-    function createAuthorities(name: string, { tls }: UrlAddress): pulumi.Output<string | undefined> {
-      if (tls?.authorities === undefined) return pulumi.output(undefined);
-      const data = { "ca.crt": tls.authorities };
-      const map = new kubernetes.core.v1.ConfigMap(
-        name,
-        { metadata: { namespace }, data, immutable: true },
-        { parent },
-      );
-      return map.metadata.name;
+      const routes = served.filter(({ backend }) => backend.name === name).map((route) => route.name);
+      return new UrlBackend(name, { at, routes, ready: [release] }, { parent }).resources;
     }
 
     /** Where the proxies can get each filter's code. */

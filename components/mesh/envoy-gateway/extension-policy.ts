@@ -5,7 +5,7 @@ import { httpRouteKind } from "../http-route.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
 import type { Code } from "../publish.ts";
 import { targets } from "../targets.ts";
-import { gatewayName, policyKind } from "./manifests.ts";
+import { gatewayName, policyKind } from "./names.ts";
 
 /** A filter, as a policy has it. */
 export interface PolicyFilter {

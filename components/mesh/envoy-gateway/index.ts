@@ -1,5 +1,6 @@
 import type { MeshKind } from "../kind.ts";
-import { capabilities, name, schema } from "./schema.ts";
+import { name } from "./names.ts";
+import { capabilities, schema } from "./schema.ts";
 
 /** Envoy Gateway in a cluster. */
 export const envoyGateway: MeshKind = {

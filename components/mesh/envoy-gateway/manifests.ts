@@ -4,17 +4,12 @@ import type { Backend } from "../../workloads/backend.ts";
 import { envoyCluster, imageAuthorities } from "../envoy-cluster.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
 import type { MeshSettings } from "../mesh.ts";
+import { controllerNamespace, gatewayName } from "./names.ts";
 
 /**
  * Envoy Gateway's own resources, and the Gateway that it is given, as plain functions. Field names and types are those of
  * https://gateway-api.sigs.k8s.io/reference/spec/ and https://gateway.envoyproxy.io/docs/api/extension_types/
  */
-export const policyKind = { apiVersion: "gateway.envoyproxy.io/v1alpha1", kind: "EnvoyExtensionPolicy" };
-
-/** Where Envoy Gateway runs, and the proxies that it starts. */
-export const controllerNamespace = "envoy-gateway-system";
-export const gatewayName = "gateway";
-
 export function gatewayClass(): NamedManifest {
   return {
     apiVersion: "gateway.networking.k8s.io/v1",

@@ -1,7 +1,6 @@
 import type { Capabilities, TargetKind } from "../capabilities.ts";
 import type { Schema } from "../kind.ts";
-
-export const name = "envoy-gateway";
+import { name } from "./names.ts";
 
 const onGateway: TargetKind[] = ["route", "workload", "gateway"];
 

@@ -1,5 +1,6 @@
 import type { MeshKind } from "../kind.ts";
-import { capabilities, name, schema, withSettings } from "./schema.ts";
+import { name } from "./names.ts";
+import { capabilities, schema, withSettings } from "./schema.ts";
 
 /** Istio with sidecars in a cluster. */
 export const istio: MeshKind = {

@@ -7,7 +7,8 @@ import { parseConfig } from "../../config/config.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
-import type { AttachedFilter, Sidecars } from "../mesh.ts";
+import type { FilterOutput } from "../filter-output.ts";
+import type { Sidecars } from "../mesh.ts";
 import { capabilities, withSettings } from "./schema.ts";
 
 interface Made {
@@ -71,7 +72,7 @@ const config = parseConfig(
   "dev-istio",
 );
 
-let attached: AttachedFilter[];
+let attached: FilterOutput[];
 let sidecars: Sidecars;
 
 beforeAll(async () => {

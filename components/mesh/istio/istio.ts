@@ -5,9 +5,8 @@ import { type Evidence, FilterReady } from "../../../provider/resources.ts";
 import type { FilterTarget } from "../../filter/declared.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { createPullSecret } from "../../registry/pull-secret.ts";
-import type { UrlAddress } from "../../workloads/backend.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
-import type { AttachedFilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
+import type { FilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
 import { type Code, publishModules } from "../publish.ts";
 import { proveShown, type Shown, show } from "../shown.ts";
@@ -25,11 +24,13 @@ import {
   volumeName,
   withModules,
 } from "./module-volume.ts";
-import { envoyFilterKind, gatewayNamespace, wasmPluginKind } from "./names.ts";
+import { envoyFilterKind, gatewayNamespace, name as kind, wasmPluginKind } from "./names.ts";
 import { placementOf as placeOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
-import { type IstioSettings, name as kind, settingsOf } from "./schema.ts";
-import { destinationRule, destinationRuleKind, serviceEntry, serviceEntryKind } from "./url.ts";
+
+import { type IstioSettings, settingsOf } from "./schema.ts";
+import { UrlBackend } from "./url-backend.ts";
+
 import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
 
 /** A filter's resources, and how its proxies show that they run it. */
@@ -40,7 +41,7 @@ interface Attached {
   /** The Envoy filter's name in the proxies. */
   envoyName: string;
   /** The sha256 (hex) that the proxies know the code by. */
-  served: pulumi.Output<string>;
+  knownAs: pulumi.Output<string>;
   image?: pulumi.Output<string | undefined>;
 }
 
@@ -79,7 +80,10 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const fromFiles = mounted.map(attachMounted);
     const byHttp = by("http").map((filter) => attachPlugin(filter, gateOf(filter)));
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
-    const urls = backends.flatMap(({ name, at }) => (at.type === "url" ? [{ name, at }] : [])).flatMap(createUrl);
+    const urls = backends.flatMap(({ name, at }) => {
+      if (at.type !== "url") return [];
+      return new UrlBackend(name, { at, ready: [ready, controlPlane.gatewayNamespace] }, { parent }).resources;
+    });
     const gateway = createGateway();
 
     this.sidecars = {
@@ -107,6 +111,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
         filters: [...inForce].map(([one, ready]) => prove(one, shown, [ready, entry])),
+        proxies: { filters: Object.fromEntries(attached.map((one) => [one.filter.declaration.name, wantedOf(one)])) },
         logs: pulumi.output<Record<string, string>>({}),
       };
     };
@@ -145,21 +150,6 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       ]);
     }
 
-    function createUrl({ name, at }: { name: string; at: UrlAddress }): pulumi.Resource[] {
-      const entry = create(`url-${name}`, serviceEntryKind, serviceEntry(name, at));
-      if (!at.tls && at.http !== "both") return [entry];
-      const rule = createAuthorities(name, at).apply((authorities) => destinationRule(name, at, authorities));
-      return [entry, create(`url-${name}`, destinationRuleKind, rule)];
-    }
-
-    /** @returns name of the Secret with a URL's own authorities, where the gateway is; another text is another Secret */
-    function createAuthorities(name: string, { tls }: UrlAddress): pulumi.Output<string | undefined> {
-      if (tls?.authorities === undefined) return pulumi.output(undefined);
-      const args = { metadata: { namespace: gatewayNamespace }, stringData: { cacert: tls.authorities } };
-      const opts = { parent, dependsOn: [controlPlane.gatewayNamespace] };
-      return new kubernetes.core.v1.Secret(`url-${name}`, args, opts).metadata.name;
-    }
-
     /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
     function mount(filter: Filter): Mounted {
       const { name, target } = filter.declaration;
@@ -193,7 +183,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       });
       // The one before goes on for the pods that have its module.
       const made = create(name, envoyFilterKind, manifest, { replaceOnChanges: ["spec.workloadSelector"] });
-      return { filter, resources: [made], envoyName: name, served: digest };
+      return { filter, resources: [made], envoyName: name, knownAs: digest };
     }
 
     function attachPlugin(filter: Filter, evidence: Evidence): Attached {
@@ -223,7 +213,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         resources: [...scope, create(name, wasmPluginKind, manifest, { dependsOn: [evidence, ...scope] })],
         envoyName,
         // Of an image the proxies know the manifest's digest.
-        served: pulumi
+        knownAs: pulumi
           .all([codeOf(filter), digest])
           .apply(([code, sha256]) => (code.type === "image" ? code.digest.replace(/^sha256:/, "") : sha256)),
         image: codeOf(filter).apply((code) => (code.type === "image" ? code.reference : undefined)),
@@ -238,7 +228,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         return luaFilter({ name, placement, script: code.script, priority: orderOf(filter) });
       });
       const made = create(name, envoyFilterKind, manifest, { dependsOn: [evidence] });
-      return { filter, resources: [made], envoyName: name, served: filter.digest };
+      return { filter, resources: [made], envoyName: name, knownAs: filter.digest };
     }
 
     /** Its place among the filters of the same proxies, as they are declared: Istio would go by the time they were made. */
@@ -278,16 +268,18 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return placementOf(target).proxies === "gateway";
     }
 
-    function awaitProxies(
-      { filter, resources, envoyName, served }: Attached,
-      workloads: pulumi.Resource[],
-    ): FilterReady {
-      const { name, target, failure } = filter.declaration;
-      const { namespace, selector } = placementOf(target);
-      const version = versionOf(resources);
+    /** What its proxies are asked for. */
+    function wantedOf({ filter, envoyName, knownAs }: Attached) {
+      const { namespace, selector } = placementOf(filter.declaration.target);
+      return { namespace, selector, envoyName, digest: knownAs };
+    }
+
+    function awaitProxies(one: Attached, workloads: pulumi.Resource[]): FilterReady {
+      const { filter, resources } = one;
+      const { name, failure } = filter.declaration;
       const ready = new FilterReady(
         name,
-        { kubeconfig, filter: name, namespace, selector, envoyName, digest: served, failure, version },
+        { kubeconfig, filter: name, ...wantedOf(one), failure, version: versionOf(resources) },
         { parent, dependsOn: [...resources, ...gateway.resources, ...workloads] },
       );
       ready.warnings.apply((warnings) => warnings.map((warning) => pulumi.log.warn(warning, ready)));
@@ -298,7 +290,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       { filter, resources, image }: Attached,
       shown: Map<Filter, Shown<object>>,
       dependsOn: pulumi.Resource[],
-    ): AttachedFilterFields {
+    ): FilterFields {
       const cluster = { kubeconfig, mesh: kind };
       const args = { process: versionOf(resources), cluster, timeoutMs: proofTimeoutMs, image };
       return proveShown(shown.get(filter) as Shown<object>, args, { parent, dependsOn });

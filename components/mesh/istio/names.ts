@@ -1,8 +1,11 @@
 import { namespace } from "../manifest.ts";
 
+/** As `meshup:mesh` names it. */
+export const name = "istio";
+
 /** Where istiod runs; what stands here is for every namespace. */
 export const rootNamespace = "istio-system";
-/** Where the gateway runs. */
+/** Where the gateway runs, be it the chart's or one that istiod makes of a Gateway of the Gateway API. */
 export const gatewayNamespace = "istio-ingress";
 export const gatewayRelease = "istio-ingressgateway";
 /** The chart takes the prefix `istio-` away. */

@@ -1,7 +1,7 @@
-import { proxyContainer } from "../../../kube/istio.ts";
 import type { FilterTarget } from "../../filter/declared.ts";
 import type { Backend, BackendRoute } from "../../workloads/backend.ts";
 import { namespace } from "../manifest.ts";
+import { proxyContainer } from "./inspect/proxies.ts";
 import { apiGatewayName, apiRouteName, gatewayNamespace, gatewaySelector } from "./names.ts";
 import type { GatewayKind } from "./schema.ts";
 

@@ -4,8 +4,6 @@ import type { Capabilities, TargetKind } from "../capabilities.ts";
 import { type Declared, lostDigits, type Problem, type Schema } from "../kind.ts";
 import type { MeshSettings } from "../mesh.ts";
 
-export const name = "istio";
-
 const onGateway: TargetKind[] = ["route", "workload", "gateway"];
 const everywhere: TargetKind[] = [...onGateway, "selector"];
 

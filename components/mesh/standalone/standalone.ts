@@ -29,6 +29,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
+    const adminUrl = `http://127.0.0.1:${config.ports.admin}`;
     const authorities = backends.some(isTrusted) ? systemAuthorities() : undefined;
 
     const envoy = createEnvoy();
@@ -43,6 +44,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
         filters: shown.map((one) => proveShown(one, { process }, { parent, dependsOn: [configuration] })),
+        proxies: { admin: adminUrl },
         logs: envoy.log.apply((log): Record<string, string> => ({ envoy: log })),
       };
     };
@@ -70,7 +72,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
           files: startFiles({ directory: xds, adminPort: admin }),
           ports: [gateway, admin],
           portHints: { [gateway]: "meshup:ports.gateway", [admin]: "meshup:ports.admin" },
-          ready: { url: `http://127.0.0.1:${admin}/ready` },
+          ready: { url: `${adminUrl}/ready` },
           readyTimeoutMs: asLongAsItLives, // it may be busy with a module when an `up` comes back to it
           maxFileBytes: maxLogBytes,
         },
@@ -85,7 +87,7 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
         "envoy",
         {
           directory: xds,
-          admin: `http://127.0.0.1:${config.ports.admin}`,
+          admin: adminUrl,
           log: envoy.log,
           process: pulumi.interpolate`${envoy.pid}@${envoy.startTime}`,
           clusters: backends.map((backend) => cluster(backend, authorities)),

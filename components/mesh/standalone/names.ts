@@ -1,0 +1,2 @@
+/** As `meshup:mesh` names it. */
+export const name = "standalone";

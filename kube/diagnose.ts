@@ -1,0 +1,54 @@
+/** A cluster's own steps, whoever has made it: its API server, its nodes, the images in its registry. */
+import { httpRequest } from "../lib/http.ts";
+import { Broken, type Check, up } from "../lib/steps.ts";
+import { KubeApi, type KubeObject } from "./api.ts";
+
+/**
+ * @param needs steps that its API server needs
+ * @returns undefined where it does not answer: the step "nodes" is broken then
+ */
+export async function diagnoseCluster(kubeconfig: string, needs: string[], check: Check): Promise<KubeApi | undefined> {
+  let api: KubeApi | undefined;
+  await check("kubernetes API", needs, async () => {
+    const opened = await KubeApi.open(kubeconfig);
+    const version = await opened.get<{ gitVersion: string }>("/version");
+    api = opened;
+    return `${version?.gitVersion} at ${opened.server}`;
+  });
+  await check("nodes", ["kubernetes API"], () => nodes(api as KubeApi));
+  return api;
+}
+
+async function nodes(api: KubeApi): Promise<string> {
+  type Node = KubeObject & { status?: { conditions?: { type: string; status: string }[] } };
+  const all = await api.list<Node>("/api/v1/nodes");
+  const unready = all.filter((node) => node.status?.conditions?.find((c) => c.type === "Ready")?.status !== "True");
+  if (all.length === 0) throw new Broken("the cluster has no nodes", up);
+  if (unready.length > 0) {
+    const names = unready.map((node) => node.metadata.name);
+    throw new Broken(`not ready: ${names.join(", ")}`, `KUBECTL describe node ${names[0]} says why`);
+  }
+  return `${all.length} ready`;
+}
+
+/** @param drift what of the stack's objects is gone or changed, a line for each */
+export function objectsStep(drift: string[]): string {
+  if (drift.length === 0) return "all that the stack has made is there as it was made";
+  throw new Broken(drift.join("\n"), "`npm start -- STACK` puts all of it back");
+}
+
+/**
+ * Whether an image is in a registry.
+ * @param url of the registry as this machine reaches it
+ * @param image below the registry, and the manifest's `sha256:…`
+ */
+export async function imageIsThere(url: string, image: { repository: string; digest: string }): Promise<string> {
+  const { repository, digest } = image;
+  const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+  const address = `${url}/v2/${repository}/manifests/${digest}`;
+  const { status } = await httpRequest({ url: address, method: "HEAD", headers: { accept }, timeoutMs: 5000 });
+  if (status === 401) return `${repository}: the registry asks for a password; not looked at`;
+  if (status !== 200)
+    throw new Broken(`${repository}@${digest}: ${status}`, "`npm start -- STACK` pushes the image anew");
+  return `${repository}@${digest}`;
+}

@@ -1,0 +1,117 @@
+/** Waiting until something in a cluster is in force: one loop and one report, whatever the mesh. */
+import { UserError } from "../lib/errors.ts";
+import { NotYet, OutOfTime, poll } from "../lib/poll.ts";
+import { advice, type Known } from "./advice.ts";
+
+/** What one look has found. */
+export type Look<T> = { state: "ready"; found: T } | Waiting | Failing;
+
+export interface Waiting {
+  state: "waiting";
+  why: string;
+  /** Milliseconds that this may take in all, where that is another time than for the rest. */
+  limitMs?: number;
+}
+
+/** It is refused, or goes wrong: it may come yet, but is not to be waited for as long as what is merely late. */
+export interface Failing {
+  state: "failing";
+  why: string;
+  /** What is said once it counts; may have more lines than one. Default: the subject's name, and why. */
+  headline?: string;
+  /** What was said of it, for advice; the newest last. */
+  said?: string[];
+  /** How often whoever it is up to is worth being asked, the first time included. Default: 1. */
+  tries?: number;
+  /** Milliseconds that it may last. Default: 0. */
+  graceMs?: number;
+}
+
+export interface Subject<T> {
+  /** For people: `policy default/route-one`. */
+  name: string;
+  look(): Promise<Look<T>>;
+  /** What the report has of logs, by title, the newest line last. */
+  logs(): Promise<Record<string, string[]>>;
+  /** What only this mesh says, and what to do about it. */
+  known?: Known[];
+  /** How kubectl is called for the cluster. */
+  kubectl: string;
+  /** Has whoever it is up to try again. */
+  tryAgain?(): Promise<void>;
+  /** Milliseconds before the next try, after so many. */
+  untilNextTry?(tries: number): number;
+  /** What is said when the time is up. Default: that it is not in force, and why. */
+  late?(why: string, seconds: number): string;
+}
+
+/** @throws UserError with what was seen last, the log lines that tell of it, and what to do */
+export async function waitUntilReady<T>(
+  subject: Subject<T>,
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+): Promise<T> {
+  const { name, late = (why, seconds) => `${name} is not in force after ${seconds} s: ${why}` } = subject;
+  const patience = new Patience(subject);
+  const look = async () => {
+    const seen = await subject.look();
+    if (seen.state === "ready") return seen.found;
+    if (seen.state === "waiting") patience.reset();
+    else if (!(await patience.lasts(seen)))
+      throw await reported(subject, seen.headline ?? `${name}: ${seen.why}`, seen.said);
+    return new NotYet(seen.why, seen.state === "waiting" ? seen.limitMs : undefined);
+  };
+  try {
+    return await poll(look, { timeoutMs, signal });
+  } catch (error) {
+    if (error instanceof OutOfTime) throw await reported(subject, late(error.why, error.limitMs / 1000));
+    if (signal?.aborted) throw new UserError(`${name}: cancelled before it was in force`);
+    throw error;
+  }
+}
+
+/** How long a failure is borne with. */
+class Patience {
+  readonly #subject: Pick<Subject<unknown>, "tryAgain" | "untilNextTry">;
+  #tries = 1;
+  #nextTry: number;
+  #since: number | undefined;
+
+  constructor(subject: Pick<Subject<unknown>, "tryAgain" | "untilNextTry">) {
+    this.#subject = subject;
+    this.#nextTry = Date.now() + (subject.untilNextTry?.(0) ?? 0);
+  }
+
+  /** It does not fail now. */
+  reset(): void {
+    this.#since = undefined;
+  }
+
+  async lasts({ tries = 1, graceMs = 0 }: Failing): Promise<boolean> {
+    this.#since ??= Date.now();
+    if (Date.now() < this.#nextTry || Date.now() - this.#since < graceMs) return true;
+    if (this.#tries >= tries) return false;
+    await this.#subject.tryAgain?.();
+    this.#tries += 1;
+    this.#nextTry = Date.now() + (this.#subject.untilNextTry?.(this.#tries) ?? 0);
+    return true;
+  }
+}
+
+/** The logs tell why: that they cannot be had is no reason to keep the rest back. */
+async function reported<T>(
+  { logs, known, kubectl }: Subject<T>,
+  headline: string,
+  said: string[] = [],
+): Promise<UserError> {
+  const lines = await logs().catch((): Record<string, string[]> => ({}));
+  const todo = advice([...Object.values(lines).flat(), ...said], known);
+  return new UserError(report(headline, lines, todo.replaceAll("KUBECTL", kubectl)));
+}
+
+/** A headline, log lines below their titles, and what to do. */
+export function report(headline: string, logs: Record<string, string[]>, todo = ""): string {
+  const parts = Object.entries(logs).flatMap(([title, lines]) =>
+    lines.length > 0 ? [`  ${title}:`, ...lines.slice(-8).map((line) => `    ${line}`)] : [],
+  );
+  return [headline, ...parts, ...(todo ? [`  ${todo}`] : [])].join("\n");
+}
