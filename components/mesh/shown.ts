@@ -83,9 +83,12 @@ export function proveShown<T extends object>(
   const { name, request: declared } = filter.declaration;
   const { image, ...rest } = args;
   const { expected: expect, problem } = evidence;
-  const digest = pulumi
-    .all([attached, filter.digest])
-    .apply(([one, digest]) => (one as { digest?: string } | null)?.digest ?? digest);
+  // A module's digest is no secret, whatever else is known of the filter.
+  const digest = pulumi.unsecret(
+    pulumi
+      .all([attached, filter.digest])
+      .apply(([one, digest]) => (one as { digest?: string } | null)?.digest ?? digest),
+  );
   const common = { name, digest, delivery: filter.delivery, image, expect };
   if (!request) return { ...common, request: false };
   const { url, method, headers, body } = request;
