@@ -51,8 +51,8 @@ export interface Said {
 export interface Listening {
   /** Envoy's pid; NaN where it is not known. */
   pid: number;
-  /** The filters that were changed. */
-  filters: string[];
+  /** The filters that were changed. Default: any. */
+  filters?: string[];
 }
 
 /** Envoy's words where it has accepted a module's configuration, though the module trapped before or while it got it. */
@@ -93,10 +93,12 @@ function isMainThread(thread: number, pid: number): boolean {
 }
 
 /** What a filter's module said; undefined: it is another's. A VM is named `FILTER@sha256:…`. */
-function wordsOf({ message }: Entry, filters: string[]): string | undefined {
+function wordsOf({ message }: Entry, filters: string[] | undefined): string | undefined {
   const end = message.indexOf(": ");
   const from = end < 0 ? "" : message.slice(0, end);
-  return filters.some((name) => from.includes(` ${name}@sha256:`)) ? message.slice(end + 2) : undefined;
+  return filters === undefined || filters.some((name) => from.includes(` ${name}@sha256:`))
+    ? message.slice(end + 2)
+    : undefined;
 }
 
 /** What was said before moves to the end; where there are too many, the oldest goes. */

@@ -115,8 +115,8 @@ export class BenchEnvoy {
 
   /** An error with what Envoy has said last: its log goes with it. */
   async failure(message: string): Promise<UserError> {
-    const { complaints } = readSaid(join(this.#scratch, "envoy.log"), 0, { pid: 0, filters: [] });
-    return new UserError([message, "Envoy has said:", ...complaints.slice(-10)].join("\n  "));
+    const { complaints, modules } = readSaid(join(this.#scratch, "envoy.log"), 0, { pid: this.pid });
+    return new UserError([message, "Envoy has said:", ...complaints.slice(-10), ...modules].join("\n  "));
   }
 
   /** Ends it and removes its folder. */
