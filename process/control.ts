@@ -113,7 +113,8 @@ export async function waitReady(
   while (true) {
     if (signal.aborted) throw new UserError(`${name}: cancelled before it was ready`);
     if (!isAlive(identity)) {
-      await sleep(20); // its exit event
+      // Its exit event may take a while on a busy machine; another run's process has none.
+      for (let looks = 0; looks < 50 && exit() === undefined; looks++) await sleep(20);
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
     const missing = await missingOf(ready, { timeoutMs: 1000, signal });
