@@ -67,7 +67,7 @@ describe("the workload's own answer", () => {
     expect({ attached, expected, problem }).toEqual({
       attached: { digest: "new" },
       expected: { "x-a": "1" },
-      problem: undefined,
+      problem: "",
     });
   });
 
@@ -128,15 +128,23 @@ describe("the workload's own answer", () => {
 
   test("is not asked for where nothing is to be sent, or the workload is not there yet", async () => {
     const straight = straightTo(await listen(createServer(workload)));
-    expect(await create({ request: false, straight })).toEqual({ expected: {}, attached: { digest: "new" } });
-    expect(await create({ expect: { a: "1" } })).toEqual({ expected: { a: "1" }, attached: { digest: "new" } });
+    expect(await create({ request: false, straight })).toEqual({
+      expected: {},
+      attached: { digest: "new" },
+      problem: "",
+    });
+    expect(await create({ expect: { a: "1" } })).toEqual({
+      expected: { a: "1" },
+      attached: { digest: "new" },
+      problem: "",
+    });
     expect(asked).toEqual([]);
   });
 
   test("is asked for again by the next up, where nobody answered", async () => {
     const straight = straightTo(await freePort());
     const outputs = await create({ straight, expect: { a: "1" } });
-    expect(outputs).toEqual({ expected: { a: "1" }, attached: { digest: "new" } });
+    expect(outputs).toEqual({ expected: { a: "1" }, attached: { digest: "new" }, problem: "" });
     const drifted = (state: EvidenceOutputs, news: EvidenceInputs) =>
       evidenceType.hasDrifted?.({ ...news, ...state }, news, context);
     expect(await drifted(outputs, inputs({ straight, expect: { a: "1" } }))).toBe(true);
@@ -160,7 +168,7 @@ describe("a filter that nothing would show", () => {
     const outputs = await evidenceType.update(before, inputs({ found }), context);
     expect(outputs).toMatchObject({ attached: { digest: "old" }, expected: { a: "1" }, problem: expect.any(String) });
     const again = await evidenceType.update({ ...before, ...outputs }, inputs({ found, expect: { a: "1" } }), context);
-    expect(again).toEqual({ attached: { digest: "new" }, expected: { a: "1" } });
+    expect(again).toEqual({ attached: { digest: "new" }, expected: { a: "1" }, problem: "" });
   });
 
   test("or fails, where nothing else depends on it", async () => {

@@ -50,7 +50,8 @@ async function examine(
   if (problem !== undefined && otherwise === "fail") throw new UserError(problem);
   const baseline: Baseline | undefined = response && { ...response, body: response.body.slice(0, keptBody) };
   const kept = baseline && { baseline };
-  if (problem === undefined) return { expected, attached: subject, ...kept };
+  // An output that is missing is unknown to a preview.
+  if (problem === undefined) return { expected, attached: subject, problem: "", ...kept };
   return { expected: before?.expected ?? expected, attached: before?.attached ?? null, problem, ...kept };
 }
 

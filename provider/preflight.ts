@@ -35,5 +35,5 @@ async function check(inputs: PreflightInputs, env: NodeJS.ProcessEnv): Promise<P
   const wasm = resolve(root, file);
   const subject = { name: filter, wasm, rootId, configuration, clusters, request };
   const { adds, varies = [], status, notes = [], warnings } = await preflight(subject);
-  return { sha256, file, adds, varies, ...(status && { answers: status }), notes, warnings, checked: true };
+  return { sha256, file, adds, varies, answers: status ?? 0, notes, warnings, checked: true };
 }

@@ -93,7 +93,7 @@ function preflight(
   const found = pulumi
     .all([result.checked, result.adds, result.varies, result.answers, result.notes])
     .apply(([checked, adds, varies, status, notes]): Found | undefined =>
-      checked ? { adds, varies, ...(status !== undefined && { status }), notes } : undefined,
+      checked ? { adds, varies, ...(status && { status }), notes } : undefined,
     );
   return { digest: result.sha256, file: result.file, found };
 }

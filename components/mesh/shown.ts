@@ -82,7 +82,8 @@ export function proveShown<T extends object>(
 ): FilterFields {
   const { name, request: declared } = filter.declaration;
   const { image, ...rest } = args;
-  const { expected: expect, problem } = evidence;
+  const expect = evidence.expected;
+  const problem = evidence.problem.apply((text) => text || undefined);
   // A module's digest is no secret, whatever else is known of the filter.
   const digest = pulumi.unsecret(
     pulumi
