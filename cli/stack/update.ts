@@ -255,12 +255,14 @@ class EngineProcess implements EngineCommand {
     this.#kill = (signal) => {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     };
-    const code = await new Promise<number>((resolve, reject) => {
+    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
       child.on("error", reject);
-      child.on("exit", (code) => resolve(code ?? -1));
+      child.on("exit", (code, signal) => resolve([code, signal]));
     });
     this.stderr = endOf(this.#log, 1024 * 1024);
     this.#kill = undefined;
+    if (code !== 0 && this.stderr.trim() === "")
+      this.stderr = `The engine was ended by ${signal ?? `code ${code}`} and said nothing.`;
     if (code === 0) return { stdout: "", stderr: this.stderr, code };
     throw new EngineFailure(this.stderr);
   }
