@@ -1,8 +1,9 @@
 /** What there has to be on this machine before a workload's command can run. */
-import { accessSync, constants, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
+import { isExecutable } from "../../lib/which.ts";
 import { portsOfRecorded } from "../../process/listening.ts";
 import { assertPortsFree } from "../../process/ports.ts";
 import type { Declaration } from "./declared.ts";
@@ -48,13 +49,4 @@ export async function portsInUse(ports: { key: string; port: number }[], stackDi
 
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
