@@ -7,7 +7,7 @@ import { mendable, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { EngineLog } from "./engine-log.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
-import { changedNames, hasSecret, hasUnknown, type Properties, sealed, unwrap } from "./values.ts";
+import { changedNames, hasSecret, hasUnknown, type Properties, plain, sealed } from "./values.ts";
 
 /** Every resource type. Each is loaded when it is first needed: an `up` with nothing to do stays quick. */
 const types: Record<string, () => Promise<AnyResourceType>> = {
@@ -54,7 +54,7 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
   diff: (_id, urn, oldState, newInputs): Promise<DiffResult> =>
     answer(async () => {
       const type = await typeOf(urn);
-      const [olds, news] = [unwrap(oldState) as Properties, unwrap(newInputs) as Properties];
+      const [olds, news] = [plain(oldState), plain(newInputs)];
       const changed = changedNames(
         Object.keys(type.inputs).filter((name) => type.inputs[name] !== "ignore"),
         olds,
@@ -76,15 +76,15 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
   create: (urn, inputs): Promise<CreateResult> =>
     answer(async () => {
       const type = await typeOf(urn);
-      const plain = unwrap(inputs);
-      const outputs = await type.create(plain, contextOf(urn, inputs));
-      return { id: type.id(plain), outs: stateOf(type, inputs, outputs) };
+      const news = plain(inputs);
+      const outputs = await type.create(news, contextOf(urn, inputs));
+      return { id: type.id(news), outs: stateOf(type, inputs, outputs) };
     }),
 
   update: (_id, urn, olds, news) =>
     answer(async () => {
       const type = await typeOf(urn);
-      return { outs: stateOf(type, news, await type.update(unwrap(olds), unwrap(news), contextOf(urn, news))) };
+      return { outs: stateOf(type, news, await type.update(plain(olds), plain(news), contextOf(urn, news))) };
     }),
 
   read: (id, urn, state): Promise<ReadResult> =>
@@ -93,11 +93,11 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
       if (Object.keys(state).length === 0) {
         throw new UserError("`pulumi import` is not for resources of meshup: `pulumi up` makes them");
       }
-      const outputs = type.read ? await type.read(unwrap(state) as Properties, contextOf(urn, state)) : {};
+      const outputs = type.read ? await type.read(plain(state), contextOf(urn, state)) : {};
       return outputs ? { id, props: { ...state, ...stateOf(type, state, outputs) } } : { id: "", props: {} };
     }),
 
-  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(unwrap(state), contextOf(urn, state))),
+  delete: (_id, urn, state) => answer(async () => (await typeOf(urn)).delete?.(plain(state), contextOf(urn, state))),
 
   cancel: async () => cancelled.abort(new UserError("cancelled")),
 };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changedNames, hasUnknown, unwrap } from "./values.ts";
+import { changedNames, hasUnknown, plain, unwrap } from "./values.ts";
 
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const secret = (value: unknown) => ({
@@ -10,6 +10,10 @@ const secret = (value: unknown) => ({
 test("a secret is opened at any depth, and nothing else changes", () => {
   const inputs = { env: secret({ TOKEN: secret("t") }), ports: [secret(1), 2], none: null, url: { a: true } };
   expect(unwrap(inputs)).toEqual({ env: { TOKEN: "t" }, ports: [1, 2], none: null, url: { a: true } });
+});
+
+test("an input that was left out beside a secret, which comes as null, is left out; inside an input null stays", () => {
+  expect(plain({ problem: secret(null), body: null, config: { none: null } })).toEqual({ config: { none: null } });
 });
 
 test("what a preview does not know is found at any depth", () => {

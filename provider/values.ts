@@ -15,6 +15,15 @@ export function unwrap(value: unknown): unknown {
   return Object.fromEntries(Object.entries(properties).map(([key, child]) => [key, unwrap(child)]));
 }
 
+/**
+ * A resource's properties as its type reads them. One that was left out comes as null where it was computed from a secret,
+ * and is left out here.
+ */
+export function plain(properties: Properties): Properties {
+  const entries = Object.entries(properties).map(([name, value]) => [name, unwrap(value)]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== null));
+}
+
 /** Whether it is a secret, or has one in it. */
 export function hasSecret(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(hasSecret);

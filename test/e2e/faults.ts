@@ -39,7 +39,7 @@ export function faultsOfDelivery(stack: () => DevStack): void {
         `sha256: "${"0".repeat(64)}"`,
       );
       expect(printed).toMatch(/is not accepted: Invalid[\s\S]*0{64}/);
-      expect(printed).toMatch(/What the registry serves is not what was built/);
+      expect(printed).toMatch(/What is served there is not what was built/);
       await expectLiveRoutes();
     });
   });
