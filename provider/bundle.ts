@@ -4,7 +4,20 @@ import { join } from "node:path";
 import { inThisClone } from "../lib/clone.ts";
 import { stateDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
-import type { BundleInputs, BundleOutputs } from "./types.ts";
+
+export interface BundleInputs {
+  /** The service's TypeScript file: `services/echo.ts`. */
+  entry: string;
+  /** sha256 over all that goes into the bundle (`bundleHash`). */
+  sourceHash: string;
+}
+
+export interface BundleOutputs {
+  /** Hex. */
+  sha256: string;
+  /** Absolute path of the one file that Node runs by itself, named by its sha256. */
+  file: string;
+}
 
 const directory = join(stateDir, "services");
 

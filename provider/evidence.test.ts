@@ -9,9 +9,9 @@ import { UserError } from "../lib/errors.ts";
 import { proofRequest } from "../proof/request.ts";
 import { createCertificate } from "../services/testing/certificate.ts";
 import { freePort } from "../test/ports.ts";
+import type { EvidenceInputs, EvidenceOutputs, Straight } from "./evidence.ts";
 import { evidenceType } from "./evidence.ts";
 import type { Context } from "./resource.ts";
-import type { EvidenceInputs, EvidenceOutputs, Straight } from "./types.ts";
 
 const context: Context = { signal: new AbortController().signal, env: {} };
 let asked: IncomingMessage[];

@@ -6,11 +6,61 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../lib/errors.ts";
 import { type HttpResponse, httpRequest } from "../lib/http.ts";
+import type { Found } from "../proof/evidence.ts";
 import { evidence } from "../proof/evidence.ts";
+import type { Expectation } from "../proof/expectation.ts";
 import type { ProofRequest } from "../proof/request.ts";
 import { sentHeaders } from "../proof/request.ts";
 import type { Context, ResourceType } from "./resource.ts";
-import type { Baseline, EvidenceInputs, EvidenceOutputs, Straight } from "./types.ts";
+
+/** Where a request is answered without any proxy, and so without filters. */
+export interface Straight {
+  /** The workload's name, for messages. */
+  workload: string;
+  /** As it would come there through the proxy. */
+  path: string;
+  /** The Host header. */
+  host: string;
+  at:
+    | { host: string; port: number; tls?: { serverName: string; authorities?: string }; http: 1 | 2 | "both" }
+    | { kubeconfig: string; namespace: string; service: string; port: number };
+}
+
+export interface EvidenceInputs {
+  /** The filter's name. */
+  filter: string;
+  /** False: nothing is sent, and nothing shown. */
+  request: ProofRequest | false;
+  /** As declared; none: what was found of it. */
+  expect?: Expectation;
+  /** What the host in Node has found; none: it has not looked. */
+  found?: Found;
+  /** None: the filter is attached before its workload is there. */
+  straight?: Straight;
+  /** What is to be attached, of any shape. */
+  subject: unknown;
+  /** Where nothing would show the filter: `keep` what is attached, perhaps nothing, and say why; or `fail`. */
+  otherwise: "keep" | "fail";
+}
+
+/** What a workload answers without the filter. */
+export interface Baseline {
+  status: number;
+  headers: Record<string, string>;
+  /** Its beginning. */
+  body: string;
+}
+
+export interface EvidenceOutputs {
+  /** What the response has to be. */
+  expected: Expectation;
+  /** What may be attached: the subject, or where nothing would show it, the one before; null: nothing. */
+  attached: unknown;
+  /** Why nothing would show it, and what to do. */
+  problem?: string;
+  /** None where the workload did not answer. */
+  baseline?: Baseline;
+}
 
 /** Characters of a body that are kept. What is expected is compared with all of it. */
 const keptBody = 16_384;

@@ -1,9 +1,13 @@
 /** `meshup:kubernetes:FilterReady`: every proxy of Istio's that a filter is for runs it. */
-import { istio } from "../components/mesh/inspectors.ts";
+import { type AwaitedFilter, type AwaitedProxies, istio } from "../components/mesh/inspectors.ts";
 import type { ResourceType } from "./resource.ts";
-import type { FilterReadyInputs, FilterReadyOutputs } from "./types.ts";
 
-export const filterReadyType: ResourceType<FilterReadyInputs, FilterReadyOutputs> = {
+export interface FilterReadyInputs extends AwaitedFilter {
+  /** Of the resource that attaches it (`uid@generation`): another value means that it was made anew, or changed. */
+  version: string;
+}
+
+export const filterReadyType: ResourceType<FilterReadyInputs, AwaitedProxies> = {
   inputs: {
     kubeconfig: "update",
     filter: "update",

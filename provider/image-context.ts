@@ -8,7 +8,20 @@ import { withPathAsync } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { root, stateDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
-import type { ImageContextInputs, ImageContextOutputs } from "./types.ts";
+
+export interface ImageContextInputs {
+  /** Text of the Dockerfile. */
+  dockerfile: string;
+  /** What it copies: name in the folder → path of the file. Files are named by their content, so that a change shows. */
+  files: Record<string, string>;
+}
+
+export interface ImageContextOutputs {
+  /** Absolute path of the folder, named by its content. */
+  directory: string;
+  /** Of all that is in it, hex. */
+  sha256: string;
+}
 
 const images = join(stateDir, "images");
 

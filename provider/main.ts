@@ -7,24 +7,8 @@ import { mendable, UserError } from "../lib/errors.ts";
 import { stackOf } from "../lib/stack-trace.ts";
 import { EngineLog } from "./engine-log.ts";
 import type { AnyResourceType, Context } from "./resource.ts";
+import { type TypeName, types } from "./types.ts";
 import { changedNames, hasSecret, hasUnknown, type Properties, plain, sealed } from "./values.ts";
-
-/** Every resource type. Each is loaded when it is first needed: an `up` with nothing to do stays quick. */
-const types: Record<string, () => Promise<AnyResourceType>> = {
-  "meshup:local:Process": async () => (await import("./process.ts")).processType,
-  "meshup:local:PythonPackages": async () => (await import("./python-packages.ts")).pythonPackagesType,
-  "meshup:local:EnvoyBinary": async () => (await import("./envoy-binary.ts")).envoyBinaryType,
-  "meshup:local:Bundle": async () => (await import("./bundle.ts")).bundleType,
-  "meshup:local:EnvoyConfiguration": async () => (await import("./envoy-configuration.ts")).envoyConfigurationType,
-  "meshup:index:Module": async () => (await import("./module.ts")).moduleType,
-  "meshup:index:ImageContext": async () => (await import("./image-context.ts")).imageContextType,
-  "meshup:index:Preflight": async () => (await import("./preflight.ts")).preflightType,
-  "meshup:kubernetes:PolicyReady": async () => (await import("./policy-ready.ts")).policyReadyType,
-  "meshup:kubernetes:Rollout": async () => (await import("./rollout.ts")).rolloutType,
-  "meshup:kubernetes:FilterReady": async () => (await import("./filter-ready.ts")).filterReadyType,
-  "meshup:index:Evidence": async () => (await import("./evidence.ts")).evidenceType,
-  "meshup:index:Proof": async () => (await import("./proof.ts")).proofType,
-};
 
 const cancelled = new AbortController();
 const engineLog = new EngineLog(process.argv.slice(2));
@@ -105,7 +89,7 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
 /** The resource type of a URN: `urn:pulumi:<stack>::<project>::<parent type>$<type>::<name>`. */
 async function typeOf(urn: string): Promise<AnyResourceType> {
   const name = urn.split("::")[2]?.split("$").at(-1) ?? "";
-  const load = types[name];
+  const load: (() => Promise<AnyResourceType>) | undefined = types[name as TypeName];
   if (!load) {
     throw new UserError(`meshup's provider has no resource type ${name}; it has ${Object.keys(types).join(", ")}`);
   }

@@ -3,7 +3,21 @@ import { existsSync } from "node:fs";
 import { inThisClone } from "../lib/clone.ts";
 import { modulesDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
-import type { ModuleInputs, ModuleOutputs } from "./types.ts";
+
+export interface ModuleInputs {
+  /** A folder of AssemblyScript source, or a .wasm file. */
+  path: string;
+  /** sha256 over all that goes into the module (`resolveModule`). */
+  sourceHash: string;
+}
+
+export interface ModuleOutputs {
+  /** Hex. */
+  sha256: string;
+  /** Absolute path of the module, named by its sha256. */
+  file: string;
+  bytes: number;
+}
 
 export const moduleType: ResourceType<ModuleInputs, ModuleOutputs> = {
   inputs: { path: "update", sourceHash: "update" },

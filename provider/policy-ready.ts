@@ -1,9 +1,14 @@
 /** `meshup:kubernetes:PolicyReady`: Envoy Gateway has accepted a policy, and its proxies run the filters that it names. */
-import { envoyGateway } from "../components/mesh/inspectors.ts";
+import { type AwaitedPolicy, envoyGateway, type PolicyInForce } from "../components/mesh/inspectors.ts";
 import type { ResourceType } from "./resource.ts";
-import type { PolicyReadyInputs, PolicyReadyOutputs } from "./types.ts";
 
-export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyReadyOutputs> = {
+export interface PolicyReadyInputs extends AwaitedPolicy {
+  /** The policy's uid and generation: another value means that it was made anew, or changed. */
+  uid: string;
+  generation: number;
+}
+
+export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyInForce> = {
   inputs: {
     kubeconfig: "update",
     // Of another policy there is nothing to delete: a replacement would only hold up what depends on this.

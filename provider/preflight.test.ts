@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { broken, compileModule } from "../test/modules.ts";
+import type { PreflightInputs } from "./preflight.ts";
 import { preflightType } from "./preflight.ts";
 import type { Context } from "./resource.ts";
 import { scratch } from "./testing/scratch.ts";
-import type { PreflightInputs } from "./types.ts";
 
 const context = (env: NodeJS.ProcessEnv = {}): Context => ({ signal: new AbortController().signal, env });
 

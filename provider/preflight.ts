@@ -2,7 +2,42 @@
 import { resolve } from "node:path";
 import { root } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
-import type { PreflightInputs, PreflightOutputs } from "./types.ts";
+
+export interface PreflightInputs {
+  /** The filter's name, for messages. */
+  filter: string;
+  /** The module's sha256, hex. */
+  sha256: string;
+  /** The module's path. */
+  file: string;
+  rootId: string;
+  /** The plugin configuration as the module reads it; none when left out. */
+  configuration?: string;
+  /** What the proxy is to do when the filter fails. */
+  failure?: "open" | "close" | "reload";
+  /** Clusters that the proxy knows, for the filter's calls: exact names or `/regex/`. Default: any. */
+  clusters?: string[];
+  /** The request that is sent through it, as the proxy gets it; a plain GET when left out. */
+  request?: { method: string; path: string; authority: string; headers: Record<string, string>; body?: string };
+}
+
+export interface PreflightOutputs {
+  /** As given, but known only once the check has passed: what attaches the filter takes it from here. */
+  sha256: string;
+  /** As given, likewise. */
+  file: string;
+  /** Response headers that the filter put on the response of a workload that answers 200, or changed. */
+  adds: Record<string, string>;
+  /** Which of them have another value each time. */
+  varies: string[];
+  /** The response's status, where the filter has made it another, or has answered by itself. */
+  answers?: number;
+  /** What else it does, in words. */
+  notes: string[];
+  warnings: string[];
+  /** False when MESHUP_PREFLIGHT=off left the check out. */
+  checked: boolean;
+}
 
 const isOff = (env: NodeJS.ProcessEnv) => env.MESHUP_PREFLIGHT === "off";
 

@@ -24,10 +24,10 @@ import { longLogBytes } from "../process/log.ts";
 import { commandHash, readRecord, writeRecord } from "../process/record.ts";
 import { identify, isAlive, type ProcessIdentity } from "../process/table.ts";
 import { freePort } from "../test/ports.ts";
+import type { ProcessInputs, ProcessOutputs } from "./process.ts";
 import { processType, stopRecorded } from "./process.ts";
 import type { Context } from "./resource.ts";
 import { scratch } from "./testing/scratch.ts";
-import type { ProcessInputs, ProcessOutputs } from "./types.ts";
 
 const context: Context = { signal: new AbortController().signal, env: process.env };
 const serverFile = fileURLToPath(new URL("testing/server.mjs", import.meta.url));

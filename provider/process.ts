@@ -5,6 +5,7 @@ import { cloneId, inThisClone } from "../lib/clone.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { makePrivateFolder, writeWhole } from "../lib/files.ts";
 import { root } from "../lib/paths.ts";
+import type { Ready } from "../process/control.ts";
 import { missingOf, type Started, start, stop, waitReady } from "../process/control.ts";
 import { withLock } from "../process/lock.ts";
 import { deleteLog, isLost, needsCare, putAside } from "../process/log.ts";
@@ -19,7 +20,47 @@ import {
   writeRecord,
 } from "../process/record.ts";
 import type { Context, ResourceType } from "./resource.ts";
-import type { ProcessInputs, ProcessOutputs } from "./types.ts";
+
+export interface ProcessInputs {
+  /** Names its files; unique within `directory`. */
+  name: string;
+  /** Folder for `<name>.json` (the record of the process) and `<name>.log`. */
+  directory: string;
+  /** Program and arguments, run without a shell. */
+  command: string[];
+  /** Where it runs. Default: the clone's folder. */
+  workingDirectory?: string;
+  /** Added to what is passed on of the environment: what programs are found with, and no secrets. */
+  env?: Record<string, string>;
+  /** Files that the command reads, text by path: written before it starts, deleted with it; a change restarts it. */
+  files?: Record<string, string>;
+  /** Ports on 127.0.0.1 that it listens on; each must be free before it starts. */
+  ports: number[];
+  /** By port: the configuration key that chooses it, for the message about a port in use. */
+  portHints?: Record<string, string>;
+  /** It is ready when this address answers 2xx, or when this port of 127.0.0.1 takes a connection. */
+  ready: Ready;
+  /** Milliseconds from start to ready; default 30 000. */
+  readyTimeoutMs?: number;
+  /** Milliseconds from SIGTERM to SIGKILL; default 5 000. */
+  stopTimeoutMs?: number;
+  /** What it writes into any file beyond this is lost, its log above all, and it goes on; default: no limit. */
+  maxFileBytes?: number;
+  /** Any text; a change restarts the process. For what the command reads only once: the digest of a source, a version. */
+  triggers?: string[];
+}
+
+export interface ProcessOutputs {
+  /** 0 when `pulumi refresh` has found it dead. */
+  pid: number;
+  /** Tells it from others that had the pid before (see `ProcessIdentity`). */
+  startTime: string;
+  bootId: string;
+  /** The clone that has started it: a copy of the clone leaves it alone. Earlier versions noted none. */
+  clone?: string;
+  /** Absolute path of the log: standard output and error. */
+  log: string;
+}
 
 const defaultReadyTimeoutMs = 30_000;
 const defaultStopTimeoutMs = 5_000;

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Answer, type Answers, fakeCluster } from "../kube/testing/kubernetes.ts";
 import { UserError } from "../lib/errors.ts";
+import type { ProofInputs } from "./proof.ts";
 import { proofType } from "./proof.ts";
 import type { Context } from "./resource.ts";
-import type { ProofInputs } from "./types.ts";
 
 async function serve(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
   const server = createServer(handler).listen(0, "127.0.0.1");

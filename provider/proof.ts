@@ -1,8 +1,41 @@
 /** `meshup:index:Proof`: a request through the mesh whose response shows that a filter runs. */
 import { messageOf, UserError } from "../lib/errors.ts";
+import type { Expectation } from "../proof/expectation.ts";
 import { prove } from "../proof/prove.ts";
 import type { Context, ResourceType } from "./resource.ts";
-import type { ProofInputs, ProofOutputs } from "./types.ts";
+
+export interface ProofInputs {
+  /** The filter's name, for messages. */
+  filter: string;
+  /** Where the request goes. */
+  url: string;
+  /** Default: GET. */
+  method?: string;
+  /** Request headers; `host` replaces the address's own. */
+  headers?: Record<string, string>;
+  body?: string;
+  /** What the response must have. */
+  expect: Expectation;
+  /** Why there is no proof: it fails at once, and says so. */
+  problem?: string;
+  /** False: nothing is sent. */
+  send?: boolean;
+  /** The module's sha256: another module has to prove itself anew. */
+  digest: string;
+  /** What serves the address (pid and start time): a restarted one has to prove itself anew. */
+  process?: string;
+  /** The cluster whose proxies answer: where the proof fails, their own lines say why. `mesh`: as configured. */
+  cluster?: { kubeconfig: string; mesh: string };
+  /** Milliseconds until the expectation must hold; default 15 000. */
+  timeoutMs?: number;
+}
+
+export interface ProofOutputs {
+  /** Of the response that held; 0 where nothing was sent. */
+  status: number;
+  /** The expected headers, as that response had them. */
+  seen: Record<string, string>;
+}
 
 /** Logs are cut to the second, by the cluster's clock. */
 const clockToleranceMs = 2_000;

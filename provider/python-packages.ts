@@ -9,7 +9,24 @@ import { root } from "../lib/paths.ts";
 import { withLock } from "../process/lock.ts";
 import { findPython, pipInstall, requireInstalled } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
-import type { PythonPackagesInputs, PythonPackagesOutputs } from "./types.ts";
+
+export interface PythonPackagesInputs {
+  /** A requirements file with a hash for every package (`pip install --require-hashes`). */
+  requirements: string;
+  /** sha256 of that file, so that Pulumi's diff shows a change of it. */
+  hash: string;
+  /** Folder to install into; it is replaced whole. */
+  directory: string;
+  /** Modules that must be there to import afterwards. */
+  imports?: string[];
+}
+
+export interface PythonPackagesOutputs {
+  /** Absolute path of the interpreter that the packages were installed for. */
+  python: string;
+  /** Absolute path of the folder, for PYTHONPATH. */
+  path: string;
+}
 
 /** Written last into a folder that is complete. */
 interface Marker {

@@ -5,7 +5,23 @@ import { podsOf } from "../kube/pods.ts";
 import { type Deployment, isRolledOut, newestPods, type Trouble, troubleOf } from "../kube/rollout.ts";
 import { UserError } from "../lib/errors.ts";
 import type { ResourceType } from "./resource.ts";
-import type { RolloutInputs, RolloutOutputs } from "./types.ts";
+
+export interface RolloutInputs {
+  /** Absolute path of the kubeconfig file. */
+  kubeconfig: string;
+  /** Of the Deployment. */
+  namespace: string;
+  name: string;
+  /** Its uid and generation: another value means that it was made anew, or changed. */
+  version: string;
+  /** Milliseconds until its pods must be ready; default 300 000. */
+  timeoutMs?: number;
+}
+
+export interface RolloutOutputs {
+  /** Names of its pods. */
+  pods: string[];
+}
 
 /** A large image takes its time to be pulled. */
 const defaultTimeoutMs = 300_000;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { duration, type Terminal } from "../../cli/output/terminal.ts";
 import { UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
-import type { EnvoyBinaryOutputs } from "../../provider/types.ts";
+import type { EnvoyBinaryOutputs } from "../../provider/envoy-binary.ts";
 import { shuffled } from "../statistics.ts";
 import { type Arm, header } from "./arms.ts";
 import {

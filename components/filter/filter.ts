@@ -6,7 +6,7 @@ import { messageOf, UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
 import type { Found } from "../../proof/evidence.ts";
 import { type ProofRequest, proofRequest, sentHeaders } from "../../proof/request.ts";
-import { Module, Preflight, type PreflightArgs } from "../../provider/resources.ts";
+import { type ArgsOf, Module, Preflight } from "../../provider/resources.ts";
 import { resolveModule } from "../../toolchain/source.ts";
 import { type Capabilities, callable, deliveryOf } from "../mesh/capabilities.ts";
 import { requestFor } from "../mesh/targets.ts";
@@ -62,7 +62,10 @@ export class Filter extends pulumi.ComponentResource {
   }
 
   /** Its request, as its proxy has it. */
-  #asItIsSeen({ afterRewrite = [] }: Capabilities, routes: BackendRoute[]): PreflightArgs["request"] {
+  #asItIsSeen(
+    { afterRewrite = [] }: Capabilities,
+    routes: BackendRoute[],
+  ): ArgsOf<"meshup:index:Preflight">["request"] {
     const { target } = this.declaration;
     const on = requestFor(target, "", routes, this.request);
     const { method, body } = this.request;
@@ -84,7 +87,7 @@ function preflight(
   filter: Filter,
   name: string,
   module: Module,
-  how: Pick<PreflightArgs, "clusters" | "request">,
+  how: Pick<ArgsOf<"meshup:index:Preflight">, "clusters" | "request">,
 ): Checked {
   const { root: rootId, failure } = filter.declaration;
   const { sha256, file } = module;

@@ -5,6 +5,9 @@ import type { ClusterInspector, Inspector } from "./inspector.ts";
 import { name as istioName } from "./istio/names.ts";
 import { name as standaloneName } from "./standalone/names.ts";
 
+export type { AwaitedPolicy, PolicyInForce } from "./envoy-gateway/inspect/ready.ts";
+export type { AwaitedFilter, AwaitedProxies } from "./istio/inspect/ready.ts";
+
 export const standalone = () => import("./standalone/inspect.ts");
 export const envoyGateway = () => import("./envoy-gateway/inspect/index.ts");
 export const istio = () => import("./istio/inspect/index.ts");

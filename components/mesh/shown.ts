@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Evidence, Proof, type ProofArgs } from "../../provider/resources.ts";
-import type { Straight } from "../../provider/types.ts";
+import type { Straight } from "../../provider/evidence.ts";
+import { type ArgsOf, Evidence, Proof } from "../../provider/resources.ts";
 import type { Filter } from "../filter/filter.ts";
 import type { BackendRoute } from "../workloads/backend.ts";
 import type { FilterFields } from "./mesh.ts";
@@ -77,7 +77,9 @@ function straightTo({ straight }: Request, kubeconfig: pulumi.Input<string> | un
 /** Sends its request through the mesh. @returns what the stack tells of the filter */
 export function proveShown<T extends object>(
   { filter, request, evidence, attached }: Shown<T>,
-  args: Pick<ProofArgs, "process" | "cluster" | "timeoutMs"> & { image?: pulumi.Input<string | undefined> },
+  args: Pick<ArgsOf<"meshup:index:Proof">, "process" | "cluster" | "timeoutMs"> & {
+    image?: pulumi.Input<string | undefined>;
+  },
   opts: pulumi.CustomResourceOptions,
 ): FilterFields {
   const { name, request: declared } = filter.declaration;

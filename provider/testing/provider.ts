@@ -5,8 +5,8 @@
 import { writeSync } from "node:fs";
 import { root } from "../../lib/paths.ts";
 import { start } from "../../process/control.ts";
+import type { ProcessInputs } from "../process.ts";
 import { processType } from "../process.ts";
-import type { ProcessInputs } from "../types.ts";
 
 const [order, text = "{}"] = process.argv.slice(2);
 const inputs = JSON.parse(text) as ProcessInputs;

@@ -1,6 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { PolicyReady, type PolicyReadyArgs, Proof } from "../../../provider/resources.ts";
+import { type ArgsOf, PolicyReady, Proof } from "../../../provider/resources.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
 import type { Filter } from "../../filter/filter.ts";
 import { createPullSecret } from "../../registry/pull-secret.ts";
@@ -192,7 +192,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     function ready(
       name: string,
       policy: kubernetes.apiextensions.CustomResource,
-      filters: PolicyReadyArgs["filters"],
+      filters: ArgsOf<"meshup:kubernetes:PolicyReady">["filters"],
     ): PolicyReady {
       const { kubeconfig } = cluster as NonNullable<typeof cluster>;
       const { uid, generation } = policy.metadata;

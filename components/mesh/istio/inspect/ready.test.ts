@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { advice } from "../../../../kube/advice.ts";
 import { KubeApi } from "../../../../kube/api.ts";
 import { type Answers, fakeCluster } from "../../../../kube/testing/kubernetes.ts";
+import type { FilterReadyInputs } from "../../../../provider/filter-ready.ts";
 import { filterReadyType } from "../../../../provider/filter-ready.ts";
-import type { FilterReadyInputs } from "../../../../provider/types.ts";
 import { complaintLines } from "./proxies.ts";
 import { isInForce, known, waitForProxies } from "./ready.ts";
 
