@@ -7,10 +7,12 @@ import { type ExecResult, exec } from "../../lib/exec.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack } from "./dev-stack.ts";
+import { istioByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { gatewayOfTheGatewayApi } from "./gateway-api.ts";
 import { deliveriesOnIstio } from "./istio-deliveries.ts";
 import { faultsOnIstio } from "./istio-faults.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { ownWorkloads } from "./own-workloads.ts";
 import { missingTools } from "./plugins.ts";
 
 const missing = await missingTools();
@@ -159,7 +161,9 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     deliveriesOnIstio(() => stack);
     faultsOnIstio(() => stack);
   });
+  ownWorkloads(() => stack);
   gatewayOfTheGatewayApi(() => stack);
+  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...istioByHand]);
 
   it("destroy takes cluster and registry, also of a cluster whose node somebody has removed, and touches nothing else", async () => {
     await exec("docker", ["rm", "--force", "--volumes", nodeName(kind.name)]);

@@ -8,6 +8,7 @@ import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack, type Outputs } from "./dev-stack.ts";
+import { envoyGatewayByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { faultsOfDelivery } from "./faults.ts";
 import { containersOf, removeLeftovers } from "./leftovers.ts";
 import { ownWorkloads } from "./own-workloads.ts";
@@ -329,6 +330,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   });
 
   ownWorkloads(() => stack);
+  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...envoyGatewayByHand]);
 
   describe("the cluster, deleted by hand", () => {
     it("is made anew by the next start, and the state knows nothing of the one before", async () => {
