@@ -8,6 +8,7 @@ import {
   expectsNothing,
   isLong,
   isMetWithout,
+  takes,
 } from "./expectation.ts";
 
 test("compare: exact values and regular expressions, names in any case", () => {
@@ -138,4 +139,28 @@ describe("a response without the filter", () => {
     const expectation = { status: 401, headers: { "x-a": "1", "x-none": false, "x-new": "1" }, body: "/key/" };
     expect(alreadyThere(expectation, answer)).toEqual(["status: 401", "x-a: 1", "no x-none", "body: no\nkey"]);
   });
+});
+
+describe("a pattern", () => {
+  test("that never comes to an end is told", () => {
+    expect(() => takes("x-a", /^(a+)+$/, `${"a".repeat(40)}!`, 200)).toThrow(
+      /^expected value of header x-a: \/\^\(a\+\)\+\$\/ has not come to an end within 0\.2 s: write it in a simpler way$/,
+    );
+  });
+
+  test("that is too large is told before anything is sent, in short", () => {
+    const check = () => checkPatterns({ body: `/a|${"z".repeat(200_000)}/` });
+    expect(check).toThrow(/^expected value of the body: Invalid regular expression: .{150,250}….*too large/);
+  });
+});
+
+test("long values are told in short", () => {
+  const long = "z".repeat(100_000);
+  const response = { status: 200, headers: { "x-a": long, "x-b": long }, body: long };
+  const { problems, shows } = compare(
+    { headers: { "x-a": `${long}z`, "x-b": long, "x-c": long }, body: long },
+    response,
+  );
+  for (const line of [...problems, ...shows]) expect(line.length).toBeLessThan(500);
+  expect([problems.length, shows.length]).toEqual([2, 2]);
 });

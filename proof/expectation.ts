@@ -1,4 +1,5 @@
 /** What a response has to be for a filter to be proved, and whether it is. */
+import { runInNewContext } from "node:vm";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { ofConnection } from "../lib/header-text.ts";
 import type { HttpResponse } from "../lib/http.ts";
@@ -74,16 +75,49 @@ function inWords(wanted: Wanted): string {
 function matches(name: string, wanted: Wanted, value: string | undefined): boolean {
   if (typeof wanted === "boolean") return (value !== undefined) === wanted;
   const pattern = patternOf(name, wanted);
-  return value !== undefined && (pattern ? pattern.test(value) : value === wanted);
+  return value !== undefined && (pattern ? takes(name, pattern, value) : value === wanted);
 }
+
+/**
+ * Whether a regular expression matches. Some never come to an end.
+ * @param name what has the text, for messages
+ * @param limitMs milliseconds; a busy machine takes its time
+ * @throws UserError when it takes longer
+ */
+export function takes(name: string, pattern: RegExp, text: string, limitMs = 10_000): boolean {
+  try {
+    return runInNewContext("pattern.test(text)", { pattern, text }, { timeout: limitMs });
+  } catch (error) {
+    const why = isTimeout(error)
+      ? `${inShort(String(pattern))} has not come to an end within ${limitMs / 1000} s: write it in a simpler way`
+      : messageOf(error);
+    throw new UserError(`expected value of ${inFull(name)}: ${why}`);
+  }
+}
+
+const isTimeout = (error: unknown) => (error as { code?: unknown }).code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
+
+const inFull = (name: string) => (name === "body" ? "the body" : `header ${name}`);
 
 /** @returns undefined for exact text. @throws UserError when it is no regular expression that can be compiled */
 function patternOf(name: string, wanted: string): RegExp | undefined {
-  const source = /^\/(.+)\/$/s.exec(wanted)?.[1];
   try {
-    return source === undefined ? undefined : new RegExp(source);
+    return readPattern(wanted);
   } catch (error) {
-    throw new UserError(`expected value of ${name === "body" ? "the body" : `header ${name}`}: ${messageOf(error)}`);
+    throw new UserError(`expected value of ${inFull(name)}: ${messageOf(error)}`);
+  }
+}
+
+/** @returns undefined for exact text. @throws what is wrong with a regular expression, in short */
+export function readPattern(wanted: string): RegExp | undefined {
+  const source = /^\/(.+)\/$/s.exec(wanted)?.[1];
+  if (source === undefined) return undefined;
+  try {
+    const pattern = new RegExp(source);
+    pattern.test(""); // it is compiled only here
+    return pattern;
+  } catch (error) {
+    throw new Error(messageOf(error).split(source).join(inShort(source)));
   }
 }
 
@@ -130,21 +164,20 @@ export function compare(expect: Expectation, response: Response, isSecret = fals
 function showing({ name, wanted, value, holds }: Item, isSecret: boolean): string[] {
   if (!holds || name === "status") return [];
   if (value === undefined) return [`no ${name}`];
-  if (name !== "body") return [`${name}: ${isSecret ? hidden : value}`];
-  return [
-    isSecret ? "the body is as expected" : `the body ${patternOf(name, String(wanted)) ? "matches" : "is"} ${wanted}`,
-  ];
+  if (name !== "body") return [`${name}: ${isSecret ? hidden : inShort(value)}`];
+  const how = patternOf(name, String(wanted)) ? "matches" : "is";
+  return [isSecret ? "the body is as expected" : `the body ${how} ${inShort(String(wanted))}`];
 }
 
 function problemOf({ name, wanted, value }: Item, isSecret: boolean): string {
-  if (value === undefined) return `${name} is missing; expected: ${isSecret ? hidden : inWords(wanted)}`;
+  if (value === undefined) return `${name} is missing; expected: ${isSecret ? hidden : inShort(inWords(wanted))}`;
   if (isSecret) return `${name} is another than expected`;
-  return `${name} is: ${name === "body" ? beginning(value) : value}; expected: ${inWords(wanted)}`;
+  return `${name} is: ${inShort(value)}; expected: ${inShort(inWords(wanted))}`;
 }
 
-/** A body, as a message has it. */
-export function beginning(body: string): string {
-  return body.length > 200 ? `${body.slice(0, 200)}…` : body;
+/** A text of any length, as a message has it. */
+export function inShort(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /**
@@ -154,7 +187,7 @@ export function beginning(body: string): string {
 export function alreadyThere(expect: Expectation, straight: Response): string[] {
   return itemsOf(expect, straight)
     .filter(({ holds }) => holds)
-    .map(({ name, value }) => (value === undefined ? `no ${name}` : `${name}: ${beginning(value)}`));
+    .map(({ name, value }) => (value === undefined ? `no ${name}` : `${name}: ${inShort(value)}`));
 }
 
 /** Whether the workload's own response would do: then it shows nothing of the filter. */

@@ -2,7 +2,7 @@
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
 import { NotYet, poll } from "../lib/poll.ts";
-import { beginning, checkPatterns, compare, type Expectation, expectsNothing, hidden } from "./expectation.ts";
+import { checkPatterns, compare, type Expectation, expectsNothing, hidden, inShort } from "./expectation.ts";
 import { sentHeaders } from "./request.ts";
 
 /** A filter, and the request that shows it. */
@@ -49,17 +49,17 @@ export async function prove(subject: Provable, options: ProveOptions = {}): Prom
   const request = { url, method, headers: sentHeaders(headers), body };
   let problems: string[] = [];
   const look = async () => {
-    try {
-      const response = await httpRequest({ ...request, timeoutMs: Math.max(1, Math.min(5000, timeoutMs)) });
-      const { holds, seen, shows, problems: unmet } = compare(expect, response, secret.has("expect"));
-      if (holds) return { status: response.status, seen, shows: expectsNothing(expect) ? [nothingShown] : shows };
-      const isShown = response.status >= 400 && response.body && secret.size === 0; // a body may repeat a header
-      const shown = isShown && !unmet.some((problem) => problem.startsWith("body "));
-      const begins = shown ? [`the body begins: ${beginning(response.body)}`] : [];
-      problems = [`status ${response.status}`, ...unmet, ...begins];
-    } catch (error) {
+    const timeout = Math.max(1, Math.min(5000, timeoutMs));
+    const response = await httpRequest({ ...request, timeoutMs: timeout }).catch((error: unknown) => {
       problems = [`no response: ${messageOf(error)}`];
-    }
+    });
+    if (!response) return new NotYet("there is no response");
+    const { holds, seen, shows, problems: unmet } = compare(expect, response, secret.has("expect"));
+    if (holds) return { status: response.status, seen, shows: expectsNothing(expect) ? [nothingShown] : shows };
+    const isShown = response.status >= 400 && response.body && secret.size === 0; // a body may repeat a header
+    const shown = isShown && !unmet.some((problem) => problem.startsWith("body "));
+    const begins = shown ? [`the body begins: ${inShort(response.body)}`] : [];
+    problems = [`status ${response.status}`, ...unmet, ...begins];
     return new NotYet("it is not proved");
   };
   return poll(look, {
@@ -80,8 +80,8 @@ function failure(
 ): string {
   const shown = (key: string, value: string) => (secret.has(key) ? hidden : value);
   const sent = [
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${shown("headers", value)}`),
-    ...(body === undefined ? [] : [`the body ${shown("body", beginning(body))}`]),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${shown("headers", inShort(value))}`),
+    ...(body === undefined ? [] : [`the body ${shown("body", inShort(body))}`]),
   ];
   return [
     `filter "${filter}" did not prove itself within ${timeoutMs / 1000} s`,

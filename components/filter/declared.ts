@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import { z } from "zod";
 import { messageOf } from "../../lib/errors.ts";
 import { headerBytes, ofConnection } from "../../lib/header-text.ts";
-import { type Expectation, isLong } from "../../proof/expectation.ts";
+import { type Expectation, isLong, readPattern } from "../../proof/expectation.ts";
 import { name } from "../config/names.ts";
 
 /** How a module comes to the proxy. A mesh's own way is the first of them that it has. */
@@ -127,9 +127,8 @@ const isScript = (declared: unknown): declared is { script: unknown } =>
 
 /** `/…/` must be a regular expression that can be compiled. */
 function checkPattern(text: string, ctx: z.RefinementCtx): void {
-  const source = /^\/(.*)\/$/.exec(text)?.[1];
   try {
-    if (source !== undefined) new RegExp(source);
+    readPattern(text);
   } catch (error) {
     ctx.addIssue({ code: "custom", message: messageOf(error) });
   }
