@@ -41,6 +41,7 @@ describe("a value that cannot come as it is written is named, with what to write
     ["!!binary aGk=", "has the tag tag:yaml.org,2002:binary: leave it out, or quote the value"],
     ["!!timestamp 2024-01-01", /has the tag/],
     ["!!float 1", /has the tag/],
+    ['"\\ud800"', /has half of a character/],
   ])("%s", (value, message) => {
     const { problems } = read(filter(value));
     expect(problems).toEqual([expect.stringContaining(at + value.replace(/^\S+ /, ""))]);
@@ -85,6 +86,32 @@ describe("a value that Pulumi reads otherwise than YAML 1.2 is known, and means 
     expect(differences[0]?.message.slice(at.length)).toMatch(message);
     const written = typeof value === "string" ? JSON.stringify(value) : String(value);
     expect(engineCopy(filter(text), "f", { namespace: "meshup" })).toBe(filter(written));
+  });
+});
+
+describe("a character that Pulumi takes for the end of a line, or not at all", () => {
+  it.each([
+    ["'a\u2028b'", "\\u2028"],
+    ["a\u2029b", "\\u2029"],
+    ['"a\u0085b"', "\\u0085"],
+  ])("%j is known, and is escaped in the copy", (text, escaped) => {
+    const { problems, differences } = read(filter(text));
+    expect(problems).toEqual([]);
+    const message = `${at}has a character that ends a line to Pulumi: write it as "${escaped}", between double quotes`;
+    expect(differences).toMatchObject([{ value: text.replace(/['"]/g, ""), message }]);
+    expect(engineCopy(filter(text), "f", { namespace: "meshup" })).toBe(filter(`"a${escaped}b"`));
+  });
+
+  it.each(["\\u0085", "\\u2028", "\\u007f", "\\u0080", "\\ufeff", "\\uffff"])("%s stays escaped", (escaped) => {
+    expect(read(filter(`"a${escaped}b"`))).toMatchObject({ problems: [], differences: [] });
+    expect(engineCopy(filter(`"a${escaped}b"`), "f", { namespace: "meshup" })).toBe(filter(`"a${escaped}b"`));
+  });
+
+  it("in a block, a key and a comment", () => {
+    const text = 'config:\n  meshup:x: # a\u2028b\n    "k\\x85": |\n      one\u2028two\n      three\n';
+    const copy = engineCopy(text, "f", { namespace: "meshup" });
+    expect(copy).toMatch(/^[\t\n -~]*$/);
+    expect(parse(copy)).toEqual(parse(text));
   });
 });
 

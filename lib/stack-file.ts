@@ -61,7 +61,7 @@ function read(text: string, path: string): StackFile {
   return {
     config: Object.fromEntries(byKey),
     rest,
-    ...findings(document),
+    ...findings(document, text),
     secrets: own.flatMap(([key, value]) => securePaths(value, [key])),
   };
 }
@@ -102,12 +102,12 @@ function securePaths(value: unknown, path: Path): Path[] {
   return entries.flatMap(([key, inner]) => securePaths(inner, [...path, key]));
 }
 
-function findings(document: Document): Pick<StackFile, "problems" | "differences"> {
+function findings(document: Document, text: string): Pick<StackFile, "problems" | "differences"> {
   const problems: string[] = [];
   const differences: Difference[] = [];
   for (const { node, path, isKey } of scalarsOf(document)) {
     const problem = isKey ? keyProblem(node) : valueProblem(node);
-    const difference = differenceOf(node);
+    const difference = differenceOf(node) ?? lineEndIn(text.slice(...(node.range ?? [0, 0])));
     const at = `${ours}${keyPath(path)}: `;
     if (problem !== undefined) problems.push(at + problem);
     else if (difference === undefined) continue;
@@ -186,6 +186,7 @@ const textOf = (node: Scalar) => (node.type === "PLAIN" ? (node.source ?? "") : 
 function valueProblem(node: Scalar): string | undefined {
   const text = textOf(node);
   if (isTagged(node)) return `${text} has the tag ${node.tag}: leave it out, or quote the value`;
+  if (hasHalf(text)) return `${JSON.stringify(text)} ${halfCharacter}`;
   if (!isPlain(node)) return undefined;
   const { is, value = "" } = readByYaml(text) as { is: string; value?: string };
   if (is !== "number") return undefined;
@@ -197,6 +198,7 @@ function valueProblem(node: Scalar): string | undefined {
 function keyProblem(node: Scalar): string | undefined {
   const text = textOf(node);
   if (isTagged(node)) return `the key ${text} has the tag ${node.tag}: leave it out, or quote the key`;
+  if (hasHalf(text)) return `the key ${JSON.stringify(text)} ${halfCharacter}`;
   if (!isPlain(node)) return undefined;
   const { is } = readByYaml(text);
   const isItsText =
@@ -218,6 +220,22 @@ function differenceOf(node: Scalar): string | undefined {
   if (pulumi.is === "date") return `${text} is a date to Pulumi, which hands it on in another form: ${quoteIt(text)}`;
   return `${text} is ${toPulumi} to Pulumi and ${inYaml} in YAML 1.2: ${inYaml === "text" ? "" : `write ${inYaml}, or `}${quoteIt(text)}`;
 }
+
+/** Half of a pair that stands for one character. */
+const hasHalf = (text: string) => /\p{Surrogate}/u.test(text);
+const halfCharacter = "has half of a character in it, which no text on the wire can have: write the whole character";
+
+/** YAML 1.1, which Pulumi reads, knows more ends of lines: between two words they become a blank. */
+function lineEndIn(written: string): string | undefined {
+  const [character] = /[\u0085\u2028\u2029]/.exec(written) ?? [];
+  if (character === undefined) return undefined;
+  return `has a character that ends a line to Pulumi: write it as "${escaped(character)}", between double quotes`;
+}
+
+/** What may not stand in a file as it is, or means another thing there to Pulumi. */
+const toEscape = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/;
+
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** `0777` → `777`, which nobody takes for an octal number. */
 const plain = (number: string) => number.replace(/^([-+]?)0+(?=\d)/, "$1");
@@ -263,6 +281,7 @@ export function engineCopy(
   visitNodes(document, {
     Scalar(_, node) {
       if (node.type === "PLAIN" && node.value === "") node.value = "~"; // nothing: else it would become ""
+      if (toEscape.test(String(node.value))) node.type = "QUOTE_DOUBLE"; // where it can be escaped
     },
   });
   for (const { key, node } of configPairs(document)) {
@@ -271,7 +290,8 @@ export function engineCopy(
   }
   if (document.contents === null) return salt === undefined ? "{}\n" : `encryptionsalt: ${salt}\n`;
   if (salt !== undefined) document.set("encryptionsalt", salt);
-  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  const written = document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  return written.replace(new RegExp(toEscape, "g"), escaped);
 }
 
 /** In a notation that means the same to everybody. */
