@@ -23,7 +23,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const kind = meshKind(config.mesh);
   const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
-  const filters = await createFilters(config.filters, kind.capabilities, backends, routes);
+  const filters = await createFilters(config.filters, { capabilities: kind.capabilities, backends, routes });
   const cluster = await clusterKind(config.cluster).create(config, stack);
   const registry = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });

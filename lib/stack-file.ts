@@ -38,8 +38,18 @@ export interface Difference {
   message: string;
 }
 
-/** @throws UserError when it is none that Pulumi takes */
+let last: { text: string; path: string; file: StackFile } | undefined;
+
+/**
+ * The one that was read last is remembered: an `up` asks for it several times.
+ * @throws UserError when it is none that Pulumi takes
+ */
 export function readStackFile(text: string, path: string): StackFile {
+  if (last?.text !== text || last.path !== path) last = { text, path, file: read(text, path) };
+  return last.file;
+}
+
+function read(text: string, path: string): StackFile {
   const document = parse(text, path, "core");
   const { config = {}, ...rest } = mappingOf(plainValue(document, path), path);
   const byKey = Object.entries(mappingOf(config ?? {}, `${path}: config`)).map(

@@ -25,7 +25,7 @@ export function portsOfRecorded(directory: string): Set<number> {
     const record = readRecord(path);
     return record && isOurs(record) ? [record.pid] : [];
   });
-  return new Set(listenersOf(leaders.flatMap(sessionMembers)).map(({ port }) => port));
+  return new Set(listenersOf(sessionMembers(...leaders)).map(({ port }) => port));
 }
 
 function fromProc(pids: number[]): Listener[] {

@@ -45,12 +45,13 @@ export function groupMembers(group: number): number[] {
     .map((entry) => entry.pid);
 }
 
-/** The living processes of the session that a process leads, which its children are in, whatever group they make. */
-export function sessionMembers(leader: number): number[] {
-  if (!linux) return groupMembers(leader);
+/** The living processes of the sessions that these lead, which their children are in, whatever group they make. */
+export function sessionMembers(...leaders: number[]): number[] {
+  if (leaders.length === 0) return [];
+  if (!linux) return leaders.flatMap(groupMembers);
   return pids().filter((pid) => {
     try {
-      return sessionOf(readFileSync(`/proc/${pid}/stat`, "utf8")) === leader;
+      return leaders.includes(sessionOf(readFileSync(`/proc/${pid}/stat`, "utf8")));
     } catch {
       return false; // it has ended
     }

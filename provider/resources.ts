@@ -75,7 +75,7 @@ export class Bundle extends resource("meshup:local:Bundle", unknown("sha256", "f
 export class EnvoyConfiguration extends resource("meshup:local:EnvoyConfiguration", {}) {}
 
 /** A WebAssembly module, built from source where it has one, and named by its content. */
-export class Module extends resource("meshup:index:Module", unknown("sha256", "file", "bytes")) {}
+export class ModuleFile extends resource("meshup:index:Module", unknown("sha256", "file", "bytes")) {}
 
 /** The folder that an image is built from, named by its content. */
 export class ImageContext extends resource("meshup:index:ImageContext", unknown("directory", "sha256")) {}

@@ -30,6 +30,7 @@ const forDevelopers = ["bench", "test", "vitest.config.ts"];
 const sets = {
   "components/mesh": ["index.ts", "inspectors.ts"],
   "components/cluster": ["index.ts", "kind-command.ts"],
+  toolchain: ["index.ts"],
 };
 
 const isTest = (file: string) => /\.test\.ts$|\/(testing|fixtures)\//.test(file);
@@ -92,9 +93,12 @@ function pulumiIn(file: string, seen = new Set<string>()): string | undefined {
   return undefined;
 }
 
+/** The folder of a set that a file lies in; empty for none. */
+function memberOf(set: string, file: string): string {
+  return file.startsWith(`${set}/`) ? (/^([^/]+)\//.exec(file.slice(set.length + 1))?.[1] ?? "") : "";
+}
+
 test("only the registries of a set import its folders", () => {
-  const memberOf = (set: string, file: string) =>
-    file.startsWith(`${set}/`) ? (/^([^/]+)\//.exec(file.slice(set.length + 1))?.[1] ?? "") : "";
   const wrong = Object.entries(sets).flatMap(([set, registries]) =>
     shipped
       .filter((file) => !registries.some((name) => file === `${set}/${name}`))
@@ -107,6 +111,16 @@ test("only the registries of a set import its folders", () => {
       }),
   );
   expect(wrong).toEqual([]);
+});
+
+test("each folder of a set is in its registry", () => {
+  const left = Object.keys(sets).flatMap((set) => {
+    const members = new Set(shipped.map((file) => memberOf(set, file)).filter((member) => member !== ""));
+    const listed = (imports.get(`${set}/index.ts`) ?? []).map((file) => memberOf(set, file));
+    expect(members.size).toBeGreaterThan(1);
+    return [...members].filter((member) => !listed.includes(member)).map((member) => `${set}/${member}`);
+  });
+  expect(left).toEqual([]);
 });
 
 test("no mesh's name stands outside of its folder", () => {

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
 import { buildModule, buildTo } from "./build.ts";
+import { sha256 } from "./module-bytes.ts";
 import { scaffold } from "./new.ts";
-import { resolveModule, sha256 } from "./source.ts";
+import { resolveModule } from "./source.ts";
 
 let scratch: string;
 let out: string;

@@ -3,9 +3,9 @@ import { join, resolve } from "node:path";
 import { UserError } from "../lib/errors.ts";
 import { writeWhole } from "../lib/files.ts";
 import { modulesDir, root } from "../lib/paths.ts";
-import { compile } from "./assemblyscript/compile.ts";
 import { shortPath } from "./files.ts";
-import { type ModuleSource, resolveModule, sha256 } from "./source.ts";
+import { sha256 } from "./module-bytes.ts";
+import { type ModuleSource, resolveModule } from "./source.ts";
 
 export interface BuiltModule {
   /** Of the module's bytes, in hexadecimal: the module's name. */
@@ -18,8 +18,8 @@ export interface BuiltModule {
 
 /**
  * Makes the module of a source, named by its content. A source that was built before, and whose module is still what it
- * was, is not compiled again: `<sourceHash>.json` beside the modules says what came of it.
- * @throws UserError with the compiler's diagnostics.
+ * was, is not built again: `<sourceHash>.json` beside the modules says what came of it.
+ * @throws UserError with the toolchain's diagnostics.
  */
 export async function buildModule(source: ModuleSource, outDir: string = modulesDir): Promise<BuiltModule> {
   const index = join(outDir, `${source.sourceHash}.json`);
@@ -44,7 +44,7 @@ export async function buildTo(path: string, from = "filter"): Promise<BuiltModul
 /** The bytes; what changes meanwhile must not be kept under the name of what was there before. */
 async function moduleBytes(source: ModuleSource): Promise<Uint8Array> {
   const { path } = source;
-  const bytes = await (source.kind === "wasm" ? readFile(path) : compile({ ...source, folder: path }));
+  const bytes = await source.build();
   const now = await resolveModule(path);
   if (now.sourceHash === source.sourceHash) return bytes;
   throw new UserError(`${shortPath(path)} was changed while it was built. Run the command again.`);

@@ -14,7 +14,7 @@ import {
 import { UserError } from "../lib/errors.ts";
 
 /** An entry of `meshup:filters`. */
-export interface FilterDeclaration {
+export interface FilterEntry {
   name: string;
   /** A folder of AssemblyScript or a .wasm, relative to the clone. */
   module: string;
@@ -40,7 +40,7 @@ export function firstRoute(yamlText: string): string {
  * Adds a filter to `meshup:filters` in the text of a stack's file (Pulumi.local.yaml). All else stays.
  * @throws UserError when the text cannot take it, or has a filter of that name.
  */
-export function declareFilter(yamlText: string, declaration: FilterDeclaration): string {
+export function declareFilter(yamlText: string, declaration: FilterEntry): string {
   const document = parseDocument(yamlText, { keepSourceTokens: true });
   const [problem] = document.errors;
   if (problem) throw new UserError(`The stack's file is not YAML: ${problem.message}`);
@@ -83,7 +83,7 @@ export function undeclareFilter(yamlText: string, name: string): string {
   return bestOf(yamlText, document, spliced);
 }
 
-function entryOf(document: Document, declaration: FilterDeclaration): YAMLMap<unknown, unknown> {
+function entryOf(document: Document, declaration: FilterEntry): YAMLMap<unknown, unknown> {
   const entry = document.createNode(declaration) as YAMLMap<unknown, unknown>;
   for (const { value } of entry.items) if (isMap(value)) value.flow = true;
   return entry;
@@ -114,7 +114,7 @@ function endOfLine(text: string, at: number): number {
 }
 
 /** The text with an entry more, in lines of its own; undefined where it is written in one line with others. */
-function spliceIn(text: string, config: YAMLMap, declaration: FilterDeclaration): string | undefined {
+function spliceIn(text: string, config: YAMLMap, declaration: FilterEntry): string | undefined {
   const { indent } = tokenOf(config) ?? {};
   if (indent === undefined) return undefined;
   const pair = config.items.find(({ key }) => isScalar(key) && key.value === filtersKey);
@@ -168,7 +168,7 @@ function rangeOf(node: unknown): [number, number, number] | undefined {
   return (node as { range?: [number, number, number] | null } | null | undefined)?.range ?? undefined;
 }
 
-function entryLines(declaration: FilterDeclaration, indent: number): string[] {
+function entryLines(declaration: FilterEntry, indent: number): string[] {
   const document = parseDocument("");
   const text = stringify(document.createNode([entryOf(document, declaration)]), { lineWidth: 0 });
   return text

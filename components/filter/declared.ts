@@ -5,8 +5,12 @@ import { headerBytes, ofConnection } from "../../lib/header-text.ts";
 import { type Expectation, isLong } from "../../proof/expectation.ts";
 import { name } from "../config/names.ts";
 
-/** How a filter's code comes to the proxy. */
-export const deliveries = ["file", "image", "http", "configmap", "volume", "lua"] as const;
+/** How a module comes to the proxy. A mesh's own way is the first of them that it has. */
+export const moduleDeliveries = ["file", "image", "http", "configmap", "volume"] as const;
+export type ModuleDelivery = (typeof moduleDeliveries)[number];
+
+/** How a filter's code comes to the proxy: a script as text. */
+export const deliveries = [...moduleDeliveries, "lua"] as const;
 export type Delivery = (typeof deliveries)[number];
 
 /** What happens to requests when a filter's code fails. */

@@ -1,23 +1,25 @@
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { messageOf, UserError } from "../../lib/errors.ts";
-import { root } from "../../lib/paths.ts";
 import type { Found } from "../../proof/evidence.ts";
 import { type ProofRequest, proofRequest, sentHeaders } from "../../proof/request.ts";
-import { type ArgsOf, Module, Preflight } from "../../provider/resources.ts";
-import { resolveModule } from "../../toolchain/source.ts";
-import { type Capabilities, callable, deliveryOf } from "../mesh/capabilities.ts";
+import { type ArgsOf, Preflight } from "../../provider/resources.ts";
+import { type Capabilities, callable, moduleDelivery } from "../mesh/capabilities.ts";
 import { requestFor } from "../mesh/targets.ts";
 import type { BackendRoute } from "../workloads/backend.ts";
-import type { Delivery, FilterDeclaration } from "./declared.ts";
+import { findCode, type Module, type Script } from "./code.ts";
+import { type Configuration, configurationOf } from "./configuration.ts";
+import type { Delivery, FilterDeclaration, ModuleDelivery } from "./declared.ts";
 
-export interface FilterArgs {
+/** A declared filter that may be attached: `delivery` tells the two apart. */
+export type Filter = ModuleFilter | ScriptFilter;
+
+interface FilterArgs {
   /** The filter as the stack's configuration declares it. */
   declaration: FilterDeclaration;
-  /** The built module, shared by the filters that use it; none for a script. */
-  module?: Module;
+}
+
+export interface ModuleFilterArgs extends FilterArgs {
+  /** The built module, shared by the filters that use it. */
+  module: Module;
   /** What the mesh that it is for can do. */
   capabilities: Capabilities;
   /** What it can call. */
@@ -26,38 +28,66 @@ export interface FilterArgs {
   routes: BackendRoute[];
 }
 
-/**
- * A declared filter whose module has been loaded in the host in Node, with the very configuration that it will get.
- * What fails there never reaches a proxy: everything that attaches the filter waits for `digest`.
- */
-export class Filter extends pulumi.ComponentResource {
+export interface ScriptFilterArgs extends FilterArgs {
+  script: Script;
+}
+
+/** What filters of both kinds have in common. */
+abstract class DeclaredFilter extends pulumi.ComponentResource {
   readonly declaration: FilterDeclaration;
-  /** How its code comes to the proxy. */
-  readonly delivery: Delivery;
-  /** The plugin configuration as the module reads it. */
-  readonly configuration: string | undefined;
-  /** The sha256 of the module or script, hex. */
-  readonly digest: pulumi.Output<string>;
-  /** Absolute path of the module or script. */
-  readonly file: pulumi.Output<string>;
-  /** What it was seen to do in the host; none for a script, and where the check was switched off. */
-  readonly found: pulumi.Output<Found | undefined>;
+  /** The root id that a module registers. */
+  readonly rootId: string;
+  /** The plugin configuration. */
+  readonly configuration: Configuration | undefined;
   /** The request that is to show it. */
   readonly request: ProofRequest;
+  /** The sha256 of the module or script, hex. */
+  abstract readonly digest: pulumi.Output<string>;
+  /** What it was seen to do in the host; none for a script, and where the check was switched off. */
+  abstract readonly found: pulumi.Output<Found | undefined>;
 
-  constructor(name: string, args: FilterArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, { declaration }: FilterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:index:Filter", name, {}, opts);
+    this.declaration = declaration;
+    this.rootId = declaration.root;
+    this.configuration = configurationOf(declaration.config);
+    this.request = proofRequest(declaration.request || {});
+  }
+}
+
+/**
+ * A filter whose module has been loaded in the host in Node, with the very configuration that it will get. What fails
+ * there never reaches a proxy: everything that attaches the filter waits for its `module`.
+ */
+export class ModuleFilter extends DeclaredFilter {
+  /** How its module comes to the proxy. */
+  readonly delivery: ModuleDelivery;
+  /** As it has passed the check. */
+  readonly module: Module;
+  readonly digest: pulumi.Output<string>;
+  readonly found: pulumi.Output<Found | undefined>;
+
+  constructor(name: string, args: ModuleFilterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(name, args, opts);
     const { declaration, module, capabilities, backends, routes } = args;
 
-    this.declaration = declaration;
-    this.delivery = deliveryOf(declaration, capabilities);
-    this.configuration = configurationText(declaration.config);
-    this.request = proofRequest(declaration.request || {});
-    const how = { clusters: callable(capabilities, backends), request: this.#asItIsSeen(capabilities, routes) };
-    const checked = module ? preflight(this, name, module, how) : readScript(declaration.script as string);
-    this.digest = checked.digest;
-    this.file = checked.file;
-    this.found = checked.found;
+    this.delivery = moduleDelivery(declaration, capabilities);
+    const checked = new Preflight(
+      name,
+      {
+        filter: name,
+        sha256: module.digest,
+        file: module.file,
+        rootId: this.rootId,
+        configuration: this.configuration?.text,
+        clusters: callable(capabilities, backends),
+        request: this.#asItIsSeen(capabilities, routes),
+      },
+      { parent: this },
+    );
+    this.module = { ...module, file: checked.file, digest: checked.sha256 };
+    this.digest = checked.sha256;
+    this.found = foundBy(checked);
     this.registerOutputs({ digest: this.digest });
   }
 
@@ -76,91 +106,47 @@ export class Filter extends pulumi.ComponentResource {
   }
 }
 
-/** What is known of a filter's code once it may be attached. */
-interface Checked {
-  digest: pulumi.Output<string>;
-  file: pulumi.Output<string>;
-  found: pulumi.Output<Found | undefined>;
-}
+/** A Lua script. It goes to the proxy as it is: there is no host for it here, and nothing is known of what it does. */
+export class ScriptFilter extends DeclaredFilter {
+  readonly delivery: Exclude<Delivery, ModuleDelivery> = "lua";
+  readonly script: Script;
+  readonly digest: pulumi.Output<string>;
+  readonly found: pulumi.Output<Found | undefined>;
 
-function preflight(
-  filter: Filter,
-  name: string,
-  module: Module,
-  how: Pick<ArgsOf<"meshup:index:Preflight">, "clusters" | "request">,
-): Checked {
-  const { root: rootId, failure } = filter.declaration;
-  const { sha256, file } = module;
-  const args = { filter: name, sha256, file, rootId, configuration: filter.configuration, failure, ...how };
-  const result = new Preflight(name, args, { parent: filter });
-  const found = pulumi
-    .all([result.checked, result.adds, result.varies, result.answers, result.notes])
-    .apply(([checked, adds, varies, status, notes]): Found | undefined =>
-      checked ? { adds, varies, ...(status && { status }), notes } : undefined,
-    );
-  return { digest: result.sha256, file: result.file, found };
-}
-
-/** Scripts go to the proxy as they are: there is no host for them here, so that nothing is known of what they add. */
-function readScript(path: string): Checked {
-  const file = resolve(root, path);
-  const digest = createHash("sha256").update(readText(file, path)).digest("hex");
-  return {
-    digest: pulumi.output(digest),
-    file: pulumi.output(file),
-    found: pulumi.output<Found | undefined>(undefined),
-  };
-}
-
-function readText(file: string, path: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UserError(`the script ${path} cannot be read: ${messageOf(error)}`);
+  constructor(name: string, args: ScriptFilterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(name, args, opts);
+    this.script = args.script;
+    this.digest = pulumi.output(args.script.digest);
+    this.found = pulumi.output<Found | undefined>(undefined);
+    this.registerOutputs({ digest: this.digest });
   }
 }
 
+function foundBy({ checked, adds, varies, answers, notes }: Preflight): pulumi.Output<Found | undefined> {
+  return pulumi
+    .all([checked, adds, varies, answers, notes])
+    .apply(([checked, adds, varies, status, notes]): Found | undefined =>
+      checked ? { adds, varies, ...(status && { status }), notes } : undefined,
+    );
+}
+
 /**
- * All declared filters, each module built once however many filters use it.
- * @param capabilities of the mesh that they are for
- * @param backends what they can call
- * @param routes on which they work, each on those of its target
+ * All declared filters, each made of its module or script.
+ * @param mesh what they are for
  * @throws UserError that names every module and script that is not there, with its key
  */
 export async function createFilters(
   declarations: FilterDeclaration[],
-  capabilities: Capabilities,
-  backends: { name: string }[],
-  routes: BackendRoute[],
+  mesh: Pick<ModuleFilterArgs, "capabilities" | "backends" | "routes">,
 ): Promise<Filter[]> {
-  const modules = new Map<string, Module>();
-  const problems: string[] = [];
-  for (const [i, { module: path }] of declarations.entries()) {
-    if (path === undefined || modules.has(moduleName(path))) continue;
-    try {
-      const { sourceHash } = await resolveModule(path);
-      modules.set(moduleName(path), new Module(moduleName(path), { path, sourceHash }));
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      problems.push(`meshup:filters[${i}].module: ${error.message}`);
-    }
-  }
-  for (const [i, { script }] of declarations.entries())
-    if (script !== undefined && !existsSync(resolve(root, script)))
-      problems.push(`meshup:filters[${i}].script: ${script}: there is no such file`);
-  if (problems.length > 0) throw new UserError(problems.join("\n"));
-  return declarations.map((declaration) => {
-    const module = declaration.module === undefined ? undefined : modules.get(moduleName(declaration.module));
-    return new Filter(declaration.name, { declaration, module, capabilities, backends, routes });
+  const coded = await findCode(declarations);
+  return coded.map((one) => {
+    const { name } = one.declaration;
+    return "script" in one ? new ScriptFilter(name, one) : new ModuleFilter(name, { ...one, ...mesh });
   });
 }
 
-/** An object is sent as JSON, a string as it is. */
-export function configurationText(config: FilterDeclaration["config"]): string | undefined {
-  return typeof config === "object" ? JSON.stringify(config) : config;
-}
-
-/** `./filters/my-filter` and its absolute path → `filters/my-filter`, as a resource is named. */
-function moduleName(path: string): string {
-  return relative(root, resolve(root, path)) || ".";
+/** Those of the filters whose code comes in one of these ways. */
+export function deliveredBy<Way extends Delivery>(filters: Filter[], ...ways: Way[]): (Filter & { delivery: Way })[] {
+  return filters.filter((filter): filter is Filter & { delivery: Way } => ways.some((way) => way === filter.delivery));
 }

@@ -1,7 +1,8 @@
 import { inexactNumbers } from "../../lib/numbers.ts";
 import { tooManyDigits } from "../../lib/stack-file.ts";
-import type { Delivery, FilterDeclaration } from "../filter/declared.ts";
-import { type Capabilities, deliveryOf, type TargetKind } from "./capabilities.ts";
+import { configurationOf } from "../filter/configuration.ts";
+import { deliveries as allDeliveries, type Delivery, type FilterDeclaration } from "../filter/declared.ts";
+import { type Capabilities, deliveryOf, kindOf } from "./capabilities.ts";
 import type { Mesh, MeshArgs } from "./mesh.ts";
 
 /** One of these is each folder here; index.ts lists them. */
@@ -39,17 +40,17 @@ export function inabilities(declaration: FilterDeclaration, { name, capabilities
   const problems: Problem[] = [];
   const problem = (key: string, message: string) => problems.push({ key, message });
   const { deliveries, failures, jsonOnly } = capabilities;
-  const can = Object.keys(deliveries);
+  const can = allDeliveries.filter((how) => how in deliveries);
   const delivery = deliveryOf(declaration, capabilities);
   const targets = deliveries[delivery];
-  const [target] = Object.keys(declaration.target) as [TargetKind];
+  const target = kindOf(declaration.target);
 
   if (!targets) problem("delivery", `${name} cannot deliver by ${delivery}; it can by ${can.join(", ")}`);
   else if (declaration.script !== undefined && delivery !== "lua") problem("delivery", "a script is delivered by lua");
   else if (declaration.script === undefined && delivery === "lua")
     problem("delivery", "lua delivers a script, not a module");
   else if (!targets.includes(target)) {
-    const others = can.filter((how) => how !== "lua" && deliveries[how as Delivery]?.includes(target));
+    const others = can.filter((how) => how !== "lua" && deliveries[how]?.includes(target));
     const instead = others.length > 0 ? `; ${target}s are reached by ${others.join(", ")}` : "";
     problem(
       "target",
@@ -60,7 +61,8 @@ export function inabilities(declaration: FilterDeclaration, { name, capabilities
     problem("failure", `${name} cannot ${declaration.failure}; it can ${failures.join(", ")}`);
   else if (declaration.script !== undefined && declaration.failure !== "open")
     problem("failure", "Envoy lets every request pass that a script fails on: open, or leave it out");
-  if (jsonOnly && typeof declaration.config === "string" && !isJson(declaration.config))
+  const configuration = configurationOf(declaration.config);
+  if (jsonOnly && configuration && configuration.json === undefined)
     problem("config", `${name} hands a filter's configuration on as JSON only: write an object, or text that is JSON`);
   if (jsonOnly) problems.push(...lostDigits(declaration.config));
   return [...problems, ...(schema.problems?.({ declaration, delivery }, config) ?? [])];
@@ -68,15 +70,6 @@ export function inabilities(declaration: FilterDeclaration, { name, capabilities
 
 /** Numbers of a configuration that becomes a part of an object of the cluster: they are JavaScript's on the way there. */
 export function lostDigits(config: FilterDeclaration["config"]): Problem[] {
-  if (typeof config !== "string" || !isJson(config)) return [];
+  if (typeof config !== "string" || configurationOf(config)?.json === undefined) return [];
   return inexactNumbers(config).map(({ text }) => ({ key: "config", message: `${text} ${tooManyDigits(text)}` }));
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -22,7 +22,7 @@ export type Kind = Pick<Manifest, "apiVersion" | "kind">;
 export const namespace = "default";
 
 /** A Service's name inside the cluster. */
-export const hostOf = (service: string) => `${service}.${namespace}.svc.cluster.local`;
+export const serviceHost = (service: string) => `${service}.${namespace}.svc.cluster.local`;
 
 /**
  * The node port that a gateway is to have, and where it leads from.

@@ -8,7 +8,7 @@ import {
   servicePort,
 } from "../workloads/kubernetes/pod.ts";
 import type { Program } from "../workloads/kubernetes/service-code.ts";
-import { hostOf, namespace } from "./manifest.ts";
+import { namespace, serviceHost } from "./manifest.ts";
 import { moduleData, moduleFileName } from "./module-data.ts";
 
 export interface ModuleServerArgs {
@@ -41,7 +41,7 @@ export class ModuleServer extends pulumi.ComponentResource {
     const { id } = createService();
     this.url = pulumi
       .all([unique, digest, server.id, id])
-      .apply(([name, sha256]) => `http://${hostOf(name)}:${servicePort}/${moduleFileName(sha256)}`);
+      .apply(([name, sha256]) => `http://${serviceHost(name)}:${servicePort}/${moduleFileName(sha256)}`);
     this.registerOutputs({ url: this.url });
 
     /** Its name is one of its own, and a Service's, which has 63 characters at most. */

@@ -21,8 +21,13 @@ export interface ShowArgs {
   asks?: boolean;
 }
 
+/** What may be attached has the sha256 of its code, whatever else it is. */
+export interface Attachable {
+  digest: string;
+}
+
 /** A filter, what is to show it, and what of it may be attached. */
-export interface Shown<T> {
+export interface Shown<T extends Attachable> {
   filter: Filter;
   /** None where no route leads to it. */
   request: Request | undefined;
@@ -35,7 +40,7 @@ export interface Shown<T> {
  * Sees to it, before a filter is attached, that something will show it.
  * @param subject what is to be attached, of any shape
  */
-export function show<T extends object>(
+export function show<T extends Attachable>(
   filter: Filter,
   subject: pulumi.Input<T>,
   { url, routes, kubeconfig, otherwise, asks = true }: ShowArgs,
@@ -58,7 +63,9 @@ export function show<T extends object>(
     },
     opts,
   );
-  return { filter, request, attached: evidence.attached as pulumi.Output<T | null>, evidence };
+  // The provider gives back a subject as it has got it, of whatever shape.
+  const attached = evidence.attached as pulumi.Output<T | null>;
+  return { filter, request, attached, evidence };
 }
 
 function straightTo({ straight }: Request, kubeconfig: pulumi.Input<string> | undefined): pulumi.Input<Straight> {
@@ -69,13 +76,14 @@ function straightTo({ straight }: Request, kubeconfig: pulumi.Input<string> | un
     return { workload, path, host, at: { host: address, port, http, ...(tls && { tls }) } };
   }
   const { namespace, service, port } = at;
+  if (kubeconfig === undefined) throw new Error(`${workload} is a Service, and the mesh is in no cluster`);
   return pulumi
-    .output(kubeconfig as pulumi.Input<string>)
+    .output(kubeconfig)
     .apply((kubeconfig) => ({ workload, path, host, at: { kubeconfig, namespace, service, port } }));
 }
 
 /** Sends its request through the mesh. @returns what the stack tells of the filter */
-export function proveShown<T extends object>(
+export function proveShown<T extends Attachable>(
   { filter, request, evidence, attached }: Shown<T>,
   args: Pick<ArgsOf<"meshup:index:Proof">, "process" | "cluster" | "timeoutMs"> & {
     image?: pulumi.Input<string | undefined>;
@@ -87,11 +95,7 @@ export function proveShown<T extends object>(
   const expect = evidence.expected;
   const problem = evidence.problem.apply((text) => text || undefined);
   // A module's digest is no secret, whatever else is known of the filter.
-  const digest = pulumi.unsecret(
-    pulumi
-      .all([attached, filter.digest])
-      .apply(([one, digest]) => (one as { digest?: string } | null)?.digest ?? digest),
-  );
+  const digest = pulumi.unsecret(pulumi.all([attached, filter.digest]).apply(([one, digest]) => one?.digest ?? digest));
   const common = { name, digest, delivery: filter.delivery, image, expect };
   if (!request) return { ...common, request: false };
   const { url, method, headers, body } = request;

@@ -35,7 +35,7 @@ export function pushImage(name: string, args: PushArgs, opts: pulumi.CustomResou
         args: buildArgs,
       },
       registry: credentials && {
-        server: hostOf(server),
+        server: registryHost(server),
         username: credentials.username,
         password: pulumi.secret(credentials.password),
       },
@@ -79,6 +79,6 @@ export function digestOf(reference: string): string {
 }
 
 /** `ghcr.io/me` → `ghcr.io`: what credentials belong to. */
-export function hostOf(address: string): string {
+export function registryHost(address: string): string {
   return address.split("/")[0] as string;
 }

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import { dockerHost } from "../cluster/docker.ts";
 import { isDockerHub, passwordKey, type StackConfig } from "../config/config.ts";
-import { hostOf, imageType, pushImage } from "./push.ts";
+import { imageType, pushImage, registryHost } from "./push.ts";
 import type { ImageArgs, PullCredentials, PushedImage, Registry } from "./registry.ts";
 
 export interface RemoteRegistryArgs {
@@ -44,7 +44,7 @@ export class RemoteRegistry extends pulumi.ComponentResource implements Registry
 
 /** What clients look a registry's credentials up by. Docker Hub's have kept the name of its first version. */
 export function credentialsKey(address: string): string {
-  return isDockerHub(address) ? "https://index.docker.io/v1/" : hostOf(address);
+  return isDockerHub(address) ? "https://index.docker.io/v1/" : registryHost(address);
 }
 
 /** @param error what Docker says of a push to `server` */

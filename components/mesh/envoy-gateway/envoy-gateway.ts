@@ -1,17 +1,25 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { once } from "../../../lib/once.ts";
 import { type ArgsOf, PolicyReady, Proof } from "../../../provider/resources.ts";
 import { chartReference, imageReference } from "../../config/overrides.ts";
-import type { Filter } from "../../filter/filter.ts";
+import type { Filter, ModuleFilter } from "../../filter/filter.ts";
 import { createPullSecret } from "../../registry/pull-secret.ts";
 import type { Backend, UrlAddress } from "../../workloads/backend.ts";
 import { httpRoute, httpRouteKind, needGrants, referenceGrant } from "../http-route.ts";
 import { fixedAddress, type Kind, type NamedManifest, namespace } from "../manifest.ts";
 import type { Mesh, MeshArgs, Served } from "../mesh.ts";
-import { type Code, imageName, oncePerModule, publishModules } from "../publish.ts";
+import { modulesOf, oncePerModule, type PublishedModule, publishModules } from "../publish.ts";
 import { proveShown, type Shown, show } from "../shown.ts";
 import { proofTimeoutMs, routeUrls } from "../targets.ts";
-import { extensionPolicy, type PolicyFilter, type PolicyPlan, planPolicies, preload } from "./extension-policy.ts";
+import {
+  extensionPolicy,
+  type PolicyFilter,
+  type PolicyPlan,
+  type PublishedScript,
+  planPolicies,
+  preload,
+} from "./extension-policy.ts";
 
 import { envoyProxy, gateway, gatewayClass } from "./manifests.ts";
 import { controllerNamespace, gatewayName, name as kind, policyKind } from "./names.ts";
@@ -28,12 +36,6 @@ interface Subject extends PolicyFilter {
   digest: string;
 }
 
-/** A filter whose code is where the proxy can get it. */
-interface Published {
-  filter: Filter;
-  code: pulumi.Output<Code>;
-}
-
 /** Envoy Gateway, one Gateway with the stack's routes, and an EnvoyExtensionPolicy for each target of its filters. */
 export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
   readonly serve: (workloads: pulumi.Resource[]) => Served;
@@ -43,10 +45,10 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     if (!cluster) throw new Error("envoy-gateway is installed into a cluster");
     super("meshup:mesh:EnvoyGateway", name, {}, { ...opts, providers: { kubernetes: cluster.provider } });
     const parent = this;
-    const { exposure } = cluster;
+    const { exposure, kubeconfig } = cluster;
     const { registry = cluster.registry } = args;
     const url = fixedAddress(kind, exposure).url;
-    const proxiesOf = { kubeconfig: cluster.kubeconfig, mesh: kind };
+    const proxiesOf = { kubeconfig, mesh: kind };
     const plans = planPolicies(
       served,
       filters.map((filter) => ({ filter, name: filter.declaration.name, target: filter.declaration.target })),
@@ -58,16 +60,17 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     const entry = createGateway();
     const reachable = [...needGrants(served).map(grant), ...urls.flatMap(createUrl)];
     const routes = createRoutes();
-    const published = publish();
+    const codeOf = publish();
     const loaded = preloadModules();
     this.serve = (workloads) => {
-      const shown = new Map(filters.map((filter) => [filter, showFilter(filter, workloads)]));
-      const policies = plans.map((plan) => attach(plan, shown));
+      const showing = once((filter: Filter) => showFilter(filter, workloads));
+      const shown = filters.map(showing);
+      const policies = plans.map((plan) => attach(plan, showing));
       const gatewayUrl = entry.id.apply(() => url);
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, served)),
-        filters: [...shown.values()].map((one) => prove(one, policies)),
+        filters: shown.map((one) => prove(one, policies)),
         proxies: {},
         logs: pulumi.output<Record<string, string>>({}),
       };
@@ -114,26 +117,29 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     /** Where the proxies can get each filter's code. */
-    function publish(): Map<Filter, Published> {
+    function publish(): (filter: Filter) => pulumi.Output<PublishedModule | PublishedScript> {
       // In the policies' namespace: the control plane refuses another one's.
       const pullSecret = createPullSecret("registry", { registry, namespace }, { parent });
       const args = { config, filters, registry, pullSecret };
-      const codes = publishModules(args, { parent });
-      return new Map(filters.map((filter) => [filter, { filter, code: codes.get(filter) as pulumi.Output<Code> }]));
+      const moduleOf = publishModules(args, { parent });
+      return once((filter) => {
+        if (filter.delivery !== "lua") return moduleOf(filter);
+        return pulumi.output({ type: "lua" as const, script: filter.script.text });
+      });
     }
 
     /** See `preload`. What names a policy's digest waits until the proxies have it. */
     function preloadModules(): Proof[] {
       // A filter that lets nothing pass without it shows most of its module.
-      const strict = (f: Filter) => Number(f.declaration.failure === "open");
-      const modules = filters.filter((f) => f.declaration.script === undefined).sort((a, b) => strict(a) - strict(b));
+      const strict = (f: ModuleFilter) => Number(f.declaration.failure === "open");
+      const modules = modulesOf(filters).sort((a, b) => strict(a) - strict(b));
       return oncePerModule(modules, (f) => f.delivery).map((filter) => {
         const how = filter.delivery;
-        const image = imageName(filter.declaration.module as string);
-        const module = `${how}-${image}`;
+        const { slug } = filter.module;
+        const module = `${how}-${slug}`;
         const made = pulumi
-          .all([policyFilter(published.get(filter) as Published), filter.digest])
-          .apply(([one, digest]) => preload(one, { module: image, digest }));
+          .all([policyFilter(filter), filter.digest])
+          .apply(([one, digest]) => preload(one, { module: slug, digest }));
         // One that does not start would hold the next one up: it goes first. What was loaded stays loaded.
         const deleteBeforeReplace = true;
         const route = create(module, { ...httpRouteKind, ...parts(made.route) }, [entry], { deleteBeforeReplace });
@@ -144,8 +150,8 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         return new Proof(
           module,
           {
-            filter: filters
-              .filter((f) => f.declaration.module === filter.declaration.module)
+            filter: modulesOf(filters)
+              .filter((f) => f.module.name === filter.module.name)
               .map((f) => f.declaration.name)
               .join(", "),
             url: `${url}/`,
@@ -163,18 +169,15 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
 
     /** A policy may have other filters, too: one that nothing would show does not hold them up. */
     function showFilter(filter: Filter, workloads: pulumi.Resource[]): Shown<Subject> {
-      const subject = pulumi
-        .all([policyFilter(published.get(filter) as Published), filter.digest])
-        .apply(([own, digest]) => ({ ...own, digest }));
+      const subject = pulumi.all([policyFilter(filter), filter.digest]).apply(([own, digest]) => ({ ...own, digest }));
       const alone = !plans.some((plan) => plan.filters.length > 1 && plan.filters.some((one) => one.filter === filter));
-      const { kubeconfig } = cluster as NonNullable<typeof cluster>;
       const args = { url, routes: served, kubeconfig, otherwise: alone ? ("fail" as const) : ("keep" as const) };
       return show(filter, subject, args, { parent, dependsOn: workloads });
     }
 
-    function attach(plan: Plan, shown: Map<Filter, Shown<Subject>>): Policy {
+    function attach(plan: Plan, showing: (filter: Filter) => Shown<Subject>): Policy {
       const own = pulumi
-        .all(plan.filters.map(({ filter }) => (shown.get(filter) as Shown<Subject>).attached))
+        .all(plan.filters.map(({ filter }) => showing(filter).attached))
         .apply((all) => all.filter((one) => one !== null));
       const { spec } = own.apply((all) => extensionPolicy({ ...plan, filters: all.map(({ digest: _, ...f }) => f) }));
       // Its name is known whatever comes of the modules: one that is not would have the policy replaced, by itself.
@@ -194,7 +197,6 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       policy: kubernetes.apiextensions.CustomResource,
       filters: ArgsOf<"meshup:kubernetes:PolicyReady">["filters"],
     ): PolicyReady {
-      const { kubeconfig } = cluster as NonNullable<typeof cluster>;
       const { uid, generation } = policy.metadata;
       const gateway = { namespace, name: gatewayName };
       return new PolicyReady(
@@ -209,14 +211,21 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       const on = policies.filter(({ plan }) => plan.filters.some((one) => one.filter === filter));
       const generations = on.map(({ ready }) => pulumi.interpolate`${ready.uid}@${ready.acceptedGeneration}`);
       const process = pulumi.all(generations).apply((all) => all.join(" "));
-      const { code } = published.get(filter) as Published;
-      const image = code.apply((code) => (code.type === "image" ? code.reference : undefined));
+      const image = codeOf(filter).apply((code) => (code.type === "image" ? code.reference : undefined));
       const dependsOn = on.map(({ ready }) => ready);
       return proveShown(
         shown,
         { process, cluster: proxiesOf, timeoutMs: proofTimeoutMs, image },
         { parent, dependsOn },
       );
+    }
+
+    /** What of a filter goes into a policy. */
+    function policyFilter(filter: Filter): pulumi.Output<PolicyFilter> {
+      const { name, failure } = filter.declaration;
+      const { rootId } = filter;
+      const configuration = filter.configuration?.text;
+      return codeOf(filter).apply((code) => ({ name, rootId, configuration, failure, code }));
     }
 
     function createOf(manifest: NamedManifest, dependsOn: pulumi.Resource[], more?: CreateOptions) {
@@ -257,11 +266,4 @@ function parts(manifest: pulumi.Output<NamedManifest>): Pick<ManifestInputs, "me
 interface CreateOptions {
   annotations?: Record<string, string>;
   deleteBeforeReplace?: boolean;
-}
-
-/** What of a published filter goes into a policy. */
-function policyFilter({ filter, code }: Published): pulumi.Output<PolicyFilter> {
-  const { name, root: rootId, failure } = filter.declaration;
-  const { configuration } = filter;
-  return code.apply((code) => ({ name, rootId, configuration, failure, code }));
 }

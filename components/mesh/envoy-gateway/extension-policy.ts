@@ -1,9 +1,10 @@
 import { UserError } from "../../../lib/errors.ts";
+import { configurationOf } from "../../filter/configuration.ts";
 import type { Failure, FilterTarget } from "../../filter/declared.ts";
 import type { BackendRoute } from "../../workloads/backend.ts";
 import { httpRouteKind } from "../http-route.ts";
 import { type NamedManifest, namespace } from "../manifest.ts";
-import type { Code } from "../publish.ts";
+import type { PublishedModule } from "../publish.ts";
 import { targets } from "../targets.ts";
 import { gatewayName, policyKind } from "./names.ts";
 
@@ -14,7 +15,13 @@ export interface PolicyFilter {
   /** The plugin configuration as the module reads it. */
   configuration?: string;
   failure: Failure;
-  code: Code;
+  code: PublishedModule | PublishedScript;
+}
+
+/** A script goes into the policy itself. */
+export interface PublishedScript {
+  type: "lua";
+  script: string;
 }
 
 /** A policy that is to be made: which filters work on which target, in their declared order. */
@@ -62,7 +69,7 @@ export function planPolicies<F extends { name: string; target: FilterTarget }>(
 /** An EnvoyExtensionPolicy: `filters` are the plan's, with their code. */
 export function extensionPolicy(args: Pick<PolicyPlan<PolicyFilter>, "name" | "target" | "filters">): NamedManifest {
   const { name, target, filters } = args;
-  const wasm = filters.filter((f) => f.code.type !== "lua").map(wasmEntry);
+  const wasm = filters.flatMap(({ code, ...filter }) => (code.type === "lua" ? [] : [wasmEntry(filter, code)]));
   const lua = filters.flatMap(({ code }) => (code.type === "lua" ? [{ type: "Inline", inline: code.script }] : []));
   return {
     ...policyKind,
@@ -108,19 +115,19 @@ export function preload(
   return { name, host, route, policy: extensionPolicy({ name, target, filters: [{ ...filter, name }] }) };
 }
 
-function wasmEntry({ name, rootId, configuration, failure, code }: PolicyFilter) {
+function wasmEntry({ name, rootId, configuration, failure }: Omit<PolicyFilter, "code">, code: PublishedModule) {
+  const config = configurationOf(configuration);
   return {
     name,
     rootID: rootId,
     failOpen: failure === "open",
-    ...(configuration !== undefined && { config: JSON.parse(configuration) }),
+    ...(config && { config: config.json }),
     code: codeEntry(code),
   };
 }
 
-function codeEntry(code: Code) {
+function codeEntry(code: PublishedModule) {
   if (code.type === "http") return { type: "HTTP", http: { url: code.url, sha256: code.sha256 } };
-  if (code.type === "lua") throw new Error("a script is no module");
   const { reference, digest, pullSecret } = code;
   return {
     type: "Image",

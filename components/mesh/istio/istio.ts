@@ -1,15 +1,16 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { once } from "../../../lib/once.ts";
 import { type Evidence, FilterReady } from "../../../provider/resources.ts";
 
 import type { FilterTarget } from "../../filter/declared.ts";
-import type { Filter } from "../../filter/filter.ts";
+import { deliveredBy, type Filter, type ModuleFilter, type ScriptFilter } from "../../filter/filter.ts";
 import { createPullSecret } from "../../registry/pull-secret.ts";
 import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
 import type { FilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
 import { moduleData } from "../module-data.ts";
-import { type Code, publishModules } from "../publish.ts";
-import { proveShown, type Shown, show } from "../shown.ts";
+import { publishModules } from "../publish.ts";
+import { type Attachable, proveShown, type Shown, show } from "../shown.ts";
 import { proofTimeoutMs, routeUrls } from "../targets.ts";
 import { ApiGateway } from "./api-gateway.ts";
 import { ControlPlane } from "./control-plane.ts";
@@ -47,7 +48,7 @@ interface Attached {
 
 /** A filter whose module lies in a ConfigMap, for pods to have it mounted. */
 interface Mounted {
-  filter: Filter;
+  filter: ModuleFilter & { delivery: MountedBy };
   volume: pulumi.Output<ModuleVolume>;
 }
 
@@ -64,7 +65,8 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const { kubeconfig } = cluster;
     const { nodePort, url } = fixedAddress(kind, cluster.exposure);
     const { registry = cluster.registry } = args;
-    const by = (...ways: string[]) => filters.filter((f) => ways.includes(f.delivery));
+    const byFiles = deliveredBy(filters, "configmap", "volume");
+    const byServer = deliveredBy(filters, "http");
 
     const showArgs = { url, routes, kubeconfig, otherwise: "fail" } as const;
     const placementOf = (target: FilterTarget) => placeOf(target, config.istio.gateway, { backends, routes });
@@ -72,13 +74,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const controlPlane = new ControlPlane("istio", { config, backends }, { parent });
     const { ready } = controlPlane;
     const pullSecrets = createPullSecrets();
-    const codes = publishModules({ config, filters, registry }, { parent });
+    const codeOf = publishModules({ config, filters, registry }, { parent });
     // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address. So whether
     // anything would show these filters is found out without the workloads first.
-    const gates = new Map(by("configmap", "volume", "http").map((filter) => [filter, gate(filter)]));
-    const mounted = by("configmap", "volume").map(mount);
+    const gateOf = once(gate);
+    const mounted = byFiles.map(mount);
     const fromFiles = mounted.map(attachMounted);
-    const byHttp = by("http").map((filter) => attachPlugin(filter, gateOf(filter)));
+    const byHttp = byServer.map((filter) => attachPlugin(filter, gateOf(filter)));
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
     const urls = backends.flatMap(({ name, at }) => {
       if (at.type !== "url") return [];
@@ -97,11 +99,11 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       },
     };
     this.serve = (workloads) => {
-      const shown = new Map(filters.map((filter) => [filter, showOn(filter, workloads)]));
-      const evidenceOf = (filter: Filter) => (shown.get(filter) as Shown<object>).evidence;
+      const showing = once((filter: Filter) => showOn(filter, workloads));
+      filters.forEach(showing);
       const others = [
-        ...by("image").map((filter) => attachPlugin(filter, evidenceOf(filter))),
-        ...by("lua").map((filter) => attachLua(filter, evidenceOf(filter))),
+        ...deliveredBy(filters, "image").map((filter) => attachPlugin(filter, showing(filter).evidence)),
+        ...deliveredBy(filters, "lua").map((filter) => attachLua(filter, showing(filter).evidence)),
       ];
       const attached = [...fromFiles, ...byHttp, ...others];
       const inForce = new Map(attached.map((one) => [one, awaitProxies(one, workloads)]));
@@ -110,7 +112,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return {
         gatewayUrl,
         routes: gatewayUrl.apply(() => routeUrls(url, routes)),
-        filters: [...inForce].map(([one, ready]) => prove(one, shown, [ready, entry])),
+        filters: [...inForce].map(([one, ready]) => prove(one, showing(one.filter), [ready, entry])),
         proxies: { filters: Object.fromEntries(attached.map((one) => [one.filter.declaration.name, wantedOf(one)])) },
         logs: pulumi.output<Record<string, string>>({}),
       };
@@ -121,12 +123,10 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return show(filter, subjectOf(filter), { ...showArgs, asks: false }, { parent }).evidence;
     }
 
-    function gateOf(filter: Filter): Evidence {
-      return gates.get(filter) as Evidence;
-    }
-
-    function showOn(filter: Filter, workloads: pulumi.Resource[]): Shown<object> {
-      const name = gates.has(filter) ? `${filter.declaration.name}-baseline` : undefined;
+    /** Where there is a gate, that has the filter's own name. */
+    function showOn(filter: Filter, workloads: pulumi.Resource[]): Shown<Attachable> {
+      const isGated = [...byFiles, ...byServer].some((one) => one === filter);
+      const name = isGated ? `${filter.declaration.name}-baseline` : undefined;
       return show(filter, subjectOf(filter), showArgs, { parent, dependsOn: workloads, name });
     }
 
@@ -151,11 +151,11 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
-    function mount(filter: Filter): Mounted {
+    function mount(filter: Mounted["filter"]): Mounted {
       const { name, target } = filter.declaration;
       const { namespace } = placementOf(target);
       const data = pulumi
-        .all([filter.file, filter.digest])
+        .all([filter.module.file, filter.digest])
         .apply(([file, digest]) => moduleData(name, { file, digest }));
       const map = new kubernetes.core.v1.ConfigMap(
         volumeName(name),
@@ -173,8 +173,9 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function attachMounted({ filter, volume }: Mounted): Attached {
-      const { name, root: rootId, failure, target } = filter.declaration;
-      const { configuration, digest } = filter;
+      const { name, failure, target } = filter.declaration;
+      const { rootId, digest } = filter;
+      const configuration = filter.configuration?.text;
       const placement = placementOf(target);
       const manifest = volume.apply((volume) => {
         const file = modulePath(volume);
@@ -186,9 +187,9 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return { filter, resources: [made], envoyName: name, knownAs: digest };
     }
 
-    function attachPlugin(filter: Filter, evidence: Evidence): Attached {
-      const { name, root: rootId, failure, target } = filter.declaration;
-      const { configuration, digest } = filter;
+    function attachPlugin(filter: ModuleFilter, evidence: Evidence): Attached {
+      const { name, failure, target } = filter.declaration;
+      const { rootId, configuration, digest } = filter;
       const placement = placementOf(target);
       const { namespace, proxies } = placement;
       const envoyName = envoyFilterName({ name, namespace });
@@ -202,9 +203,8 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
           : [];
       const order = orderOf(filter);
       const istio = { ...(order > 0 && { priority: -order }), ...settingsOf(filter.declaration) };
-      const code = pulumi.all([codeOf(filter), pullSecrets.get(namespace)]);
-      const manifest = code.apply(([code, pullSecret]) => {
-        if (code.type === "lua") throw new Error(`${name} is a script`);
+      const published = codeOf(filter);
+      const manifest = pulumi.all([published, pullSecrets.get(namespace)]).apply(([code, pullSecret]) => {
         const own = code.type === "image" ? { ...code, pullSecret } : code;
         return wasmPlugin({ name, placement, code: own, rootId, configuration, failure, istio });
       });
@@ -214,19 +214,16 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         envoyName,
         // Of an image the proxies know the manifest's digest.
         knownAs: pulumi
-          .all([codeOf(filter), digest])
+          .all([published, digest])
           .apply(([code, sha256]) => (code.type === "image" ? code.digest.replace(/^sha256:/, "") : sha256)),
-        image: codeOf(filter).apply((code) => (code.type === "image" ? code.reference : undefined)),
+        image: published.apply((code) => (code.type === "image" ? code.reference : undefined)),
       };
     }
 
-    function attachLua(filter: Filter, evidence: Evidence): Attached {
+    function attachLua(filter: ScriptFilter, evidence: Evidence): Attached {
       const { name, target } = filter.declaration;
-      const placement = placementOf(target);
-      const manifest = codeOf(filter).apply((code) => {
-        if (code.type !== "lua") throw new Error(`${name} is no script`);
-        return luaFilter({ name, placement, script: code.script, priority: orderOf(filter) });
-      });
+      const script = filter.script.text;
+      const manifest = luaFilter({ name, placement: placementOf(target), script, priority: orderOf(filter) });
       const made = create(name, envoyFilterKind, manifest, { dependsOn: [evidence] });
       return { filter, resources: [made], envoyName: name, knownAs: filter.digest };
     }
@@ -237,14 +234,10 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return filters.filter((other) => of(other) === of(filter)).indexOf(filter);
     }
 
-    function codeOf(filter: Filter): pulumi.Output<Code> {
-      return codes.get(filter) as pulumi.Output<Code>;
-    }
-
     function mountedInto({ filter, volume }: Mounted, workload: string) {
       const { declaration } = filter;
       const own = "workload" in declaration.target && declaration.target.workload === workload;
-      return own ? [{ volume, filter: declaration.name, by: filter.delivery as MountedBy }] : [];
+      return own ? [{ volume, filter: declaration.name, by: filter.delivery }] : [];
     }
 
     function createGateway(): Gateway {
@@ -287,13 +280,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     }
 
     function prove(
-      { filter, resources, image }: Attached,
-      shown: Map<Filter, Shown<object>>,
+      { resources, image }: Attached,
+      shown: Shown<Attachable>,
       dependsOn: pulumi.Resource[],
     ): FilterFields {
       const cluster = { kubeconfig, mesh: kind };
       const args = { process: versionOf(resources), cluster, timeoutMs: proofTimeoutMs, image };
-      return proveShown(shown.get(filter) as Shown<object>, args, { parent, dependsOn });
+      return proveShown(shown, args, { parent, dependsOn });
     }
 
     /** A resource whose kind is known now, and the rest perhaps later. */

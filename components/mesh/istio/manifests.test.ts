@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { crdProblems } from "../../../test/crds.ts";
 import type { Route } from "../../config/route.ts";
+import { configurationOf } from "../../filter/configuration.ts";
 import type { FilterTarget } from "../../filter/declared.ts";
 import { type Backend, type BackendRoute, withBackends } from "../../workloads/backend.ts";
 import { demoInCluster, deployed } from "../../workloads/demo.ts";
@@ -26,7 +27,7 @@ const plugin = (more: Partial<WasmPluginArgs> = {}) =>
     placement: place({ workload: "httpbin" }, "helm"),
     code: image,
     rootId: "add_header_root",
-    configuration: '{"x-a":"b"}',
+    configuration: configurationOf({ "x-a": "b" }),
     failure: "close",
     ...more,
   });
@@ -165,7 +166,9 @@ describe("a WasmPlugin", () => {
   });
 
   test.each(["text", "[1]", '"a"', "3"])("refuses a configuration that is no JSON object: %s", (configuration) => {
-    expect(() => plugin({ configuration })).toThrow(/filter "add": a WasmPlugin's configuration is a JSON object/);
+    expect(() => plugin({ configuration: configurationOf(configuration) })).toThrow(
+      /filter "add": a WasmPlugin's configuration is a JSON object/,
+    );
   });
 
   test("without root id and configuration it has neither", () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { configurationOf } from "../../filter/configuration.ts";
 import type { FilterDeclaration } from "../../filter/declared.ts";
 import type { Capabilities, TargetKind } from "../capabilities.ts";
 import { type Declared, lostDigits, type Problem, type Schema } from "../kind.ts";
@@ -74,7 +75,8 @@ function problems({ declaration, delivery }: Declared, config: object): Problem[
     problem("delivery", "configmap reaches a gateway of Istio's chart only, not one of the Gateway API: image, http");
   if (["configmap", "volume"].includes(delivery) && isOfOthers(declaration, config))
     problem("delivery", `${delivery} changes pods, and these are not the stack's: image, http`);
-  if (byWasmPlugin(delivery) && !isObject(declaration.config))
+  const configuration = configurationOf(declaration.config);
+  if (byWasmPlugin(delivery) && configuration && !configuration.object)
     problem("config", "a WasmPlugin's is an object; delivery configmap or volume takes any text");
   if (byWasmPlugin(delivery)) found.push(...lostDigits(declaration.config));
   if (settingsOf(declaration) && !byWasmPlugin(delivery))
@@ -86,15 +88,4 @@ function problems({ declaration, delivery }: Declared, config: object): Problem[
 function isOfOthers({ target }: FilterDeclaration, config: object): boolean {
   const { workloads = {} } = config as { workloads?: Record<string, { kind: string }> };
   return "workload" in target && ["service", "url"].includes(workloads[target.workload]?.kind ?? "");
-}
-
-/** None counts as one. */
-function isObject(config: FilterDeclaration["config"]): boolean {
-  if (typeof config !== "string") return true;
-  try {
-    const value = JSON.parse(config);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,8 @@
 import { UserError } from "../../../lib/errors.ts";
+import type { Configuration } from "../../filter/configuration.ts";
 import type { Failure } from "../../filter/declared.ts";
 import type { Manifest } from "../manifest.ts";
-import type { Code } from "../publish.ts";
+import type { PublishedModule } from "../publish.ts";
 import { wasmPluginKind } from "./names.ts";
 import type { Placement } from "./placement.ts";
 import type { FilterSettings } from "./schema.ts";
@@ -9,11 +10,10 @@ import type { FilterSettings } from "./schema.ts";
 export interface WasmPluginArgs {
   name: string;
   placement: Placement;
-  code: Extract<Code, { type: "image" | "http" }>;
+  code: PublishedModule;
   /** The root id that the module registers. */
   rootId: string;
-  /** The plugin configuration as the module reads it. */
-  configuration?: string;
+  configuration?: Configuration;
   failure: Failure;
   istio?: FilterSettings;
 }
@@ -65,13 +65,8 @@ function trafficSelector({ mode, ports }: { mode: string; ports?: number[] }) {
 }
 
 /** A WasmPlugin's configuration is a JSON object. */
-function pluginConfig(filter: string, configuration: string): unknown {
-  try {
-    const value = JSON.parse(configuration);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // said below
-  }
+function pluginConfig(filter: string, configuration: Configuration): unknown {
+  if (configuration.object) return configuration.object;
   throw new UserError(
     `filter "${filter}": a WasmPlugin's configuration is a JSON object, and this one is none; delivery configmap or volume takes any text`,
   );

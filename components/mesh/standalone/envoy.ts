@@ -51,7 +51,7 @@ export function cluster(backend: Backend, authorities = ""): Resource {
 }
 
 /** A filter as the listener needs to know it. */
-export interface AttachedFilter {
+export interface ListedFilter {
   name: string;
   target: FilterTarget;
 }
@@ -64,7 +64,7 @@ export function listener(args: {
   directory: string;
   port: number;
   routes: BackendRoute[];
-  filters: AttachedFilter[];
+  filters: ListedFilter[];
 }): Resource {
   const { directory, port, routes, filters } = args;
   return {
@@ -108,7 +108,7 @@ export function listener(args: {
 }
 
 /** As the Gateway API has it: a host of its own sees its own routes only. */
-function virtualHosts(routes: BackendRoute[], filters: AttachedFilter[]): Json {
+function virtualHosts(routes: BackendRoute[], filters: ListedFilter[]): Json {
   const hosts = [...new Set(routes.map((r) => r.host ?? "*"))];
   return hosts.map((host) => ({
     name: host,
@@ -117,7 +117,7 @@ function virtualHosts(routes: BackendRoute[], filters: AttachedFilter[]): Json {
   }));
 }
 
-function routeEntry(route: BackendRoute, filters: AttachedFilter[]): Json {
+function routeEntry(route: BackendRoute, filters: ListedFilter[]): Json {
   const on = filters.filter((f) => targets(f.target, route));
   return {
     name: route.name,

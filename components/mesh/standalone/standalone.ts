@@ -7,14 +7,14 @@ import { stackDir } from "../../../lib/paths.ts";
 import { asLongAsItLives } from "../../../process/control.ts";
 import { maxLogBytes } from "../../../process/log.ts";
 import { EnvoyBinary, EnvoyConfiguration, Process } from "../../../provider/resources.ts";
-import type { Filter } from "../../filter/filter.ts";
+import { deliveredBy, type ModuleFilter } from "../../filter/filter.ts";
 import type { Backend } from "../../workloads/backend.ts";
 import { systemAuthorities } from "../../workloads/reach.ts";
 import type { Mesh, MeshArgs, Served } from "../mesh.ts";
 import { proveShown, type Shown, show } from "../shown.ts";
 import { routeUrls } from "../targets.ts";
 import { wasmFilter } from "../wasm-filter.ts";
-import { type AttachedFilter, cluster, listener, startFiles } from "./envoy.ts";
+import { cluster, type ListedFilter, listener, startFiles } from "./envoy.ts";
 
 const envoyVersion = "1.40.0";
 
@@ -25,7 +25,8 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
   constructor(name: string, args: MeshArgs, opts?: pulumi.ComponentResourceOptions) {
     super("meshup:mesh:Standalone", name, {}, opts);
     const parent = this;
-    const { config, filters, routes, backends } = args;
+    const { config, routes, backends } = args;
+    const filters = deliveredBy(args.filters, "file");
     const directory = stackDir(pulumi.getStack());
     const xds = join(directory, "envoy");
     const url = `http://localhost:${config.ports.gateway}`;
@@ -103,15 +104,15 @@ export class StandaloneMesh extends pulumi.ComponentResource implements Mesh {
 }
 
 /** A filter as Envoy is given it, and where it works. */
-interface XdsFilter extends AttachedFilter {
+interface XdsFilter extends ListedFilter {
   digest: string;
   resource: Resource;
 }
 
-function xdsFilter(filter: Filter): pulumi.Output<XdsFilter> {
-  const { name, root: rootId, failure, target } = filter.declaration;
-  const { configuration } = filter;
-  return pulumi.all([filter.digest, filter.file]).apply(([digest, file]) => ({
+function xdsFilter({ declaration, rootId, module, ...filter }: ModuleFilter): pulumi.Output<XdsFilter> {
+  const { name, failure, target } = declaration;
+  const configuration = filter.configuration?.text;
+  return pulumi.all([module.digest, module.file]).apply(([digest, file]) => ({
     name,
     target,
     digest,

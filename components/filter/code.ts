@@ -1,0 +1,102 @@
+/** What filters are made of: each module and each script is found, named and read in this one place, once. */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import type * as pulumi from "@pulumi/pulumi";
+import { messageOf, UserError } from "../../lib/errors.ts";
+import { root } from "../../lib/paths.ts";
+import { ModuleFile } from "../../provider/resources.ts";
+import { resolveModule } from "../../toolchain/source.ts";
+import type { FilterDeclaration } from "./declared.ts";
+
+/** What tells a module from all others, whatever its bytes are. */
+export interface ModuleName {
+  /** As its resources are named: `filters/mine`. */
+  name: string;
+  /** As its images and servers are named: `filters-mine`. */
+  slug: string;
+}
+
+/** A WebAssembly module. */
+export interface Module extends ModuleName {
+  /** Absolute path. */
+  file: pulumi.Output<string>;
+  /** sha256, hex. */
+  digest: pulumi.Output<string>;
+}
+
+/** A Lua script, which goes to the proxy as text. */
+export interface Script {
+  text: string;
+  /** sha256, hex. */
+  digest: string;
+}
+
+/** A declared filter with what it is made of. */
+export type Coded = { declaration: FilterDeclaration } & ({ module: Module } | { script: Script });
+
+/**
+ * Each declared filter with its code, in their order; a module is built once however many filters use it.
+ * @throws UserError that names every module and script that is not there, or is none, with its key
+ */
+export async function findCode(declarations: FilterDeclaration[]): Promise<Coded[]> {
+  const found: { declaration: FilterDeclaration; code: FoundModule | Script }[] = [];
+  const problems: string[] = [];
+  for (const [i, declaration] of declarations.entries()) {
+    const { module, script } = declaration;
+    try {
+      found.push({ declaration, code: module === undefined ? readScript(script) : await findModule(module) });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      problems.push(`meshup:filters[${i}].${module === undefined ? "script" : "module"}: ${error.message}`);
+    }
+  }
+  if (problems.length > 0) throw new UserError(problems.join("\n"));
+  const made = new Map<string, Module>();
+  return found.map(({ declaration, code }): Coded => {
+    if ("text" in code) return { declaration, script: code };
+    const module = made.get(code.name) ?? createModule(code);
+    made.set(code.name, module);
+    return { declaration, module };
+  });
+}
+
+/** `./filters/my_filter` and its absolute path are one module. */
+export function moduleName(path: string): ModuleName {
+  const within = relative(root, resolve(root, path));
+  const slug = within.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  return { name: within || ".", slug: slug.replace(/^-+|-+$/g, "") || "filter" };
+}
+
+/** A module that is there, and not built yet. */
+interface FoundModule extends ModuleName {
+  /** As it was written. */
+  path: string;
+  sourceHash: string;
+}
+
+async function findModule(path: string): Promise<FoundModule> {
+  const { sourceHash } = await resolveModule(path);
+  return { ...moduleName(path), path, sourceHash };
+}
+
+function createModule({ name, slug, path, sourceHash }: FoundModule): Module {
+  const { sha256: digest, file } = new ModuleFile(name, { path, sourceHash });
+  return { name, slug, file, digest };
+}
+
+/** @param path undefined where a filter has neither: the configuration has refused it */
+function readScript(path = "."): Script {
+  const file = resolve(root, path);
+  if (!existsSync(file)) throw new UserError(`${path}: there is no such file`);
+  const text = readText(file, path);
+  return { text, digest: createHash("sha256").update(text).digest("hex") };
+}
+
+function readText(file: string, path: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UserError(`the script ${path} cannot be read: ${messageOf(error)}`);
+  }
+}
