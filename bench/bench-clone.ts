@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { transform } from "esbuild";
 import type { Document } from "yaml";
@@ -11,6 +10,7 @@ import { Interrupted } from "../cli/stack/update.ts";
 import { findContainers } from "../components/cluster/docker.ts";
 import { UserError } from "../lib/errors.ts";
 import { type ExecResult, exec } from "../lib/exec.ts";
+import { holds } from "../lib/poll.ts";
 import { containersOf, removeLeftovers } from "../test/e2e/leftovers.ts";
 import { type ClusterSettings, ScratchClone } from "../test/local/scratch-clone.ts";
 
@@ -106,16 +106,11 @@ export class BenchClone {
    */
   async #removeLate(): Promise<void> {
     const names = containersOf(this.cluster.name);
-    const end = performance.now() + 60_000;
-    for (;;) {
-      const left = await findContainers(names);
-      if (left.length === 0) return;
-      if (performance.now() > end) break;
-      await sleep(1000);
-    }
+    const areGone = async () => (await findContainers(names)).length === 0;
+    if (await holds(areGone, { timeoutMs: 60_000, everyMs: 1000 })) return;
     await exec("kind", ["delete", "cluster", "--name", this.cluster.name]);
     await exec("docker", ["rm", "--force", "--volumes", ...names]);
-    if ((await findContainers(names)).length > 0) throw new UserError(this.#byHand());
+    if (!(await areGone())) throw new UserError(this.#byHand());
   }
 
   #byHand(): string {

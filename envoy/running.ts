@@ -1,7 +1,7 @@
 /** A running Envoy that is asked and waited for: as long as it lives, however long it is busy. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { type HttpResponse, httpRequest } from "../lib/http.ts";
+import { holds, NotYet, poll } from "../lib/poll.ts";
 import { type LogStart, quote } from "../process/log.ts";
 import { identify } from "../process/table.ts";
 import { EnvoyAdmin } from "./admin.ts";
@@ -55,14 +55,12 @@ export class RunningEnvoy {
    * @throws UserError when it does not come to hold, or Envoy ends
    */
   async until(what: string, patienceMs: number, condition: () => Promise<boolean>): Promise<void> {
-    const [began, asked] = [performance.now(), this.#askedMs];
-    while (!(await condition())) {
-      const patienceUsed = performance.now() - began - (this.#askedMs - asked);
-      if (patienceUsed > patienceMs)
-        throw new UserError(`Envoy did not ${what} within ${patienceMs / 1000} s. Its log: ${this.#args.log.path}`);
-      await sleep(20);
-      this.#args.signal?.throwIfAborted();
-    }
+    const asked = this.#askedMs;
+    const look = async () => (await condition()) || new NotYet(what, patienceMs + this.#askedMs - asked);
+    const late = () => {
+      throw new UserError(`Envoy did not ${what} within ${patienceMs / 1000} s. Its log: ${this.#args.log.path}`);
+    };
+    await poll(look, { timeoutMs: patienceMs, everyMs: 20, signal: this.#args.signal, late });
   }
 
   async #ask(url: string): Promise<HttpResponse> {
@@ -77,8 +75,8 @@ export class RunningEnvoy {
       return await httpRequest({ url, timeoutMs: this.#isKnown ? endlessMs : 10_000, signal });
     } catch (error) {
       if (signal.aborted || error instanceof UserError) throw error;
-      for (let i = 0; i < 20 && this.#lives(); i++) await sleep(50); // its connections end a moment before it does
-      if (this.#isKnown && !this.#lives()) throw this.#hasEnded();
+      // Its connections end a moment before it does.
+      if (await holds(() => !this.#lives(), { timeoutMs: 1000, everyMs: 50 })) throw this.#hasEnded();
       throw new UserError(`Envoy's admin interface does not answer at ${url}: ${messageOf(error)}`);
     } finally {
       clearInterval(look);

@@ -1,6 +1,6 @@
 /** Waiting until something in a cluster is in force: one loop and one report, whatever the mesh. */
 import { UserError } from "../lib/errors.ts";
-import { NotYet, OutOfTime, poll } from "../lib/poll.ts";
+import { NotYet, poll } from "../lib/poll.ts";
 import { advice, type Known } from "./advice.ts";
 
 /** What one look has found. */
@@ -60,13 +60,14 @@ export async function waitUntilReady<T>(
       throw await reported(subject, seen.headline ?? `${name}: ${seen.why}`, seen.said);
     return new NotYet(seen.why, seen.state === "waiting" ? seen.limitMs : undefined);
   };
-  try {
-    return await poll(look, { timeoutMs, signal });
-  } catch (error) {
-    if (error instanceof OutOfTime) throw await reported(subject, late(error.why, error.limitMs / 1000));
-    if (signal?.aborted) throw new UserError(`${name}: cancelled before it was in force`);
-    throw error;
-  }
+  return poll(look, {
+    timeoutMs,
+    signal,
+    cancelled: `${name}: cancelled before it was in force`,
+    late: async ({ why, limitMs }) => {
+      throw await reported(subject, late(why, limitMs / 1000));
+    },
+  });
 }
 
 /** How long a failure is borne with. */

@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { withPath } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
+import { holds, NotYet, poll } from "../lib/poll.ts";
 import { processEnvironment } from "./environment.ts";
 import { listenersOf } from "./listening.ts";
 import { type LogStart, openLog, quote } from "./log.ts";
@@ -96,7 +96,9 @@ export interface Readiness {
 }
 
 export const asLongAsItLives = 2 ** 31 - 1;
-const sayEveryMs = [5_000, 60_000];
+/** After so long the person is told, and again each time as much as `sayAgainMs` has passed. */
+const sayAfterMs = 5_000;
+const sayAgainMs = 60_000;
 
 /**
  * Waits until it is ready.
@@ -109,29 +111,35 @@ export async function waitReady(
   { ready, timeoutMs, signal, say }: Readiness,
 ): Promise<void> {
   const began = Date.now();
-  let nextSay = began + (sayEveryMs[0] as number);
-  while (true) {
-    if (signal.aborted) throw new UserError(`${name}: cancelled before it was ready`);
+  let nextSay = began + sayAfterMs;
+  let missing: Missing | undefined;
+  const look = async () => {
     if (!isAlive(identity)) {
       // Its exit event may take a while on a busy machine; another run's process has none.
-      for (let looks = 0; looks < 50 && exit() === undefined; looks++) await sleep(20);
+      await holds(() => exit() !== undefined, { timeoutMs: 1000, everyMs: 20 });
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
-    const missing = await missingOf(ready, { timeoutMs: 1000, signal });
+    missing = await missingOf(ready, { timeoutMs: 1000, signal });
     if (missing === undefined) return;
-    const { what, refused } = missing;
+    const { what } = missing;
     const now = Date.now();
-    if (now - began > timeoutMs) {
-      const elsewhere = refused ? `; ${whereItListens(identity.pid)}` : "";
-      throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${what}${elsewhere}${quote(log)}`);
-    }
     if (now > nextSay && !signal.aborted) {
       const seconds = Math.round((now - began) / 1000);
       say?.(`${name} (pid ${identity.pid}) lives, but is not ready after ${seconds} s: ${what}. It is waited for.`);
-      nextSay = now + (sayEveryMs[1] as number);
+      nextSay = now + sayAgainMs;
     }
-    await sleep(40);
-  }
+    return new NotYet(what);
+  };
+  await poll(look, {
+    timeoutMs,
+    everyMs: 40,
+    signal,
+    cancelled: `${name}: cancelled before it was ready`,
+    late: ({ why }) => {
+      const elsewhere = missing?.refused ? `; ${whereItListens(identity.pid)}` : "";
+      throw new UserError(`${name} was not ready within ${timeoutMs} ms: ${why}${elsewhere}${quote(log)}`);
+    },
+  });
 }
 
 /** What is not yet as it has to be, and whether nobody took the connection. */
@@ -201,17 +209,8 @@ export async function stop(identity: ProcessIdentity, timeoutMs: number): Promis
     }
   };
   signal("SIGTERM");
-  if (await within(timeoutMs, gone)) return;
+  if (await holds(gone, { timeoutMs, everyMs: 20 })) return;
   signal("SIGKILL");
-  if (await within(5000, gone)) return;
+  if (await holds(gone, { timeoutMs: 5000, everyMs: 20 })) return;
   throw new UserError(`process ${pid} does not end, even by SIGKILL`);
-}
-
-async function within(timeoutMs: number, condition: () => boolean): Promise<boolean> {
-  const end = Date.now() + timeoutMs;
-  while (!condition()) {
-    if (Date.now() > end) return false;
-    await sleep(20);
-  }
-  return true;
 }

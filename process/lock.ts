@@ -1,10 +1,10 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { folderId } from "../lib/clone.ts";
 import { withPath } from "../lib/disk.mjs";
 import { UserError } from "../lib/errors.ts";
+import { NotYet, type OutOfTime, poll } from "../lib/poll.ts";
 import { identify, isAlive, type ProcessIdentity, processSpace } from "./table.ts";
 
 let taken = 0;
@@ -55,16 +55,19 @@ export function stillHolds(holder: Holder, path: string): boolean {
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, timeoutMs = 120_000): Promise<T> {
   mkdirSync(dirname(path), { recursive: true });
-  const end = Date.now() + timeoutMs;
-  while (!take(path)) {
+  const look = () => {
+    if (take(path)) return;
     const owner = readOwner(path);
-    if (owner && !stillHolds(owner, path)) breakLock(path);
-    else if (Date.now() > end) {
-      throw new UserError(
-        `${path}: process ${owner?.pid} has held this lock for over ${timeoutMs / 1000} s; is another \`up\` running?`,
-      );
-    } else await sleep(25);
-  }
+    if (!owner || stillHolds(owner, path)) return new NotYet(`process ${owner?.pid}`);
+    breakLock(path);
+    return take(path) ? undefined : new NotYet("another process");
+  };
+  const late = ({ why }: OutOfTime) => {
+    throw new UserError(
+      `${path}: ${why} has held this lock for over ${timeoutMs / 1000} s; is another \`up\` running?`,
+    );
+  };
+  await poll(look, { timeoutMs, everyMs: 25, late });
   const release = keepFresh(path);
   try {
     return await work();

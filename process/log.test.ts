@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   closeSync,
@@ -84,7 +85,7 @@ test("one that is gone, or is no file, needs care and is told", () => {
   expect(quote({ path, offset: 0 })).toMatch(/^\nthe log .*a\.log cannot be read: ENOENT/);
   mkdirSync(path);
   expect(needsCare(path)).toBe(true);
-  expect(() => openLog(path)).toThrow(/^the log .*a\.log cannot be written: EISDIR/);
+  expect(() => openLog(path)).toThrow(/^the log .*a\.log cannot be written: it is no file. Remove it/);
   deleteLog(path);
   expect(existsSync(path)).toBe(false);
 });
@@ -95,4 +96,10 @@ test("a module's critical lines do not stand for why a process failed", () => {
   appendFileSync(path, "[2026][7][critical][wasm] [source/a.cc:1] wasm log x: all is lost\n".repeat(20));
   expect(lastWords({ path, offset: 0 })[0]).toBe("[2026][7][critical][main] bad route");
   rmSync(path);
+});
+
+test("a pipe in its place is told, and not waited for", () => {
+  const path = join(scratch(), "a.log");
+  execFileSync("mkfifo", [path]);
+  expect(() => openLog(path)).toThrow(/^the log .*a\.log cannot be written: it is no file/);
 });

@@ -32,6 +32,9 @@ export interface LogStart {
 /** Opens a log for appending; a long one is put aside first. The caller closes `fd`. */
 export function openLog(path: string): { fd: number; start: LogStart } {
   mkdirSync(dirname(path), { recursive: true });
+  const found = statSync(path, { throwIfNoEntry: false });
+  // To open a pipe would wait for its reader without end.
+  if (found && !found.isFile()) throw new UserError(`the log ${path} cannot be written: it is no file. Remove it.`);
   try {
     putAside(path);
     const offset = sizeOf(path);

@@ -1,7 +1,7 @@
 /** The proof that a filter runs: its request, sent until the response is as expected. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { httpRequest } from "../lib/http.ts";
+import { NotYet, poll } from "../lib/poll.ts";
 import { beginning, checkPatterns, compare, type Expectation, expectsNothing, hidden } from "./expectation.ts";
 import { sentHeaders } from "./request.ts";
 
@@ -47,9 +47,8 @@ export async function prove(subject: Provable, options: ProveOptions = {}): Prom
   const { timeoutMs = 15_000, signal, secret = new Set() } = options;
   checkPatterns(expect); // a bad one needs no request
   const request = { url, method, headers: sentHeaders(headers), body };
-  const end = Date.now() + timeoutMs;
-  for (let pause = 50; ; pause = Math.min(pause * 1.5, 1000)) {
-    let problems: string[];
+  let problems: string[] = [];
+  const look = async () => {
     try {
       const response = await httpRequest({ ...request, timeoutMs: Math.max(1, Math.min(5000, timeoutMs)) });
       const { holds, seen, shows, problems: unmet } = compare(expect, response, secret.has("expect"));
@@ -61,10 +60,16 @@ export async function prove(subject: Provable, options: ProveOptions = {}): Prom
     } catch (error) {
       problems = [`no response: ${messageOf(error)}`];
     }
-    if (signal?.aborted) throw new UserError(`filter "${filter}": cancelled before it had proved itself`);
-    if (Date.now() + pause > end) throw new UserError(failure(subject, timeoutMs, problems, secret));
-    await sleep(pause);
-  }
+    return new NotYet("it is not proved");
+  };
+  return poll(look, {
+    timeoutMs,
+    signal,
+    cancelled: `filter "${filter}": cancelled before it had proved itself`,
+    late: () => {
+      throw new UserError(failure(subject, timeoutMs, problems, secret));
+    },
+  });
 }
 
 function failure(

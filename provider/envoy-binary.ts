@@ -2,12 +2,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { lt } from "semver";
 import { makeCacheFolder } from "../lib/cache.ts";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
 import { writeWhole } from "../lib/files.ts";
 import { cacheDir, root } from "../lib/paths.ts";
-import { isExecutable, which } from "../lib/which.ts";
+import { isExecutable, programPath } from "../lib/programs.ts";
 import { withLock } from "../process/lock.ts";
 import { findPython, pipInstall } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
@@ -68,7 +69,7 @@ export async function findEnvoy(version: string, machine: Machine): Promise<Envo
     return { path, actualVersion: found.version, source: "ENVOY_PATH", warnings: [] };
   }
   const warnings: string[] = [];
-  const onPath = which("envoy", env);
+  const onPath = programPath("envoy", env);
   if (onPath) {
     const found = await inspect(onPath, version);
     if (!("problem" in found)) return { path: onPath, actualVersion: found.version, source: "PATH", warnings };
@@ -135,16 +136,9 @@ async function inspect(path: string, lowest: string): Promise<{ version: string 
     if (code !== 0 || !version) {
       return { problem: `--version does not work: ${(stderr || stdout).trim().split("\n")[0] || `exit code ${code}`}` };
     }
-    if (isOlder(version, lowest)) return { problem: `it is ${version}; ${lowest} or newer is needed` };
+    if (lt(version, lowest)) return { problem: `it is ${version}; ${lowest} or newer is needed` };
     return { version };
   } catch (error) {
     return { problem: `it does not run: ${messageOf(error)}` };
   }
-}
-
-/** Whether one `1.40.0` is older than another. */
-export function isOlder(version: string, than: string): boolean {
-  const [a, b] = [version, than].map((text) => text.split(".").map(Number)) as [number[], number[]];
-  const difference = a.map((part, i) => part - (b[i] ?? 0)).find((part) => part !== 0) ?? 0;
-  return difference < 0;
 }

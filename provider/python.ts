@@ -1,10 +1,11 @@
 /** Finding a Python, having its pip install into a folder, and looking whether it did. */
 import { homedir, tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { coerce, lt } from "semver";
 import { diskProblemIn } from "../lib/disk.mjs";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { type ExecResult, exec } from "../lib/exec.ts";
-import { which } from "../lib/which.ts";
+import { programPath } from "../lib/programs.ts";
 import { keptSettings, type PipSettings, pipEnvironment, plainPython } from "./python-environment.ts";
 
 export interface Python {
@@ -51,8 +52,7 @@ async function inspect(name: string, env: NodeJS.ProcessEnv): Promise<Python | s
   const [, version] = answer;
   const path = await interpreter(name, answer, env);
   if (path === undefined) return "it does not run: it does not know its own path";
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major < 3 || (major === 3 && minor < 9)) return `it is ${version}, older than 3.9`;
+  if (lt(coerce(version) ?? "0.0.0", "3.9.0")) return `it is ${version}, older than 3.9`;
   for (const pip of pipEnvironments(env)) {
     const { code } = await exec(path, ["-m", "pip", "--version"], { env: pip, timeoutMs: 60_000 });
     if (code === 0) return { path, version, env: pip };
@@ -65,7 +65,7 @@ type Answer = [path: string, version: string];
 /** The interpreter's own path, since a shim decides anew in each folder; a wrapper without which it does not run stays. */
 async function interpreter(name: string, [path, version]: Answer, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const itself = isAbsolute(path) && (await ask<Answer>(path, probe, [], env).catch(() => undefined));
-  return itself && itself[1] === version ? path : which(name, env);
+  return itself && itself[1] === version ? path : programPath(name, env);
 }
 
 /** Where environment modules put a pip on PYTHONPATH, it is not to be had without. */

@@ -1,9 +1,9 @@
 /** `meshup:kubernetes:Rollout`: the pods of a Deployment take requests. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { KubeApi } from "../kube/api.ts";
 import { podsOf } from "../kube/pods.ts";
 import { type Deployment, isRolledOut, newestPods, type Trouble, troubleOf } from "../kube/rollout.ts";
 import { UserError } from "../lib/errors.ts";
+import { NotYet, poll } from "../lib/poll.ts";
 import type { ResourceType } from "./resource.ts";
 
 export interface RolloutInputs {
@@ -41,22 +41,27 @@ export async function waitForRollout(inputs: RolloutInputs, signal?: AbortSignal
   const { namespace, name, timeoutMs = defaultTimeoutMs } = inputs;
   const api = await KubeApi.open(inputs.kubeconfig);
   const began = Date.now();
-  for (let pause = 50; ; pause = Math.min(pause * 1.5, 1000)) {
+  let troubles: Trouble[] = [];
+  const look = async () => {
     const deployment = await api.get<Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments/${name}`);
     if (!deployment) throw new UserError(`${name}: its deployment has gone from namespace ${namespace}`);
     const labels = deployment.spec?.selector?.matchLabels ?? {};
     if (isRolledOut(deployment))
       return { pods: (await podsOf(api, namespace, labels)).map((pod) => pod.metadata.name) };
 
-    const waited = Date.now() - began;
-    const troubles = (await newestPods(api, namespace, labels)).flatMap((pod) => troubleOf(pod) ?? []);
+    troubles = (await newestPods(api, namespace, labels)).flatMap((pod) => troubleOf(pod) ?? []);
     const isFinal = troubles.some((trouble) => trouble.isFinal);
-    if (isFinal && waited > graceMs) throw await failure(api, inputs, "does not come up", troubles);
-    if (signal?.aborted) throw new UserError(`${name}: cancelled before it was ready`);
-    if (waited + pause > timeoutMs)
+    if (isFinal && Date.now() - began > graceMs) throw await failure(api, inputs, "does not come up", troubles);
+    return new NotYet("it is not ready");
+  };
+  return poll(look, {
+    timeoutMs,
+    signal,
+    cancelled: `${name}: cancelled before it was ready`,
+    late: async () => {
       throw await failure(api, inputs, `is not ready after ${timeoutMs / 1000} s`, troubles);
-    await sleep(pause);
-  }
+    },
+  });
 }
 
 async function failure(api: KubeApi, { namespace, name }: RolloutInputs, what: string, troubles: Trouble[]) {

@@ -7,8 +7,8 @@ import http2, {
   type IncomingHttpStatusHeader,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../lib/errors.ts";
+import { holds } from "../../lib/poll.ts";
 import { heldPath } from "./configuration.ts";
 
 /** An upstream that answers with headers at once and never gets to the end. */
@@ -103,10 +103,6 @@ function requireHeaders(response: ResponseHeaders, headers: Record<string, strin
 }
 
 async function upstreamHas(upstream: SlowUpstream, count: number): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (upstream.open !== count) {
-    if (performance.now() > end)
-      throw new Error(`${upstream.open} streams are open at the slow upstream, not ${count}`);
-    await sleep(1);
-  }
+  if (await holds(() => upstream.open === count, { timeoutMs: 30_000, everyMs: 1 })) return;
+  throw new Error(`${upstream.open} streams are open at the slow upstream, not ${count}`);
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
 import { root, stateDir } from "../../lib/paths.ts";
+import { NotYet, poll } from "../../lib/poll.ts";
 import { freePorts } from "../../test/ports.ts";
 import { bundle } from "../../toolchain/bundle.ts";
 
@@ -51,13 +51,15 @@ export class Services {
     });
     this.#processes.push(child);
     const path = env.LOAD_SERVICES ? "/readyz" : "/healthz";
-    const end = performance.now() + 20_000;
-    for (let last = "nothing"; ; ) {
+    const fail = (why: string) => {
+      throw new UserError(`${entry} does not answer: ${why}`);
+    };
+    const look = async () => {
       const answer = await httpRequest({ url: `http://127.0.0.1:${port}${path}` }).catch(messageOf);
       if (typeof answer !== "string" && answer.status === 200) return;
-      last = typeof answer === "string" ? answer : `status ${answer.status}, ${answer.body}`;
-      if (child.exitCode !== null || performance.now() > end) throw new UserError(`${entry} does not answer: ${last}`);
-      await sleep(20);
-    }
+      const why = typeof answer === "string" ? answer : `status ${answer.status}, ${answer.body}`;
+      return child.exitCode === null ? new NotYet(why) : fail(why);
+    };
+    await poll(look, { timeoutMs: 20_000, everyMs: 20, late: ({ why }) => fail(why) });
   }
 }

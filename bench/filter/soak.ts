@@ -1,6 +1,5 @@
 /** Millions of requests through both root contexts of the project's module: what `npm run bench -- --soak` runs. */
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
 import { duration, type Terminal } from "../../cli/output/terminal.ts";
 import { cluster } from "../../components/mesh/standalone/envoy.ts";
 import { wasmFilter } from "../../components/mesh/wasm-filter.ts";
@@ -8,6 +7,7 @@ import { onThisMachine } from "../../components/workloads/backend.ts";
 import type { Json, Resource } from "../../envoy/discovery.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { httpRequest } from "../../lib/http.ts";
+import { NotYet, type OutOfTime, poll } from "../../lib/poll.ts";
 import { buildModule } from "../../toolchain/build.ts";
 import { resolveModule } from "../../toolchain/source.ts";
 import { type HttpFilter, header } from "./arms.ts";
@@ -80,16 +80,15 @@ async function bothFilters(): Promise<HttpFilter[]> {
 
 /** The first poll is on its way when the listener is there. */
 async function firstFigures(port: number): Promise<void> {
-  const end = performance.now() + 10_000;
-  for (;;) {
+  const look = async () => {
     const { status, headers } = await httpRequest({ url: `http://127.0.0.1:${port}/` });
     if (headers[feedback.name]?.startsWith(feedback.begin)) return;
-    if (performance.now() > end)
-      throw new UserError(
-        `The soak has not begun: status ${status}, ${feedback.name}: ${headers[feedback.name] ?? "(none)"}.`,
-      );
-    await sleep(20);
-  }
+    return new NotYet(`status ${status}, ${feedback.name}: ${headers[feedback.name] ?? "(none)"}`);
+  };
+  const late = ({ why }: OutOfTime) => {
+    throw new UserError(`The soak has not begun: ${why}.`);
+  };
+  await poll(look, { timeoutMs: 10_000, everyMs: 20, late });
 }
 
 async function load(

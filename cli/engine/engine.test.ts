@@ -14,8 +14,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { UserError } from "../../lib/errors.ts";
 import { findEngine, versionProblem } from "./engine.ts";
 import { buildFromGo, goEnvironment, goVersionProblem } from "./get.ts";
-import { compareVersions, parseVersion } from "./version.ts";
-import { builtPath, type EngineWorld, engineVersion } from "./world.ts";
+import { builtPath, type EngineWorld, engineVersion, oldestEngine } from "./world.ts";
 
 let base: string;
 let world: EngineWorld;
@@ -159,18 +158,24 @@ it("goes no further when the person has stopped it", async () => {
   expect(fetched).toEqual([]);
 });
 
-it("compares versions by number", () => {
-  expect(compareVersions("3.99.0", "3.250.0")).toBeLessThan(0);
-  expect(compareVersions("v3.250.0", "3.250.0")).toBe(0);
-  expect(compareVersions("3.250.1", "3.250.0")).toBeGreaterThan(0);
-  expect(parseVersion("v3.259.0-alpha.1+x")).toEqual([3, 259, 0]);
-  expect(parseVersion("hello 3.2.1")).toBeUndefined();
-  expect(versionProblem(engineVersion)).toBeUndefined();
+it.each([
+  [engineVersion, undefined],
+  [oldestEngine, undefined],
+  ["v3.1000.0", undefined],
+  ["3.259.1-alpha.1+x", undefined],
+  ["3.99.0", /3\.99\.0 is too old/],
+  ["4.0.0", /4\.0\.0 is of another major version/],
+  ["hello 3.259.0", /is too old/],
+])("an engine of version %s", (version, problem) => {
+  if (problem) expect(versionProblem(version)).toMatch(problem);
+  else expect(versionProblem(version)).toBeUndefined();
 });
 
 it.each([
   ["go1.26.8", "local", undefined],
   ["go1.26", "local", undefined],
+  ["go1.27rc1", "local", undefined],
+  ["go1.26.8 X:nocoverageredesign", "local", undefined],
   ["go1.25.11", "local", undefined],
   ["go1.25.10", "local", /go1\.25\.10 is too old/],
   ["go1.21.0", "auto", undefined],

@@ -2,13 +2,13 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { lt, major, parse, rcompare, valid } from "semver";
 import { CacheError } from "../../lib/cache.ts";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { writeWhole } from "../../lib/files.ts";
 import { cacheDir, stateDir } from "../../lib/paths.ts";
-import { isExecutable } from "../../lib/which.ts";
-import { compareVersions, parseVersion } from "./version.ts";
+import { isExecutable } from "../../lib/programs.ts";
 import { builtPath, type EngineWorld, engineVersion, oldestEngine, pulumiHome } from "./world.ts";
 
 export interface Engine {
@@ -89,12 +89,11 @@ function homeFolders(home: string): string[] {
   const versions = join(home, "versions");
   let names: string[] = [];
   try {
-    names = readdirSync(versions).filter((name) => parseVersion(name));
+    names = readdirSync(versions).filter((name) => valid(name));
   } catch {
     // the launcher was never used
   }
-  names.sort((a, b) => compareVersions(b, a));
-  return [join(home, "bin"), ...names.map((name) => join(versions, name, "bin"))];
+  return [join(home, "bin"), ...names.sort(rcompare).map((name) => join(versions, name, "bin"))];
 }
 
 function executables(folders: string[]): string[] {
@@ -110,10 +109,10 @@ function describe(path: string, version: string, { env }: EngineWorld): Engine {
 
 /** Why a version will not do; undefined when it will. */
 export function versionProblem(version: string): string | undefined {
-  const [major] = parseVersion(version) ?? [];
-  const [known] = parseVersion(engineVersion) ?? [];
-  if (compareVersions(version, oldestEngine) < 0) return `version ${version} is too old, ${oldestEngine} is needed`;
-  return major === known ? undefined : `version ${version} is of another major version than ${engineVersion}`;
+  const parsed = parse(version);
+  if (!parsed || lt(parsed, oldestEngine)) return `version ${version} is too old, ${oldestEngine} is needed`;
+  const isSameMajor = parsed.major === major(engineVersion);
+  return isSameMajor ? undefined : `version ${version} is of another major version than ${engineVersion}`;
 }
 
 /** Asks each executable for its version once; it is asked again when the file has changed. */
@@ -152,7 +151,10 @@ async function askVersion(path: string, env: NodeJS.ProcessEnv): Promise<string 
     // A `pulumi` on PATH may be npm's launcher, which downloads the engine when it is first called.
     const quiet = { ...env, PULUMI_SKIP_UPDATE_CHECK: "true", PULUMI_HOME: join(stateDir, "pulumi-home") };
     const { code, stdout, stderr } = await exec(path, ["version"], { env: quiet, timeoutMs: 60_000 });
-    const version = stdout.split("\n").findLast(parseVersion)?.trim();
+    const version = stdout
+      .split("\n")
+      .findLast((line) => valid(line))
+      ?.trim();
     if (code === 0 && version) return version.replace(/^v/, "");
     const said = (stderr || stdout).trim().split("\n").at(-1);
     return new Error(

@@ -3,15 +3,15 @@ import { spawn } from "node:child_process";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { coerce, gte } from "semver";
 import { makeCacheFolder } from "../../lib/cache.ts";
 import { diskProblemIn } from "../../lib/disk.mjs";
 import { npmEnvironment } from "../../lib/environment.mjs";
 import { UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { writeWhole } from "../../lib/files.ts";
-import { isExecutable } from "../../lib/which.ts";
+import { isExecutable } from "../../lib/programs.ts";
 import { duration } from "../output/terminal.ts";
-import { compareVersions } from "./version.ts";
 import { builtPath, type EngineWorld, engineVersion, pulumiHome } from "./world.ts";
 
 /** What pulumi's go.mod asks for. */
@@ -138,10 +138,9 @@ async function goProblem({ env, home }: EngineWorld): Promise<string | undefined
 
 /** @param version as `go env GOVERSION` says it: `go1.26.8`; from 1.21 on Go fetches a newer toolchain by itself. */
 export function goVersionProblem(version: string, toolchain: string): string | undefined {
-  const [, major = "0", minor = "0", patch = "0"] = /^go(\d+)\.(\d+)(?:\.(\d+))?/.exec(version) ?? [];
-  const number = `${major}.${minor}.${patch}`;
-  if (compareVersions(number, oldestGo) >= 0) return undefined;
-  if (compareVersions(number, "1.21.0") >= 0 && toolchain !== "local") return undefined;
+  const number = coerce(/^go[\d.]+/.exec(version)?.[0]);
+  if (number && gte(number, oldestGo)) return undefined;
+  if (number && gte(number, "1.21.0") && toolchain !== "local") return undefined;
   return `${version || "this Go"} is too old, ${oldestGo} or newer is needed`;
 }
 

@@ -1,10 +1,10 @@
 /** What of a stack is still coming up: after its machine, or Docker, was started anew, much of it is for a minute or two. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Container, findContainers } from "../../components/cluster/docker.ts";
 import type { Part } from "../../components/mesh/inspector.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import { isReady, type Pod, readySince, wasStartedSince } from "../../kube/pods.ts";
 import { httpRequest } from "../../lib/http.ts";
+import { NotYet, type PollOptions, poll } from "../../lib/poll.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { clusterInspectorOf, openCluster, placeOf, type StackView } from "./cluster.ts";
 import { processesIn } from "./processes.ts";
@@ -27,16 +27,13 @@ export async function proveWhenUp(
   terminal: Pick<Terminal, "note">,
   limitMs = patienceMs,
 ): Promise<Proof[]> {
-  const end = Date.now() + limitMs;
-  const say = sayOnce(terminal);
-  for (;;) {
-    const proofs = await prove();
-    if (proofs.every(({ ok }) => ok) || Date.now() > end) return proofs;
-    const waiting = await comingUp();
-    if (waiting.length === 0) return proofs;
-    say(waiting);
-    await sleep(1000);
-  }
+  let proofs: Proof[] = [];
+  const look = async () => {
+    proofs = await prove();
+    return proofs.every(({ ok }) => ok) ? undefined : await missing(comingUp);
+  };
+  await poll(look, patient(terminal, limitMs));
+  return proofs;
 }
 
 /** Waits until nothing is coming up any more, and says what is. */
@@ -45,24 +42,18 @@ export async function waitUntilUp(
   terminal: Pick<Terminal, "note">,
   limitMs = patienceMs,
 ): Promise<void> {
-  const end = Date.now() + limitMs;
-  const say = sayOnce(terminal);
-  for (;;) {
-    const waiting = await comingUp();
-    if (waiting.length === 0 || Date.now() > end) return;
-    say(waiting);
-    await sleep(1000);
-  }
+  await poll(() => missing(comingUp), patient(terminal, limitMs));
 }
 
-/** A list that has not changed is not said again. */
-function sayOnce(terminal: Pick<Terminal, "note">): (waiting: string[]) => void {
-  let said = "";
-  return (waiting) => {
-    const text = waiting.join(", ");
-    if (text !== said) terminal.note(`Waiting for what is still coming up: ${text}`);
-    said = text;
-  };
+async function missing(comingUp: () => Promise<string[]>): Promise<NotYet | undefined> {
+  const waiting = await comingUp();
+  return waiting.length === 0 ? undefined : new NotYet(waiting.join(", "));
+}
+
+/** After the time nothing fails: the command goes on with what there is. */
+function patient(terminal: Pick<Terminal, "note">, timeoutMs: number): PollOptions<void> {
+  const say = (why: string) => terminal.note(`Waiting for what is still coming up: ${why}`);
+  return { timeoutMs, everyMs: 1000, say, late: () => {} };
 }
 
 /** When this machine's cluster was started again, after it had been made: milliseconds since 1970; undefined for one that ran on. */

@@ -2,11 +2,11 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { makePrivateFolder, writeWhole } from "../../lib/files.ts";
 import { root, stackDir, stateDir } from "../../lib/paths.ts";
+import { NotYet, poll } from "../../lib/poll.ts";
 import { defaultEngineWorld, type Engine, findEngine } from "../engine/engine.ts";
 import type { Terminal } from "../output/terminal.ts";
 import {
@@ -20,7 +20,7 @@ import {
   requireNotedBackend,
 } from "./backend.ts";
 import { forgetSalt, refreshWorkspace, requireStack, type Workspace } from "./files.ts";
-import { clearStaleLocks, engineLocks, heldError, takeStack } from "./locks.ts";
+import { clearStaleLocks, type EngineLock, engineLocks, heldError, takeStack } from "./locks.ts";
 
 /** What the engine's state of a stack holds, as far as it is read here. */
 export interface Deployment {
@@ -180,16 +180,19 @@ export class Stack {
   async unlock(patienceMs = 0): Promise<void> {
     const folder = backendFolder(this.backend);
     if (!folder) return; // Pulumi Cloud's locks expire by themselves
-    const end = Date.now() + patienceMs;
-    for (let told = false; ; told = true) {
+    let lock: EngineLock | undefined;
+    const look = () => {
       const { notes, held } = clearStaleLocks(engineLocks(folder, this.project, this.name));
       for (const note of notes) this.#terminal.note(note);
-      const [lock] = held;
+      [lock] = held;
       if (!lock) return;
-      if (Date.now() >= end || lock.hostname !== hostname()) throw heldError(this.name, lock);
-      if (!told) this.#terminal.note(`Waiting for the engine of a run that was killed to end (pid ${lock.pid})`);
-      await sleep(250);
-    }
+      if (lock.hostname !== hostname()) throw heldError(this.name, lock);
+      return new NotYet(`Waiting for the engine of a run that was killed to end (pid ${lock.pid})`);
+    };
+    const late = () => {
+      throw heldError(this.name, lock as EngineLock);
+    };
+    await poll(look, { timeoutMs: patienceMs, everyMs: 250, say: (why) => this.#terminal.note(why), late });
   }
 }
 

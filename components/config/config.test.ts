@@ -243,6 +243,32 @@ describe("a wrong configuration", () => {
   });
 });
 
+describe("what only another mesh or another cluster knows", () => {
+  const elsewhere = {
+    istio: { gateway: "helm" },
+    filters: [filter, { ...filter, name: "other", istio: { priority: 1 } }],
+  };
+
+  it.each(["standalone", "envoy-gateway"])("is told by key: %s", (mesh) => {
+    const cluster = mesh === "standalone" ? "local" : "kind";
+    expect(problems({ mesh, cluster, ...elsewhere }).slice(1)).toEqual([
+      `meshup:istio: means nothing to ${mesh}`,
+      `meshup:filters[1].istio: means nothing to ${mesh}`,
+    ]);
+  });
+
+  it("is told beside whatever else is wrong", () => {
+    const found = problems({ ...elsewhere, kind: {}, concurrency: 0 });
+    for (const key of ["istio", "filters[1].istio", "kind", "concurrency"])
+      expect(found).toContainEqual(expect.stringContaining(`meshup:${key}: `));
+    expect(found).toContain("meshup:kind: means nothing where meshup:cluster is local");
+  });
+
+  it("is taken by the one that knows it", () => {
+    expect(read({ mesh: "istio", cluster: "kind", kind: { gatewayPort: 30001 }, ...elsewhere }).mesh).toBe("istio");
+  });
+});
+
 describe("a person's own workloads", () => {
   const own = { command: ["npm", "run", "dev"], port: 3000 };
   const web = (workload: Record<string, unknown>, more: Record<string, unknown> = {}) => ({

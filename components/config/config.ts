@@ -11,6 +11,7 @@ import { inabilities } from "../mesh/kind.ts";
 import { workloadProblems } from "../workloads/checks.ts";
 import { unknownWorkloads, workloadNames, workloadsSchema } from "../workloads/declared.ts";
 import { secretKeys, secretProblems } from "../workloads/secrets.ts";
+import { foreignKeys } from "./foreign.ts";
 import { overridesSchema, withOverrides } from "./overrides.ts";
 import { port } from "./port.ts";
 import { problemLine, problemsOf } from "./problems.ts";
@@ -133,10 +134,6 @@ const stackConfig = z
         problem(at("expect"), "a script needs it: the response headers that prove that it runs");
       if (f.request === false && f.expect !== undefined && !expectsNothing(f.expect))
         problem(at("expect"), "means nothing where no request is sent (`request: false`)");
-      const unknown = Object.keys(filterKeys).filter(
-        (key) => key in f && !(key in meshKind(config.mesh).schema.filter),
-      );
-      for (const key of unknown) problem(at(key), `means nothing to ${config.mesh}`);
       for (const { key, message } of inabilities(f, meshKind(config.mesh), config)) problem(at(key), message);
     });
 
@@ -230,9 +227,11 @@ export function parseConfig(
   const inexact = Object.entries(values).flatMap(([key, text]) => inexactNumbersOf(key, text));
   const problems = [
     ...new Set([...written, ...inexact]),
-    ...[...unknownWorkloads(decoded), ...secretProblems(decoded.workloads, settings, (key) => secrets[key])].map(
-      ({ path, message }) => problemLine(path, message, "meshup:"),
-    ),
+    ...[
+      ...foreignKeys(decoded),
+      ...unknownWorkloads(decoded),
+      ...secretProblems(decoded.workloads, settings, (key) => secrets[key]),
+    ].map(({ path, message }) => problemLine(path, message, "meshup:")),
     ...(result.success ? [] : problemsOf(result.error, "meshup:")),
   ];
   if (result.success && problems.length === 0) return result.data;

@@ -1,9 +1,9 @@
 /** What there has to be on this machine before a workload's command can run. */
 import { statSync } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
-import { isExecutable } from "../../lib/which.ts";
+import { programPath } from "../../lib/programs.ts";
 import { portsOfRecorded } from "../../process/listening.ts";
 import { assertPortsFree } from "../../process/ports.ts";
 import type { Declaration } from "./declared.ts";
@@ -17,13 +17,12 @@ export function programProblems({
   const folder = resolve(root, directory);
   if (!isDirectory(folder)) return [{ key: "directory", message: `${directory}: there is no such folder` }];
   const program = command[0] as string;
-  const path = typeof env.PATH === "string" ? env.PATH : (process.env.PATH ?? "");
-  if (program.includes("/"))
-    return isExecutable(resolve(folder, program))
-      ? []
-      : [{ key: "command", message: `${program} is no program that can be run in ${directory}` }];
-  const there = path.split(delimiter).some((part) => part !== "" && isExecutable(join(resolve(folder, part), program)));
-  return there ? [] : [{ key: "command", message: `there is no program ${program} on PATH` }];
+  const PATH = typeof env.PATH === "string" ? env.PATH : process.env.PATH;
+  if (programPath(program, { PATH }, folder) !== undefined) return [];
+  const message = program.includes("/")
+    ? `${program} is no program that can be run in ${directory}`
+    : `there is no program ${program} on PATH`;
+  return [{ key: "command", message }];
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Envoy Gateway itself: its pods and its log. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeApi } from "../../../../kube/api.ts";
 import { type Pod, podsOf } from "../../../../kube/pods.ts";
 import { type Deployment, isRolledOut } from "../../../../kube/rollout.ts";
+import { holds } from "../../../../lib/poll.ts";
 import { controllerNamespace, name } from "../names.ts";
 
 export function controllerPods(api: KubeApi): Promise<Pod[]> {
@@ -41,9 +41,10 @@ export async function restartController(api: KubeApi, timeoutMs = 60_000): Promi
   if (!before?.metadata.managedFields?.some(({ manager = "" }) => manager.startsWith("pulumi"))) return false;
   const annotations = { "kubectl.kubernetes.io/restartedAt": new Date().toISOString() };
   await api.patch(path, { spec: { template: { metadata: { annotations } } } });
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(500)) {
+  const isReady = async () => {
     const now = await api.get<Deployment>(path);
-    if (now && isRolledOut(now)) break;
-  }
+    return now !== undefined && isRolledOut(now);
+  };
+  await holds(isReady, { timeoutMs, everyMs: 500 });
   return true;
 }
