@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { diskProblem, diskProblemIn, diskProblemsSaid, fullDisk, withPath } from "./disk.mjs";
 import { DiskError, mendable, UserError } from "./errors.ts";
-import { makePrivateFolder, removeEmpty, rewrite, writeWhole } from "./files.ts";
+import { makePrivateFolder, readText, removeEmpty, rewrite, writeWhole } from "./files.ts";
 
 let base: string;
 beforeEach(() => {
@@ -128,4 +128,12 @@ describe("a disk's problem is one line with the folder", () => {
   it("a disk with room is not full", () => {
     expect(fullDisk(base)).toBeUndefined();
   });
+});
+
+it("a person's file in another encoding is told, with the line, and never read as other characters", () => {
+  const path = join(base, "a.yaml");
+  writeFileSync(path, "a: Grüße 😀\n");
+  expect(readText(path)).toBe("a: Grüße 😀\n");
+  writeFileSync(path, Buffer.from("a: 1\nb: Gr\xfc\xdfe\n", "latin1"));
+  expect(() => readText(path)).toThrow(/a\.yaml is not UTF-8 \(line 2\): save it in that encoding\.$/);
 });

@@ -1,9 +1,33 @@
 /** Writing files whole or not at all, and saying plainly where that cannot be. */
-import { chmodSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { isUtf8 } from "node:buffer";
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { withPath } from "./disk.mjs";
+import { UserError } from "./errors.ts";
 
 export { makePrivateFolder } from "./disk.mjs";
+
+/**
+ * A person's own file as text.
+ * @throws UserError when it is in another encoding: what cannot be read would be other characters, or be written so
+ */
+export function readText(path: string): string {
+  const bytes = readFileSync(path);
+  if (isUtf8(bytes)) return bytes.toString("utf8");
+  const lines = bytes.toString("latin1").split("\n");
+  const line = lines.findIndex((text) => !isUtf8(Buffer.from(text, "latin1"))) + 1;
+  throw new UserError(`${path} is not UTF-8 (line ${line}): save it in that encoding.`);
+}
 
 let written = 0;
 

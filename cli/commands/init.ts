@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { readText } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
 import { readStackFile } from "../../lib/stack-file.ts";
 import type { Run } from "../run.ts";
@@ -21,8 +21,7 @@ export const run: Run = async ({ positionals: [name = "local"] }, terminal) => {
       "`pulumi up` needs Pulumi's language host for Node, pulumi-language-nodejs, which is not there: install Pulumi whole (https://www.pulumi.com/docs/install/). `npm start` does without it.",
     );
   const file = `Pulumi.${name}.yaml`;
-  for (const note of notesForOwnPulumi(file, readStackFile(readFileSync(join(root, file), "utf8"), file)))
-    terminal.note(note);
+  for (const note of notesForOwnPulumi(file, readStackFile(readText(join(root, file)), file))) terminal.note(note);
   // PULUMI_HOME stays the person's own: their `pulumi` keeps its notes where it always does.
   const names = ["PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"];
   const environment = { ...pick(env, names), ...proxyExceptions(process.env) };

@@ -1,7 +1,7 @@
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { UserError } from "../../lib/errors.ts";
-import { removeEmpty, rewrite } from "../../lib/files.ts";
+import { readText, removeEmpty, rewrite } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
 import { declareFilter, firstRoute } from "../../toolchain/declare.ts";
 import { scaffold } from "../../toolchain/new.ts";
@@ -13,7 +13,7 @@ const stackFile = "Pulumi.local.yaml";
 export const run: Run = async ({ positionals: [name] }, terminal) => {
   if (name === undefined) throw new UserError("A name is needed: npm run new -- NAME");
   const path = join(root, stackFile);
-  const stack = readFileSync(path, "utf8");
+  const stack = readText(path);
   const { files, declaration } = await scaffold(name, root, firstRoute(stack));
   const folder = join("filters", name);
   try {

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../lib/errors.ts";
-import { rewrite } from "../../lib/files.ts";
+import { readText, rewrite } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
 import { undeclareFilter } from "../../toolchain/declare.ts";
 import { stackAndName } from "../arguments/positionals.ts";
@@ -16,7 +15,7 @@ export const run: Run = async ({ positionals }, terminal) => {
   const isUp = ((await readDeployment(name, terminal))?.resources?.length ?? 0) > 0;
   const file = `Pulumi.${name}.yaml`;
   const path = join(root, file);
-  rewrite(path, undeclareFilter(readFileSync(path, "utf8"), filter));
+  rewrite(path, undeclareFilter(readText(path), filter));
   terminal.note(`Filter ${filter} is no longer declared in ${file}`);
   if (isUp) return start({ positionals: [name], options: {} }, terminal);
   terminal.print(`Stack ${name} is not up: there is nothing else to take out.`);

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { messageOf, UserError } from "../../lib/errors.ts";
-import { makePrivateFolder, writeWhole } from "../../lib/files.ts";
+import { makePrivateFolder, readText, writeWhole } from "../../lib/files.ts";
 import { engineCopy, type Mapping, problemList, readStackFile } from "../../lib/stack-file.ts";
 
 /** The stacks that the clone declares, by their files. */
@@ -44,7 +44,7 @@ export function refreshWorkspace(clone: string, stateDir: string, stack: string)
   const folder = workspaceDir(stateDir, stack);
   const project = projectFor(readProject(clone), clone);
   const name = `Pulumi.${stack}.yaml`;
-  const text = readFileSync(join(clone, name), "utf8");
+  const text = readText(join(clone, name));
   const { config, rest, problems } = readStackFile(text, join(clone, name));
   if (problems.length > 0) throw new UserError(problemList(name, problems));
   const salt = keepsSecrets(rest) ? undefined : saltOf(join(folder, name));
@@ -70,7 +70,7 @@ export function prepareToTakeDown(
   const name = `Pulumi.${stack}.yaml`;
   const project = orNote(() => projectFor(readProject(clone), clone), note) ?? readMapping(join(kept, "Pulumi.yaml"));
   const file = existsSync(join(clone, name)) ? join(clone, name) : undefined;
-  const read = file === undefined ? undefined : orNote(() => readStackFile(readFileSync(file, "utf8"), file), note);
+  const read = file === undefined ? undefined : orNote(() => readStackFile(readText(file), file), note);
   const rest = read ? neededToTakeDown(read.rest) : file === undefined ? {} : secretKeepers(readFileSync(file, "utf8"));
   const salt = keepsSecrets(rest) ? undefined : saltOf(join(kept, name));
   makePrivateFolder(folder);
@@ -185,7 +185,7 @@ function readProject(clone: string): Mapping {
 function readMapping(path: string): Mapping {
   let value: unknown;
   try {
-    value = parse(readFileSync(path, "utf8"));
+    value = parse(readText(path));
   } catch (error) {
     throw new UserError(`${path} is not YAML: ${messageOf(error)}`);
   }

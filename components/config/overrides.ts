@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, UserError } from "../../lib/errors.ts";
+import { readText } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
 import { problemsOf } from "./problems.ts";
 
@@ -60,7 +60,7 @@ function readOverrides(path: string): Partial<Overrides> {
   const where = `MESHUP_OVERRIDES names ${path}, which`;
   let content: unknown;
   try {
-    content = parse(readFileSync(path, "utf8")) ?? {};
+    content = parse(readText(path)) ?? {};
   } catch (error) {
     throw new UserError(`${where} cannot be read: ${messageOf(error)}`);
   }

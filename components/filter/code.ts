@@ -1,9 +1,10 @@
 /** What filters are made of: each module and each script is found, named and read in this one place, once. */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 import { messageOf, UserError } from "../../lib/errors.ts";
+import { readText } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
 import { isReference, parseReference } from "../../oci/reference.ts";
 import { ModuleFile } from "../../provider/resources.ts";
@@ -111,13 +112,13 @@ function createModule({ name, slug, path, sourceHash }: FoundModule): Module {
 function readScript(path = "."): Script {
   const file = resolve(root, path);
   if (!existsSync(file)) throw new UserError(`${path}: there is no such file`);
-  const text = readText(file, path);
+  const text = scriptText(file, path);
   return { text, digest: createHash("sha256").update(text).digest("hex") };
 }
 
-function readText(file: string, path: string): string {
+function scriptText(file: string, path: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readText(file);
   } catch (error) {
     throw new UserError(`the script ${path} cannot be read: ${messageOf(error)}`);
   }

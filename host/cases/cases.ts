@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { messageOf, UserError } from "../../lib/errors.ts";
+import { readText } from "../../lib/files.ts";
 
 /**
  * Filter cases as data: a YAML file with a list under `cases`. Each runs in the host in Node (`host-cases.ts`) and
@@ -125,7 +125,7 @@ export type Send = (filterCase: FilterCase) => Observed | Promise<Observed>;
 export function loadCases(file: string): FilterCase[] {
   let source: string;
   try {
-    source = readFileSync(file, "utf8");
+    source = readText(file);
   } catch (error) {
     throw new UserError(`cannot read the cases: ${messageOf(error)}`);
   }
