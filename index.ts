@@ -28,7 +28,8 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const credentialsFor = registryCredentials(config);
   const filters = await createFilters(config.filters, { capabilities, backends, routes, credentialsFor });
   const cluster = await clusterKind(config.cluster).create(config, stack);
-  const registry = cluster && (await createRegistry(config, cluster));
+  // Without a cluster a registry is only where modules come from.
+  const { registry, images } = await createRegistry(cluster ? config : {}, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads({ config, cluster, registry, sidecars: mesh.sidecars });
   const served = mesh.serve(workloads.resources);
@@ -41,7 +42,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     filters: served.filters,
     proxies: served.proxies,
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
-    ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
+    ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address, images: pulumi.all(images) }),
   };
   if (secrets.length === 0) return outputs;
   // What commands are not to print: logs and proxies may have it.

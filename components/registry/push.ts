@@ -47,6 +47,7 @@ export function pushImage(name: string, args: PushArgs, opts: pulumi.CustomResou
     repository: pulumi.output(`${address}/${repository}`),
     digest,
     reference: pulumi.interpolate`${address}/${repository}@${digest}`,
+    pushed: image.repoDigest,
   };
 }
 

@@ -91,6 +91,7 @@ beforeAll(async () => {
           repository: pulumi.output(repository),
           digest: pulumi.output(manifest),
           reference: pulumi.output(`${repository}@${manifest}`),
+          pushed: pulumi.output(""),
         };
       },
     },

@@ -115,6 +115,7 @@ beforeAll(async () => {
         repository: pulumi.output(`registry.localhost:5000/${name}`),
         digest: pulumi.output(manifest),
         reference: pulumi.output(`registry.localhost:5000/${name}@${manifest}`),
+        pushed: pulumi.output(""),
       }),
     },
   };
