@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { clusterKind } from "./components/cluster/index.ts";
 import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
-import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
+import { keepSecrets, markSecrets, rememberSecrets } from "./components/config/secrets.ts";
 import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { meshKind } from "./components/mesh/index.ts";
@@ -19,6 +19,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const stack = pulumi.getStack();
   const { config, secrets } = readStack(stack);
   keepSecrets(secrets);
+  const known = secrets.length > 0 ? rememberSecrets(secrets) : undefined; // before anything that has one in it
 
   upgradeReleases(repair);
   const kind = meshKind(config.mesh);
@@ -28,8 +29,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const credentialsFor = registryCredentials(config);
   const filters = await createFilters(config.filters, { capabilities, backends, routes, credentialsFor });
   const cluster = await clusterKind(config.cluster).create(config, stack);
-  // Without a cluster a registry is only where modules come from.
-  const { registry, images } = await createRegistry(cluster ? config : {}, cluster);
+  const { registry, images } = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads({ config, cluster, registry, sidecars: mesh.sidecars });
   const served = mesh.serve(workloads.resources);
@@ -44,7 +44,5 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
     ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address, images: pulumi.all(images) }),
   };
-  if (secrets.length === 0) return outputs;
-  // What commands are not to print: logs and proxies may have it.
-  return { ...markSecrets(outputs, secrets), secrets: pulumi.secret(secrets.map(({ value }) => value)) };
+  return known ? { ...markSecrets(outputs, secrets), secrets: known } : outputs;
 }
