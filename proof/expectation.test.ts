@@ -154,13 +154,10 @@ describe("a pattern", () => {
   });
 });
 
-test("long values are told in short", () => {
+test("what does not hold is told in short", () => {
   const long = "z".repeat(100_000);
-  const response = { status: 200, headers: { "x-a": long, "x-b": long }, body: long };
-  const { problems, shows } = compare(
-    { headers: { "x-a": `${long}z`, "x-b": long, "x-c": long }, body: long },
-    response,
-  );
-  for (const line of [...problems, ...shows]) expect(line.length).toBeLessThan(500);
-  expect([problems.length, shows.length]).toEqual([2, 2]);
+  const response = { status: 200, headers: { "x-a": long }, body: long };
+  const { problems } = compare({ headers: { "x-a": `${long}z`, "x-c": long }, body: `${long}z` }, response);
+  for (const line of problems) expect(line.length).toBeLessThan(500);
+  expect(problems).toHaveLength(3);
 });

@@ -164,7 +164,7 @@ export function compare(expect: Expectation, response: Response, isSecret = fals
 function showing({ name, wanted, value, holds }: Item, isSecret: boolean): string[] {
   if (!holds || name === "status") return [];
   if (value === undefined) return [`no ${name}`];
-  if (name !== "body") return [`${name}: ${isSecret ? hidden : inShort(value)}`];
+  if (name !== "body") return [`${name}: ${isSecret ? hidden : value}`];
   const how = patternOf(name, String(wanted)) ? "matches" : "is";
   return [isSecret ? "the body is as expected" : `the body ${how} ${inShort(String(wanted))}`];
 }
