@@ -101,6 +101,9 @@ export class Evidence extends resource(
 /** A request through the mesh whose response shows that a filter runs. Fails with what came instead. */
 export class Proof extends resource("meshup:index:Proof", unknown("status", "seen")) {}
 
+/** What the stack's configuration has had for secrets: no command prints it. */
+export class Secrets extends resource("meshup:index:Secrets", unknown("known")) {}
+
 /**
  * An EnvoyExtensionPolicy in force: Envoy Gateway has accepted its current generation and every proxy runs its filters,
  * by digest. Fails with the condition and the log lines of control plane and proxy that say why not.

@@ -68,14 +68,17 @@ describe("a diagnostic", () => {
     expect(progress.lines(2)).toEqual([]);
   });
 
-  it.each(["update failed", "resource Process 'x' failed", "One or more errors occurred: x", ""])(
-    "that says only that something failed is left out: %j",
-    (message) => {
-      const progress = new Progress();
-      progress.onEvent(diagnostic("error", message), 0);
-      expect(progress.errors).toEqual([]);
-    },
-  );
+  it.each([
+    "update failed",
+    "resource Process 'x' failed",
+    "One or more errors occurred: x",
+    "failed to register new resource a [b:C]: 2 UNKNOWN: resource monitor shut down\n    at c",
+    "",
+  ])("that says only that something failed is left out: %j", (message) => {
+    const progress = new Progress();
+    progress.onEvent(diagnostic("error", message), 0);
+    expect(progress.errors).toEqual([]);
+  });
 
   it.each([
     diagnostic("debug", "rpc"),
@@ -103,6 +106,9 @@ describe("a diagnostic", () => {
   it("loses colour tags and prefixes, and keeps the rest", () => {
     expect(cleanDiagnostic("<{%fg 1%}>error: <{%reset%}>a: error: b")).toBe("a: error: b");
     expect(cleanDiagnostic("Unhandled exception: Error: x\n  at y")).toBe("x\n  at y");
+    expect(cleanDiagnostic("error: a: fetching YAML over network: no such host")).toBe(
+      "a: fetching YAML over network: no such host\n  Behind a mirror, name it in `meshup:gatewayApi`.",
+    );
     expect(cleanDiagnostic('error: error hooks execution failed: error hook "push-a" failed: x')).toBe("x");
   });
 });

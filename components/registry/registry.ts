@@ -1,5 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 
+/** `ghcr.io/me` → `ghcr.io`: what credentials belong to. */
+export function registryHost(address: string): string {
+  return address.replace(/\/.*$/s, "");
+}
+
 export interface ImageArgs {
   /** Repository below the registry: `meshup/filter`. */
   repository: string;

@@ -104,7 +104,8 @@ describe("an up that was killed half-way", () => {
   it("is taken down by destroy, with all that it had started", async () => {
     await clone.run(["destroy"]);
     await killHalfway(clone, "start");
-    expect((await clone.run(["destroy"])).code).toBe(0);
+    const { code, stdout, stderr } = await clone.run(["destroy"]);
+    expect(code, stdout + stderr).toBe(0);
     await expect.poll(() => processesIn(clone.folder), { timeout: 10_000 }).toEqual([]);
     await clone.json(["start"]); // would find its ports taken
   });

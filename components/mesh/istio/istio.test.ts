@@ -78,7 +78,12 @@ beforeAll(async () => {
   const { cluster } = someCluster(credentials);
   const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
-  const declared = await createFilters(config.filters, { capabilities, backends, routes });
+  const declared = await createFilters(config.filters, {
+    capabilities,
+    backends,
+    routes,
+    credentialsFor: () => undefined,
+  });
   const mesh = new IstioMesh("mesh", { config: withSettings(config), filters: declared, cluster, backends, routes });
   sidecars = mesh.sidecars;
   attached = await new Promise((resolve) =>
