@@ -50,7 +50,10 @@ afterEach(() => {
 type RegistryConfig = NonNullable<Parameters<typeof createRegistry>[0]["registry"]>;
 
 /** The cluster's own, which is not to be used. */
-const unused = { address: "unused.localhost:5000", push: () => expect.unreachable("the cluster's own registry is used") };
+const unused = {
+  address: "unused.localhost:5000",
+  push: () => expect.unreachable("the cluster's own registry is used"),
+};
 
 /** Pushes an image as a mesh does. */
 async function push(config: RegistryConfig) {
