@@ -27,7 +27,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return entry && isLiving(entry) ? { pid, startTime: entry.startTime, bootId: bootId() } : undefined;
 }
 
-/** Whether this very process lives: same pid, same start, same boot. */
+/** Whether this process still lives: the same pid, started at the same time, since the same boot. */
 export function isAlive(identity: ProcessIdentity): boolean {
   const now = identity.pid > 0 ? identify(identity.pid) : undefined;
   return now !== undefined && now.startTime === identity.startTime && now.bootId === identity.bootId;
