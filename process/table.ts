@@ -58,6 +58,22 @@ export function sessionMembers(...leaders: number[]): number[] {
   });
 }
 
+/** Whether a process lives that was called with all of these texts, in its arguments with a blank between them. */
+export function isRunning(...texts: string[]): boolean {
+  return commandLines().some((line) => texts.every((text) => line.includes(text)));
+}
+
+function commandLines(): string[] {
+  if (!linux) return spawnSync("ps", ["-A", "-o", "args="], { encoding: "utf8" }).stdout?.split("\n") ?? [];
+  return pids().flatMap((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    } catch {
+      return []; // it has ended
+    }
+  });
+}
+
 /**
  * Who listens on a port of this machine; undefined when nobody does, or it may not be seen (another user's process).
  * @param host `::1`: who is reached there. Default: on any address.

@@ -113,15 +113,17 @@ function isOfInterest(urn: string): boolean {
   return type !== "pulumi:pulumi:Stack" && !type.startsWith("pulumi:providers:");
 }
 
-/** Without the engine's colour tags, `error: ` at the front, and the frames of a stack trace. */
+/** Without the engine's colour tags, `error: ` at the front, a Command's whole script, and the frames of a stack trace. */
 export function cleanDiagnostic(message: string): string {
-  return message
+  const text = message
     .replace(/<\{%[^%]*%\}>/g, "")
     .trim()
     .replace(/^(error|warning|info): /, "")
     .replace(/^Unhandled exception: (Error: )?/, "")
     .replace(/^error hooks execution failed: error hook "[^"]*" failed: /, "")
     .trim();
+  const [, status, said] = /^(exit status \d+): running "(?:[^"\\]|\\.)*"(?::\s*([\s\S]+))?$/.exec(text) ?? [];
+  return said ?? status ?? text;
 }
 
 /** What the engine says of every failure, beside the reason. */
