@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { clusterKind } from "./components/cluster/index.ts";
 import { type Repair, upgradeReleases } from "./components/cluster/repair.ts";
-import { keepSecrets, markSecrets } from "./components/config/secrets.ts";
+import { keepSecrets, markSecrets, rememberSecrets } from "./components/config/secrets.ts";
 import { readStack } from "./components/config/stack.ts";
 import { createFilters } from "./components/filter/filter.ts";
 import { meshKind } from "./components/mesh/index.ts";
+import { registryCredentials } from "./components/registry/credentials.ts";
 import { createRegistry } from "./components/registry/index.ts";
 import { describeBackends, withBackends } from "./components/workloads/backend.ts";
 import { findBackends } from "./components/workloads/backends.ts";
@@ -18,14 +19,17 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
   const stack = pulumi.getStack();
   const { config, secrets } = readStack(stack);
   keepSecrets(secrets);
+  const known = secrets.length > 0 ? rememberSecrets(secrets) : undefined; // before anything that has one in it
 
   upgradeReleases(repair);
   const kind = meshKind(config.mesh);
   const backends = await findBackends(config, stack);
   const routes = withBackends(config.routes, backends);
-  const filters = await createFilters(config.filters, { capabilities: kind.capabilities, backends, routes });
+  const { capabilities } = kind;
+  const credentialsFor = registryCredentials(config);
+  const filters = await createFilters(config.filters, { capabilities, backends, routes, credentialsFor });
   const cluster = await clusterKind(config.cluster).create(config, stack);
-  const registry = await createRegistry(config, cluster);
+  const { registry, images } = await createRegistry(config, cluster);
   const mesh = await kind.create({ config, filters, cluster, registry, backends, routes });
   const workloads = createWorkloads({ config, cluster, registry, sidecars: mesh.sidecars });
   const served = mesh.serve(workloads.resources);
@@ -38,9 +42,7 @@ export default async function main(repair?: Repair): Promise<Record<string, pulu
     filters: served.filters,
     proxies: served.proxies,
     logs: pulumi.all([workloads.logs, served.logs]).apply(([ours, its]) => ({ ...ours, ...its })),
-    ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address }),
+    ...(cluster && { kubeconfig: cluster.kubeconfig, registry: cluster.registry.address, images: pulumi.all(images) }),
   };
-  if (secrets.length === 0) return outputs;
-  // What commands are not to print: logs and proxies may have it.
-  return { ...markSecrets(outputs, secrets), secrets: pulumi.secret(secrets.map(({ value }) => value)) };
+  return known ? { ...markSecrets(outputs, secrets), secrets: known } : outputs;
 }

@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
-            "{bench,cli,components,envoy,host,kube,lib,process,proof,provider,services,toolchain}/**/*.test.ts",
+            "{bench,cli,components,envoy,host,kube,lib,oci,process,proof,provider,services,toolchain}/**/*.test.ts",
             "test/*.test.ts",
           ],
           testTimeout: 60_000,

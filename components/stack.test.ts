@@ -171,6 +171,7 @@ test("the outputs are what a person needs next", () => {
     gatewayUrl: at,
     routes: { one: `${at}/one`, two: `${at}/two`, headers: `${at}/headers`, echo: `${at}/echo`, www: `${at}/get` },
     registry: "registry.localhost:5000",
+    images: [`127.0.0.1:5001/meshup/filter@${manifest}`],
     kubeconfig: expect.stringMatching(/\.meshup\/stacks\/dev\/kubeconfig$/),
     logs: {},
   });

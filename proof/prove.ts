@@ -9,12 +9,14 @@ import { sentHeaders } from "./request.ts";
 export interface Provable {
   /** The filter's name, for messages. */
   filter: string;
+  /** Where the request goes. */
   url: string;
   /** Default: GET. */
   method?: string;
-  /** `host` replaces the address's own. */
+  /** Of the request; `host` replaces the address's own. */
   headers?: Record<string, string>;
   body?: string;
+  /** What the response must have. */
   expect: Expectation;
 }
 

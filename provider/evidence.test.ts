@@ -63,6 +63,7 @@ describe("the workload's own answer", () => {
       host: "www.example.com",
       "user-agent": "meshup",
       "x-request-id": expect.any(String),
+      "x-envoy-original-path": "/get",
     });
     expect({ attached, expected, problem }).toEqual({
       attached: { digest: "new" },

@@ -85,6 +85,14 @@ export const evidenceType: ResourceType<EvidenceInputs, EvidenceOutputs> = {
   hasDrifted: async ({ baseline }, { straight }) => straight !== undefined && baseline === undefined,
 };
 
+/** What the proxies of a mesh put on each request besides. Who asked, Kubernetes' API adds itself. */
+const inClusters = {
+  "x-envoy-attempt-count": "1",
+  "x-envoy-expected-rq-timeout-ms": "15000",
+  "x-envoy-external-address": "127.0.0.1",
+  "x-envoy-internal": "true",
+};
+
 /** @param before what there was: where nothing would show the filter, that goes on */
 async function examine(
   inputs: EvidenceInputs,
@@ -117,10 +125,11 @@ async function ask(request: ProofRequest, straight: Straight, signal: AbortSigna
   }
 }
 
-/** As a proxy passes it on, as far as a workload may repeat it. */
+/** As a proxy passes it on, as far as a workload may repeat it: its own headers show nothing of a filter. */
 async function send({ method, headers, body }: ProofRequest, straight: Straight): Promise<HttpResponse> {
   const { at, path, host } = straight;
-  const passed = { host, "x-forwarded-proto": "http", "x-request-id": randomUUID() };
+  const envoys = { "x-envoy-original-path": path, ...("service" in at && inClusters) };
+  const passed = { host, "x-forwarded-proto": "http", "x-request-id": randomUUID(), ...envoys };
   const request = { method, headers: { ...sentHeaders(headers), ...passed }, body };
   if ("service" in at) {
     const { askService } = await import("../kube/service.ts");

@@ -29,6 +29,13 @@ test.each(Object.keys(broken))("a module that %s does not pass; the filter is na
   await expect(creating).rejects.toThrow('filter "mine": ');
 });
 
+test("a module that is not there, or no longer the one that was built, does not pass", async () => {
+  const inputs = await inputsFor({ value: "ok" });
+  const check = (more: Partial<PreflightInputs>) => preflightType.create({ ...inputs, ...more }, context());
+  await expect(check({ file: `${inputs.file}.gone` })).rejects.toThrow(/filter "mine": cannot read the module: ENOENT/);
+  await expect(check({ sha256: "0".repeat(64) })).rejects.toThrow(/filter "mine": .* is no longer the module that was/);
+});
+
 test("switched off: passed on unchecked with a warning, and checked by the next up", async () => {
   const off = context({ MESHUP_PREFLIGHT: "off" });
   const inputs = await inputsFor(broken["traps at start"]?.behaviour ?? { value: "" });

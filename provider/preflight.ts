@@ -1,5 +1,8 @@
 /** `meshup:index:Preflight`: a module loaded in the host in Node before a proxy gets it. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { messageOf, UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
 
@@ -13,8 +16,6 @@ export interface PreflightInputs {
   rootId: string;
   /** The plugin configuration as the module reads it; none when left out. */
   configuration?: string;
-  /** What the proxy is to do when the filter fails. */
-  failure?: "open" | "close" | "reload";
   /** Clusters that the proxy knows, for the filter's calls: exact names or `/regex/`. Default: any. */
   clusters?: string[];
   /** The request that is sent through it, as the proxy gets it; a plain GET when left out. */
@@ -48,7 +49,6 @@ export const preflightType: ResourceType<PreflightInputs, PreflightOutputs> = {
     file: "update",
     rootId: "update",
     configuration: "update",
-    failure: "update",
     clusters: "update",
     request: "update",
   },
@@ -67,8 +67,20 @@ async function check(inputs: PreflightInputs, env: NodeJS.ProcessEnv): Promise<P
     return { sha256, file, adds: {}, varies: [], notes: [], warnings: [warning], checked: false };
   }
   const { preflight } = await import("../host/preflight/preflight.ts");
-  const wasm = resolve(root, file);
+  const wasm = await readModule(inputs);
   const subject = { name: filter, wasm, rootId, configuration, clusters, request };
   const { adds, varies = [], status, notes = [], warnings } = await preflight(subject);
   return { sha256, file, adds, varies, answers: status ?? 0, notes, warnings, checked: true };
+}
+
+/** The very module that the proxy will know by its digest. */
+async function readModule({ filter, file, sha256 }: PreflightInputs): Promise<Uint8Array> {
+  const bytes = await readFile(resolve(root, file)).catch((error) => {
+    throw new UserError(`filter "${filter}": cannot read the module: ${messageOf(error)}`);
+  });
+  const seen = createHash("sha256").update(bytes).digest("hex");
+  if (seen === sha256) return bytes;
+  throw new UserError(
+    `filter "${filter}": ${file} is no longer the module that was built (sha256 ${seen}): remove it, and run the command again`,
+  );
 }

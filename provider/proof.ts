@@ -1,21 +1,9 @@
 /** `meshup:index:Proof`: a request through the mesh whose response shows that a filter runs. */
 import { messageOf, UserError } from "../lib/errors.ts";
-import type { Expectation } from "../proof/expectation.ts";
-import { prove } from "../proof/prove.ts";
+import { type Provable, prove } from "../proof/prove.ts";
 import type { Context, ResourceType } from "./resource.ts";
 
-export interface ProofInputs {
-  /** The filter's name, for messages. */
-  filter: string;
-  /** Where the request goes. */
-  url: string;
-  /** Default: GET. */
-  method?: string;
-  /** Request headers; `host` replaces the address's own. */
-  headers?: Record<string, string>;
-  body?: string;
-  /** What the response must have. */
-  expect: Expectation;
+export interface ProofInputs extends Provable {
   /** Why there is no proof: it fails at once, and says so. */
   problem?: string;
   /** False: nothing is sent. */

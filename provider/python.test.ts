@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { exec } from "../lib/exec.ts";
@@ -109,6 +109,26 @@ describe("the real pip, as people have set it", () => {
     const target = await installFor(env);
     expect(existsSync(join(target, "__pycache__"))).toBe(true);
     expect(existsSync(join(elsewhere, "cache"))).toBe(false);
+  });
+
+  it.each<[string, boolean, { RUSTUP_HOME?: string }]>([
+    ["has no ~/.rustup, and gets none", false, {}],
+    ["has one, which stays the one", true, {}],
+    ["has one elsewhere", false, { RUSTUP_HOME: "/dev/null" }],
+  ])("by rustup's rustc, which pip asks for its version: a person who %s", async (_, isThere, own) => {
+    const home = scratch();
+    if (isThere) mkdirSync(join(home, ".rustup"));
+    const folder = scratch();
+    const asked = join(folder, "asked");
+    const lines = ['at="$RUSTUP_HOME"', '[ "$at" ] || at="$HOME/.rustup"', `echo "$at" > ${asked}`, 'mkdir -p "$at"'];
+    script(join(folder, "rustc"), ...lines, "echo rustc 1.99.0");
+    const { RUSTUP_HOME, ...env } = person({ HOME: home, PATH: `${folder}:${process.env.PATH}` });
+    const index = { PIP_NO_INDEX: "1", PIP_FIND_LINKS: await wheels(), PIP_NO_CACHE_DIR: "1" };
+    const target = await installFor({ ...env, ...index, ...own });
+    const rustup = own.RUSTUP_HOME ?? (isThere ? join(home, ".rustup") : `${target}.rustup`);
+    expect(readFileSync(asked, "utf8").trim()).toBe(rustup);
+    expect(readdirSync(home)).toEqual(isThere ? [".rustup"] : []);
+    expect(readdirSync(join(target, ".."))).toEqual(["target"]);
   });
 
   it("in a file that is none", async () => {

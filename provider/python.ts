@@ -1,4 +1,6 @@
 /** Finding a Python, having its pip install into a folder, and looking whether it did. */
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { coerce, lt } from "semver";
@@ -89,9 +91,11 @@ export async function pipInstall(
   const settings = keptSettings(env, await settingsInFiles(python, env));
   // Without a retry pip does not say that it has not reached its index.
   const retries = String(Math.max(2, Number(settings.retries) || 0));
-  const pip = { ...python.env, ...pipEnvironment(env, { ...settings, retries }) };
+  const rustup = `${directory}.rustup`;
+  const pip = { ...python.env, ...pipEnvironment(env, { ...settings, retries }), ...homeOfRustup(rustup, env) };
   const common = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check"];
   const result = await exec(python.path, [...common, "--target", directory, ...args], { env: pip });
+  await rm(rustup, { recursive: true, force: true });
   if (result.code === 0) return;
   const full = diskProblemIn(result.stderr, [
     directory,
@@ -105,6 +109,14 @@ export async function pipInstall(
   throw new UserError(
     `pip could not install ${what} (${python.path}):\n  ${words.join("\n  ")}${offline(result.stderr)}`,
   );
+}
+
+/**
+ * pip tells its index the version of Rust, and asks `rustc` for it. Where that is rustup's, it makes `~/.rustup` at once.
+ * A person who has none is left without: it is made in a folder of ours.
+ */
+function homeOfRustup(folder: string, { RUSTUP_HOME, HOME = homedir() }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return RUSTUP_HOME || existsSync(join(HOME, ".rustup")) ? {} : { RUSTUP_HOME: folder };
 }
 
 /** pip's files and their order: https://pip.pypa.io/en/stable/topics/configuration/ */

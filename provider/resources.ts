@@ -101,6 +101,9 @@ export class Evidence extends resource(
 /** A request through the mesh whose response shows that a filter runs. Fails with what came instead. */
 export class Proof extends resource("meshup:index:Proof", unknown("status", "seen")) {}
 
+/** What the stack's configuration has had for secrets: no command prints it. */
+export class Secrets extends resource("meshup:index:Secrets", unknown("known")) {}
+
 /**
  * The stack's own kind cluster on this machine: `generation` names the one that is there, started and answering, or the one
  * that is to be made. A plain `up` notices when it has gone, has stopped, or is another one.

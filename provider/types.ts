@@ -16,6 +16,7 @@ export const types = {
   "meshup:kubernetes:Rollout": async () => (await import("./rollout.ts")).rolloutType,
   "meshup:kubernetes:FilterReady": async () => (await import("./filter-ready.ts")).filterReadyType,
   "meshup:index:Evidence": async () => (await import("./evidence.ts")).evidenceType,
+  "meshup:index:Secrets": async () => (await import("./secrets.ts")).secretsType,
   "meshup:index:Proof": async () => (await import("./proof.ts")).proofType,
 } satisfies Record<string, () => Promise<AnyResourceType>>;
 

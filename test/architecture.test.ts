@@ -15,10 +15,11 @@ const mayImport: Record<string, string[]> = {
   kube: ["lib"],
   proof: ["lib"],
   services: ["lib"],
-  toolchain: ["lib"],
+  oci: ["lib"],
+  toolchain: ["lib", "oci"],
   host: ["lib"],
   provider: ["lib", "process", "envoy", "kube", "proof", "toolchain", "host"],
-  components: ["lib", "process", "envoy", "kube", "proof", "toolchain", "provider"],
+  components: ["lib", "process", "envoy", "kube", "proof", "oci", "toolchain", "provider"],
   "index.ts": ["components"],
   cli: ["lib", "process", "envoy", "kube", "proof", "toolchain", "host", "provider", "components", "index.ts"],
 };

@@ -7,7 +7,7 @@ import { wasm } from "./wasm/index.ts";
 const toolchains: Toolchain[] = [assemblyscript, wasm];
 
 /** What a module may be, in one sentence. */
-export const expected = `A module is ${toolchains.map(({ takes }) => takes).join(", or ")}.`;
+export const expected = `A module is ${toolchains.map(({ takes }) => takes).join(", or ")}, or oci://REFERENCE@sha256:… in a registry.`;
 
 /** By what folders are recognised. */
 export const lookedFor = toolchains.flatMap(({ looksFor }) => looksFor ?? []).join(", ");

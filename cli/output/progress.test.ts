@@ -68,14 +68,17 @@ describe("a diagnostic", () => {
     expect(progress.lines(2)).toEqual([]);
   });
 
-  it.each(["update failed", "resource Process 'x' failed", "One or more errors occurred: x", ""])(
-    "that says only that something failed is left out: %j",
-    (message) => {
-      const progress = new Progress();
-      progress.onEvent(diagnostic("error", message), 0);
-      expect(progress.errors).toEqual([]);
-    },
-  );
+  it.each([
+    "update failed",
+    "resource Process 'x' failed",
+    "One or more errors occurred: x",
+    "failed to register new resource a [b:C]: 2 UNKNOWN: resource monitor shut down\n    at c",
+    "",
+  ])("that says only that something failed is left out: %j", (message) => {
+    const progress = new Progress();
+    progress.onEvent(diagnostic("error", message), 0);
+    expect(progress.errors).toEqual([]);
+  });
 
   it.each([
     diagnostic("debug", "rpc"),
@@ -106,6 +109,9 @@ describe("a diagnostic", () => {
     const script = 'exit status 1: running "set -e\\n[ \\"a\\" ] || kind create"';
     expect(cleanDiagnostic(`error: ${script}:\nERROR: "no node"`)).toBe('ERROR: "no node"');
     expect(cleanDiagnostic(script)).toBe("exit status 1");
+    expect(cleanDiagnostic("error: a: fetching YAML over network: no such host")).toBe(
+      "a: fetching YAML over network: no such host\n  Behind a mirror, name it in `meshup:gatewayApi`.",
+    );
     expect(cleanDiagnostic('error: error hooks execution failed: error hook "push-a" failed: x')).toBe("x");
   });
 });

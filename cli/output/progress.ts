@@ -113,7 +113,7 @@ function isOfInterest(urn: string): boolean {
   return type !== "pulumi:pulumi:Stack" && !type.startsWith("pulumi:providers:");
 }
 
-/** Without the engine's colour tags, `error: ` at the front, a Command's whole script, and the frames of a stack trace. */
+/** Without the engine's colour tags, what it puts at the front (`error: `), and a Command's whole script. */
 export function cleanDiagnostic(message: string): string {
   const text = message
     .replace(/<\{%[^%]*%\}>/g, "")
@@ -121,6 +121,7 @@ export function cleanDiagnostic(message: string): string {
     .replace(/^(error|warning|info): /, "")
     .replace(/^Unhandled exception: (Error: )?/, "")
     .replace(/^error hooks execution failed: error hook "[^"]*" failed: /, "")
+    .replace(/^.*: fetching YAML over network: .*$/m, "$&\n  Behind a mirror, name it in `meshup:gatewayApi`.")
     .trim();
   const [, status, said] = /^(exit status \d+): running "(?:[^"\\]|\\.)*"(?::\s*([\s\S]+))?$/.exec(text) ?? [];
   return said ?? status ?? text;
@@ -132,7 +133,8 @@ function isNoise(text: string): boolean {
     /^(update|preview|destroy|resource .*) failed$/.test(text) ||
     /^update cancelled$/i.test(text) ||
     /^One or more errors occurred/.test(text) ||
-    /^Running program .* failed with an unhandled exception/.test(text)
+    /^Running program .* failed with an unhandled exception/.test(text) ||
+    /^failed to register new resource .* resource monitor shut down/.test(text)
   );
 }
 

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { filterOutputs } from "../inspect/proof.ts";
-import { outputsOf, resolveOutputs } from "./outputs.ts";
+import { opened, outputsOf, resolveOutputs } from "./outputs.ts";
 
 const sealed = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", ciphertext: "v1:x" };
 const deployment = (outputs: object) => ({
@@ -19,6 +19,12 @@ describe("the outputs in a state", () => {
       filters: [{ name: "x", expect: "[secret]" }, { headers: { h: "[secret]" } }],
       all: "[secret]",
     });
+  });
+
+  it("are opened where the engine shows its secrets", () => {
+    const plaintext = (value: unknown) => ({ ...sealed, ciphertext: undefined, plaintext: JSON.stringify(value) });
+    const state = { a: 1, list: [plaintext("hush"), null], all: plaintext({ b: [plaintext("deep")], c: "d" }) };
+    expect(opened(state)).toEqual({ a: 1, list: ["hush", null], all: { b: ["deep"], c: "d" } });
   });
 
   it("are none before the first up", () => expect(outputsOf(undefined)).toEqual({}));

@@ -1,6 +1,7 @@
 /** A stack's outputs, two ways: as they are, for use, and as they may be shown. */
 import type { Output } from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
+import { wire } from "../../lib/pulumi-insides.ts";
 import { neverPrint } from "../../lib/redact.ts";
 import { hasSecret } from "../../provider/values.ts";
 import type { Terminal } from "../output/terminal.ts";
@@ -41,16 +42,31 @@ export async function openOutputs(
   terminal: Terminal,
 ): Promise<Outputs> {
   const shown = outputsOf(deployment);
-  if (!hasSecret(rawOutputs(deployment))) return { known: shown, shown };
-  const known = await (await Stack.open(name, terminal)).openOutputs();
-  dontPrint(known);
+  if (!hasSecret(rawOutputs(deployment)) && !secretsIn(deployment)) return { known: shown, shown };
+  const state = await (await Stack.open(name, terminal)).openState();
+  const known = opened(rawOutputs(state)) as Record<string, unknown>;
+  dontPrint(known.secrets); // of a stack that older code has brought up
+  dontPrint(opened(secretsIn(state)?.outputs?.known));
   return { known, shown };
 }
 
-/** What the stack's own configuration had for secrets when it was brought up. */
-function dontPrint({ secrets }: Record<string, unknown>): void {
+/** What the stack's own configuration has had for secrets; an update that fails has no outputs, but it has this. */
+function secretsIn(deployment: Deployment | undefined) {
+  return deployment?.resources?.find(({ type }) => type === "meshup:index:Secrets");
+}
+
+function dontPrint(secrets: unknown): void {
   if (Array.isArray(secrets)) neverPrint(secrets.map(String));
   else if (secrets !== undefined) throw new UserError("The stack's output `secrets` is not a list of texts.");
+}
+
+/** The plain value of what the engine shows with its secrets. */
+export function opened(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(opened);
+  if (typeof value !== "object" || value === null) return value;
+  const properties = value as Record<string, unknown>;
+  if (properties[wire.signature] === wire.secret) return opened(JSON.parse(String(properties.plaintext)));
+  return Object.fromEntries(Object.entries(properties).map(([key, inner]) => [key, opened(inner)]));
 }
 
 /** The outputs of the program that has run in this process. */

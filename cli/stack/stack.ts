@@ -116,18 +116,11 @@ export class Stack {
     throw this.#failure("stack export", stderr);
   }
 
-  /** The stack's outputs with its secrets in plain text. */
-  async openOutputs(): Promise<Record<string, unknown>> {
-    const { code, stdout, stderr } = await this.run([
-      "stack",
-      "output",
-      "--stack",
-      this.name,
-      "--json",
-      "--show-secrets",
-    ]);
-    if (code !== 0) throw this.#failure("stack output", stderr);
-    return JSON.parse(stdout);
+  /** The stack's state with its secrets in plain text, as `plaintext` below the mark of a secret. */
+  async openState(): Promise<Deployment> {
+    const { code, stdout, stderr } = await this.run(["stack", "export", "--stack", this.name, "--show-secrets"]);
+    if (code !== 0) throw this.#failure("stack export", stderr);
+    return JSON.parse(stdout).deployment ?? {};
   }
 
   /** Takes the stack, which has no resources any more, out of its backend. Its file in the clone stays. */

@@ -541,6 +541,11 @@ describe("a registry elsewhere", () => {
       "meshup:registry: standalone pulls no images, and has no use for a registry",
     );
   });
+
+  it("is of use to every mesh where a module comes from one", () => {
+    const filters = [{ name: "f", module: `oci://a.b/f@sha256:${"0".repeat(64)}`, target: { gateway: true } }];
+    expect(problems({ registry: { address: "a.b", username: "me" }, registryPassword: true, filters })).toEqual([]);
+  });
 });
 
 function caught(work: () => unknown): unknown {

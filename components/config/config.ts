@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../lib/errors.ts";
 import { inexactNumbers } from "../../lib/numbers.ts";
 import { keyPath, problemList, tooManyDigits } from "../../lib/stack-file.ts";
+import { isDockerHub, isReference } from "../../oci/reference.ts";
 import { expectsNothing } from "../../proof/expectation.ts";
 import { clusterKeys, clusterKind, clusterNames, localCluster } from "../cluster/index.ts";
 import { filterSchema } from "../filter/declared.ts";
@@ -145,7 +146,8 @@ const stackConfig = z
       );
 
     const { registry, registryPassword } = config;
-    if (registry && !cluster) problem(["registry"], `${config.mesh} pulls no images, and has no use for a registry`);
+    const pulls = cluster || config.filters.some(({ module = "" }) => isReference(module));
+    if (registry && !pulls) problem(["registry"], `${config.mesh} pulls no images, and has no use for a registry`);
     if (registry && registry.username !== undefined && !registryPassword)
       problem(
         [passwordKey],
@@ -170,11 +172,6 @@ const stackConfig = z
 
 /** The stack's own keys. */
 const settings = Object.keys(stackConfig.shape);
-
-/** Docker Hub has names of its own for its registry. */
-export function isDockerHub(address: string): boolean {
-  return /^((index|registry-1)\.)?docker\.io(\/|$)/.test(address);
-}
 
 export type StackConfig = z.infer<typeof stackConfig>;
 

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Path } from "../../lib/numbers.ts";
 import { inJson } from "../../lib/redact.ts";
 import { keyPath } from "../../lib/stack-file.ts";
+import { Secrets } from "../../provider/resources.ts";
 import { filterKeys } from "../mesh/index.ts";
 
 export interface Secret {
@@ -119,4 +120,9 @@ export function keepSecrets(secrets: Secret[]): void {
     };
     return { props: markSecrets(props, secrets, tell), opts };
   });
+}
+
+/** What commands are not to print, as it is known to the state, whatever becomes of the update: these and earlier ones. */
+export function rememberSecrets(secrets: Secret[]): pulumi.Output<string[]> {
+  return new Secrets("secrets", { values: pulumi.secret(secrets.map(({ value }) => value)) }).known;
 }

@@ -16,3 +16,12 @@ test.each([
 test("one outside of the clone has its place in its name", () => {
   expect(moduleName("/elsewhere/Plugin.wasm").slug).toMatch(/elsewhere-plugin-wasm$/);
 });
+
+test("one in a registry is named by its digest, whatever the registry", () => {
+  const at = (name: string) => moduleName(`oci://${name}@sha256:d905f08db4f1${"0".repeat(52)}`);
+  const named = { name: "my_filter@d905f08db4f1", slug: "my-filter-d905f08db4f1" };
+  expect(at("ghcr.io/me/my_filter")).toEqual(named);
+  expect(at("localhost:5001/my_filter:v1")).toEqual(named);
+  expect(at(`ghcr.io/${"long-".repeat(20)}name`).slug).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*-d905f08db4f1$/);
+  expect(at(`ghcr.io/${"long-".repeat(20)}name`).slug.length).toBeLessThanOrEqual(45);
+});

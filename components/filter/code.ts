@@ -5,7 +5,10 @@ import { relative, resolve } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { root } from "../../lib/paths.ts";
+import { isReference, parseReference } from "../../oci/reference.ts";
 import { ModuleFile } from "../../provider/resources.ts";
+import { buildModule } from "../../toolchain/build.ts";
+import type { CredentialsFor } from "../../toolchain/reference.ts";
 import { resolveModule } from "../../toolchain/source.ts";
 import type { FilterDeclaration } from "./declared.ts";
 
@@ -39,13 +42,16 @@ export type Coded = { declaration: FilterDeclaration } & ({ module: Module } | {
  * Each declared filter with its code, in their order; a module is built once however many filters use it.
  * @throws UserError that names every module and script that is not there, or is none, with its key
  */
-export async function findCode(declarations: FilterDeclaration[]): Promise<Coded[]> {
+export async function findCode(declarations: FilterDeclaration[], credentialsFor: CredentialsFor): Promise<Coded[]> {
   const found: { declaration: FilterDeclaration; code: FoundModule | Script }[] = [];
   const problems: string[] = [];
   for (const [i, declaration] of declarations.entries()) {
     const { module, script } = declaration;
     try {
-      found.push({ declaration, code: module === undefined ? readScript(script) : await findModule(module) });
+      found.push({
+        declaration,
+        code: module === undefined ? readScript(script) : await findModule(module, credentialsFor),
+      });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       problems.push(`meshup:filters[${i}].${module === undefined ? "script" : "module"}: ${error.message}`);
@@ -61,11 +67,24 @@ export async function findCode(declarations: FilterDeclaration[]): Promise<Coded
   });
 }
 
-/** `./filters/my_filter` and its absolute path are one module. */
+/** `./filters/my_filter` and its absolute path are one module; one in a registry is what its digest says. */
 export function moduleName(path: string): ModuleName {
+  if (isReference(path)) return referenceName(path);
   const within = relative(root, resolve(root, path));
   const slug = within.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   return { name: within || ".", slug: slug.replace(/^-+|-+$/g, "") || "filter" };
+}
+
+/** `oci://ghcr.io/me/my_filter@sha256:d905f08db4f1…` → `my_filter@d905f08db4f1`, `my-filter-d905f08db4f1` */
+function referenceName(text: string): ModuleName {
+  const { repository, digest = "" } = parseReference(text);
+  const last = repository.split("/").at(-1) ?? "";
+  const short = digest.replace(/^sha256:/, "").slice(0, 12);
+  // Names of servers are cut to 45 characters.
+  return {
+    name: `${last}@${short}`,
+    slug: `${last.replace(/[^a-z0-9]+/g, "-").slice(0, 30)}-${short}`.replace("--", "-"),
+  };
 }
 
 /** A module that is there, and not built yet. */
@@ -75,8 +94,11 @@ interface FoundModule extends ModuleName {
   sourceHash: string;
 }
 
-async function findModule(path: string): Promise<FoundModule> {
-  const { sourceHash } = await resolveModule(path);
+async function findModule(path: string, credentialsFor: CredentialsFor): Promise<FoundModule> {
+  const source = await resolveModule(path, credentialsFor);
+  const { sourceHash } = source;
+  // Fetched here and not by its resource: what is wrong is told with the key, and the password stays with the program.
+  if (isReference(path)) await buildModule(source);
   return { ...moduleName(path), path, sourceHash };
 }
 

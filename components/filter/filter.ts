@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Found } from "../../proof/evidence.ts";
 import { type ProofRequest, proofRequest, sentHeaders } from "../../proof/request.ts";
 import { type ArgsOf, Preflight } from "../../provider/resources.ts";
+import type { CredentialsFor } from "../../toolchain/reference.ts";
 import { type Capabilities, callable, moduleDelivery } from "../mesh/capabilities.ts";
 import { requestFor } from "../mesh/targets.ts";
 import type { BackendRoute } from "../workloads/backend.ts";
@@ -130,16 +131,20 @@ function foundBy({ checked, adds, varies, answers, notes }: Preflight): pulumi.O
     );
 }
 
+export interface FiltersArgs extends Pick<ModuleFilterArgs, "capabilities" | "backends" | "routes"> {
+  /** With what registries are read that modules come from. */
+  credentialsFor: CredentialsFor;
+}
+
 /**
  * All declared filters, each made of its module or script.
- * @param mesh what they are for
  * @throws UserError that names every module and script that is not there, with its key
  */
 export async function createFilters(
   declarations: FilterDeclaration[],
-  mesh: Pick<ModuleFilterArgs, "capabilities" | "backends" | "routes">,
+  { credentialsFor, ...mesh }: FiltersArgs,
 ): Promise<Filter[]> {
-  const coded = await findCode(declarations);
+  const coded = await findCode(declarations, credentialsFor);
   return coded.map((one) => {
     const { name } = one.declaration;
     return "script" in one ? new ScriptFilter(name, one) : new ModuleFilter(name, { ...one, ...mesh });

@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../../lib/errors.ts";
 import * as engine from "../cluster/docker.ts";
-import type { ImageArgs, PushedImage } from "./registry.ts";
+import { type ImageArgs, type PushedImage, registryHost } from "./registry.ts";
 
 export interface PushArgs extends ImageArgs {
   /** The registry as everything in the cluster names it: `registry.localhost:5000`. */
@@ -47,6 +47,7 @@ export function pushImage(name: string, args: PushArgs, opts: pulumi.CustomResou
     repository: pulumi.output(`${address}/${repository}`),
     digest,
     reference: pulumi.interpolate`${address}/${repository}@${digest}`,
+    pushed: image.repoDigest,
   };
 }
 
@@ -76,9 +77,4 @@ export function digestOf(reference: string): string {
   const digest = /@(sha256:[0-9a-f]{64})$/.exec(reference)?.[1];
   // A preview may give the name without a digest.
   return digest ?? reference;
-}
-
-/** `ghcr.io/me` → `ghcr.io`: what credentials belong to. */
-export function registryHost(address: string): string {
-  return address.split("/")[0] as string;
 }

@@ -1,5 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
 
+/** `ghcr.io/me` → `ghcr.io`: what credentials belong to. */
+export function registryHost(address: string): string {
+  return address.replace(/\/.*$/s, "");
+}
+
 export interface ImageArgs {
   /** Repository below the registry: `meshup/filter`. */
   repository: string;
@@ -16,6 +21,8 @@ export interface PushedImage {
   repository: pulumi.Output<string>;
   /** The manifest's digest: `sha256:…`. */
   digest: pulumi.Output<string>;
+  /** As this machine has pushed it: `127.0.0.1:5001/meshup/filter@sha256:…`. */
+  pushed: pulumi.Output<string>;
 }
 
 /** With what images are pulled from a registry that asks for a password. */

@@ -51,12 +51,13 @@ type RegistryConfig = NonNullable<Parameters<typeof createRegistry>[0]["registry
 
 /** Pushes an image as a mesh does. */
 async function push(config: RegistryConfig) {
-  const registry = await createRegistry({ registry: config } as Parameters<typeof createRegistry>[0]);
+  const { registry, images } = await createRegistry({ registry: config });
   if (!registry) throw new Error("there is no registry");
   const { reference } = registry.push("filter", { repository: "meshup/filter", context: "/context", tag: "cafe" });
-  const pulled = await new Promise<string>((resolve) => void reference.apply(resolve));
+  const known = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => void output.apply(resolve));
+  const [pulled, pushed] = [await known(reference), (await known(pulumi.all(images))) as string[]];
   const image = made.find(({ type }) => type === "docker:index/image:Image");
-  return { registry, pulled, image: image?.inputs, provider: image?.provider };
+  return { registry, pulled, pushed, image: image?.inputs, provider: image?.provider };
 }
 
 /** The text of a secret, and of nothing else. */
@@ -66,13 +67,14 @@ async function secretText(value: unknown): Promise<string> {
 }
 
 it("pushes to one address and is pulled from by the other", async () => {
-  const { registry, image, pulled, provider } = await push({
+  const { registry, image, pulled, pushed, provider } = await push({
     address: "private.localhost:5000",
     push: "localhost:5003",
     username: "me",
   });
   expect(image.imageName).toBe("localhost:5003/meshup/filter:cafe");
   expect(pulled).toBe(`private.localhost:5000/meshup/filter@${digest}`);
+  expect(pushed).toEqual([`localhost:5003/meshup/filter@${digest}`]);
   expect(image.registry.value).toMatchObject({ server: "localhost:5003", username: "me" });
   expect(registry.pullCredentials).toMatchObject({ registry: "private.localhost:5000", username: "me" });
   expect(provider).toMatch(/pulumi:providers:docker::registry::/);
@@ -116,10 +118,14 @@ it("refuses a password in plain text, and does not repeat it", async () => {
 });
 
 it("without one in the configuration it is the cluster's own, or none", async () => {
-  const own = { address: "registry.localhost:5000" };
-  type Args = Parameters<typeof createRegistry>;
-  expect(await createRegistry({} as Args[0], { registry: own } as Args[1])).toBe(own);
-  expect(await createRegistry({} as Args[0])).toBeUndefined();
+  const some = pulumi.output("some");
+  const image = { repository: some, reference: some, digest: some, pushed: pulumi.output("pushed") };
+  const own = { address: "registry.localhost:5000", push: () => image };
+  const { registry, images } = await createRegistry({}, { registry: own });
+  expect(registry).toMatchObject({ address: own.address, pullCredentials: undefined });
+  expect(registry?.push("filter", { repository: "meshup/filter", context: "/context", tag: "cafe" })).toBe(image);
+  expect(images).toEqual([image.pushed]);
+  expect(await createRegistry({})).toEqual({ registry: undefined, images: [] });
   expect(made).toEqual([]);
 });
 

@@ -1,10 +1,11 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { UserError } from "../../lib/errors.ts";
+import { isDockerHub } from "../../oci/reference.ts";
 import { dockerHost } from "../cluster/docker.ts";
-import { isDockerHub, passwordKey, type StackConfig } from "../config/config.ts";
-import { imageType, pushImage, registryHost } from "./push.ts";
-import type { ImageArgs, PullCredentials, PushedImage, Registry } from "./registry.ts";
+import { passwordKey, type StackConfig } from "../config/config.ts";
+import { readPassword } from "./credentials.ts";
+import { imageType, pushImage } from "./push.ts";
+import { type ImageArgs, type PullCredentials, type PushedImage, type Registry, registryHost } from "./registry.ts";
 
 export interface RemoteRegistryArgs {
   /** As everything in the cluster pulls from it: `registry.example.com:5000`, `ghcr.io/me`. */
@@ -78,14 +79,4 @@ export async function createRemoteRegistry({
   const credentials = username === undefined ? undefined : { username, password: readPassword() };
   const provider = new docker.Provider("registry", { host: await dockerHost() });
   return new RemoteRegistry("registry", { address, push, credentials }, { providers: { docker: provider } });
-}
-
-function readPassword(): pulumi.Output<string> {
-  // Pulumi's types leave it out; its own `Config` asks it too.
-  const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
-  if (!isConfigSecret(`meshup:${passwordKey}`))
-    throw new UserError(
-      `meshup:${passwordKey} stands in Pulumi.${pulumi.getStack()}.yaml as plain text: take it out, and \`pulumi config set --secret meshup:${passwordKey}\` puts it there encrypted (a password that others have seen is better changed)`,
-    );
-  return new pulumi.Config("meshup").requireSecret(passwordKey);
 }

@@ -74,7 +74,8 @@ async function create(workloads: object, { password }: { password?: string } = {
       ...(password && { pullCredentials: { registry: "registry.localhost:5000", username: "me", password } }),
       push: (name, args) => {
         pushed.push({ name, args });
-        return { reference: pulumi.output(reference), repository: pulumi.output(""), digest: pulumi.output("") };
+        const none = pulumi.output("");
+        return { reference: pulumi.output(reference), repository: none, digest: none, pushed: none };
       },
     },
   };

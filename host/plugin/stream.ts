@@ -1,6 +1,5 @@
 import { BufferType, DataStatus, headersStatus, MapType, StreamType } from "../abi/abi.ts";
 import { HeaderMap } from "../abi/headers.ts";
-import { lookUp, requestProperties, responseProperties } from "../hostcalls/properties.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { Bytes, Context, LocalResponse } from "./context.ts";
 import { type Arriving, type Callbacks, Direction } from "./direction.ts";
@@ -14,6 +13,7 @@ import {
   seenResponse,
   type UpstreamResponse,
 } from "./message.ts";
+import { Reach } from "./reach.ts";
 import type { PluginRoot } from "./root.ts";
 
 export interface StreamResult {
@@ -52,11 +52,7 @@ export class Stream implements Context {
   #request: Direction | undefined;
   #response: Direction | undefined;
   #upstream: (request: SeenRequest) => UpstreamResponse = () => ({});
-  /** What the filter can reach now, by map type. */
-  #maps = new Map<number, HeaderMap>();
-  #bodies = new Map<number, Bytes>();
-  #atEnd = false;
-  #state: Record<string, Uint8Array> = {};
+  #reach: Reach;
   #sent: { request?: HeaderMap; response?: HeaderMap } = {};
 
   /** @internal use `plugin.stream()` */
@@ -64,6 +60,7 @@ export class Stream implements Context {
     this.#plugin = plugin;
     this.#vm = vm;
     this.root = root;
+    this.#reach = new Reach(root);
     this.#bypass = vm.failed !== undefined && plugin.failure === "open";
     this.id = vm.newContextId();
     vm.contexts.set(this.id, this);
@@ -116,16 +113,16 @@ export class Stream implements Context {
 
   #tellEnd(): void {
     if (!this.#created) return;
-    this.#maps.clear();
+    this.#reach.maps.clear();
     this.logging = true;
     const { request, response } = this.#sent;
-    if (request) this.#maps.set(MapType.RequestHeaders, request);
-    if (response) this.#maps.set(MapType.ResponseHeaders, response);
+    if (request) this.#reach.maps.set(MapType.RequestHeaders, request);
+    if (response) this.#reach.maps.set(MapType.ResponseHeaders, response);
     const trailers = this.#response?.forwarded.trailers;
-    if (trailers) this.#maps.set(MapType.ResponseTrailers, trailers);
+    if (trailers) this.#reach.maps.set(MapType.ResponseTrailers, trailers);
     this.#call("proxy_on_log");
     this.logging = false;
-    this.#maps.clear();
+    this.#reach.maps.clear();
     this.#call("proxy_on_done");
     this.#call("proxy_on_delete");
   }
@@ -147,34 +144,34 @@ export class Stream implements Context {
       headers: (map, end) => {
         if (way === "request") this.#create();
         if (this.#takesNoPart) return "continue";
-        this.#atEnd = end;
-        this.#maps.set(types.headers, map);
+        this.#reach.atEnd = end;
+        this.#reach.maps.set(types.headers, map);
         const result = this.#guarded(() => this.#call(`proxy_on_${way}_headers`, ...onHeaders(map.size, end)));
         const status =
           result === "open" ? "continue" : result === "closed" ? "stop" : headersStatus(result, this.#vm.stopped);
-        if (status === "continue") this.#maps.delete(types.headers);
+        if (status === "continue") this.#reach.maps.delete(types.headers);
         return status;
       },
       data: (bytes, end) => {
         if (this.#takesNoPart) return DataStatus.Continue;
-        this.#atEnd = end;
-        this.#bodies.set(types.body, bytes);
+        this.#reach.atEnd = end;
+        this.#reach.bodies.set(types.body, bytes);
         const result = this.#guarded(() => this.#call(`proxy_on_${way}_body`, bytes.bytes.length, Number(end)));
         if (result === "open") return DataStatus.Continue;
         const none = DataStatus.StopIterationNoBuffer;
         const status = result === "closed" || this.#vm.stopped || result > none ? none : result;
-        if (status === DataStatus.Continue) this.#bodies.delete(types.body);
+        if (status === DataStatus.Continue) this.#reach.bodies.delete(types.body);
         return status;
       },
       trailers: (map) => {
         if (this.#takesNoPart) return "continue";
-        this.#maps.set(types.trailers, map);
+        this.#reach.maps.set(types.trailers, map);
         const result = this.#guarded(() => this.#call(`proxy_on_${way}_trailers`, map.size));
         const status = result === "open" || (result === 0 && !this.#vm.stopped) ? "continue" : "stop";
-        if (status === "continue") this.#maps.delete(types.trailers);
+        if (status === "continue") this.#reach.maps.delete(types.trailers);
         return status;
       },
-      addedTrailers: () => this.#maps.get(types.trailers),
+      addedTrailers: () => this.#reach.maps.get(types.trailers),
     };
   }
 
@@ -256,55 +253,30 @@ export class Stream implements Context {
   // What host calls reach
 
   property(path: string[]): unknown {
-    const [top = "", ...rest] = path;
-    const given = lookUp(this.root.config.properties, path);
-    if (given !== undefined) return given;
-    if (top === "request") {
-      return lookUp(requestProperties(this.#maps.get(MapType.RequestHeaders), "HTTP/1.1"), rest);
-    }
-    if (top === "response") {
-      const status = this.#sent.response?.get(":status");
-      return lookUp(
-        responseProperties(status ? Number(status) : undefined, this.#maps.get(MapType.ResponseHeaders)),
-        rest,
-      );
-    }
-    return this.#state[path.join("\0")] ?? this.root.property(path);
+    return this.#reach.property(path, this.#sent.response?.get(":status"));
   }
 
   setProperty(name: string, value: Uint8Array): void {
-    this.#state[name] = value;
+    this.#reach.setProperty(name, value);
   }
 
   headers(type: number): HeaderMap | undefined {
-    if (type >= MapType.GrpcReceiveInitialMetadata) return this.root.headers(type);
-    return this.#maps.get(type) ?? (this.headersWritable(type) ? this.#newTrailers(type) : undefined);
+    return this.#reach.headers(type, this.headersWritable(type));
   }
 
   headersWritable(type: number): boolean {
     return type < MapType.GrpcReceiveInitialMetadata && !this.logging;
   }
 
-  /** A filter may add trailers while it has the end of a body that came without any. */
-  #newTrailers(type: number): HeaderMap | undefined {
-    const isTrailers = type === MapType.RequestTrailers || type === MapType.ResponseTrailers;
-    const body = type === MapType.RequestTrailers ? BufferType.HttpRequestBody : BufferType.HttpResponseBody;
-    if (!isTrailers || !this.#atEnd || !this.#bodies.has(body)) return undefined;
-    const map = new HeaderMap();
-    this.#maps.set(type, map);
-    return map;
-  }
-
   buffer(type: number): Bytes | undefined {
-    if (type > BufferType.HttpResponseBody) return this.root.buffer(type);
-    return this.#bodies.get(type) ?? { bytes: new Uint8Array() };
+    return this.#reach.buffer(type);
   }
 
   continueStream(type: number): void {
     if (type > StreamType.Response) return;
     this.#vm.afterCall(() => (type === StreamType.Request ? this.#request : this.#response)?.resume());
-    for (const map of [MapType.RequestHeaders, MapType.RequestTrailers]) this.#maps.delete(map);
-    this.#bodies.delete(BufferType.HttpRequestBody);
+    for (const map of [MapType.RequestHeaders, MapType.RequestTrailers]) this.#reach.maps.delete(map);
+    this.#reach.bodies.delete(BufferType.HttpRequestBody);
   }
 
   closeStream(type: number): void {

@@ -82,13 +82,18 @@ export function examine({ clusters, callable, request = plainGet, ...subject }: 
     for (let i = 0; i < ticks && !plugin.trap && plugin.tick(); i++);
     return plugin;
   };
+  const refusedCalls = () => (refused.size > 0 ? [unknownCluster([...refused], callable ?? [])] : []);
+  // What comes of a call that could not be made has that for its cause.
+  const refusal = (error: FilterTrap | PluginRefused): Finding => {
+    const stack = error instanceof FilterTrap ? error.wasmStack : [];
+    return { kind: "refused", what: [...refusedCalls(), error.message].join("; "), stack };
+  };
   let onLog = witness.onLog;
   try {
     const plugin = load((line) => onLog(line));
     if (plugin.trap) return refusal(plugin.trap);
     const first = exchange(plugin, request);
     if (plugin.trap) return refusal(plugin.trap);
-    if (refused.size > 0) return { kind: "refused", what: unknownCluster([...refused], callable ?? []), stack: [] };
     const broken = brokenFraming(first, request);
     if (broken) return { kind: "refused", what: broken, stack: [] };
 
@@ -97,7 +102,10 @@ export function examine({ clusters, callable, request = plainGet, ...subject }: 
     const second = exchange(plugin, request);
     if (plugin.trap) later.forEach(witness.onLog); // the words of its end
     if (plugin.trap) return refusal(plugin.trap);
-    return { kind: "sound", warnings: [], ...effects(request, first, [second, ...again(load, request)]) };
+    const others = [second, ...again(load, request)];
+    const [unknown] = refusedCalls();
+    if (unknown !== undefined) return { kind: "refused", what: unknown, stack: [] };
+    return { kind: "sound", warnings: [], ...effects(request, first, others) };
   } catch (error) {
     if (error instanceof FilterTrap || error instanceof PluginRefused) return refusal(error);
     if (!(error instanceof UnsupportedModule)) throw error;
@@ -199,10 +207,6 @@ function changesOf(sent: ExaminedRequest, given: Record<string, string>, seen: S
     ...(seen.body !== (sent.body ?? "") ? ["its body"] : []),
   ];
   return what.length > 0 ? [`it changes the request: ${what.join("; ")}`] : [];
-}
-
-function refusal(error: FilterTrap | PluginRefused): Finding {
-  return { kind: "refused", what: error.message, stack: error instanceof FilterTrap ? error.wasmStack : [] };
 }
 
 /** @param known the exact name, or `/regex/` */

@@ -109,6 +109,16 @@ describe("what a proxy would refuse or trap on", () => {
   });
 
   test.each([
+    ["call-or-trap", "; proxy_on_configure trapped: nobody to ask"],
+    ["call-or-refuse", "; Failed to configure base Wasm plugin: proxy_on_configure returned false"],
+    ["second-calls", ""],
+  ])("whatever comes of such a call, it is told for the cause: %s", async (mode, then) => {
+    const what = 'filter "mine": it calls the cluster "other", which the proxy does not know; it knows another';
+    expect(await refusal(check(mode, { clusters: ["another"] }))).toContain(what + then);
+    expect(await check(mode, { clusters: ["other"] })).toMatchObject({ warnings: [] });
+  });
+
+  test.each([
     ["abort-request", "proxy_on_request_headers"],
     ["trap-response", "proxy_on_response_headers"],
     ["trap-response-body", "proxy_on_response_body"],

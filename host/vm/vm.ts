@@ -4,6 +4,7 @@ import type { Context, RootContext } from "../plugin/context.ts";
 import { type ModuleExport, type ModuleImport, readModule } from "./binary.ts";
 import { abiOf, checkExports, checkImports, compile } from "./link.ts";
 import { Memory } from "./memory.ts";
+import { isTrap, panicIn, wasmStack } from "./trap.ts";
 
 /** A host call. Integers come as they are in Wasm: i32 signed, i64 as bigint. */
 export type Call = (...args: never[]) => number | undefined;
@@ -243,11 +244,6 @@ export class Vm {
   }
 }
 
-/** Go's `panic: no such thing`, or its `fatal error: …`. */
-function panicIn(stderr: string): string | undefined {
-  return /^(?:panic|fatal error): .*/m.exec(stderr)?.[0];
-}
-
 /** The root context that a host call belongs to. */
 export function root(vm: Vm): RootContext {
   const { root } = vm.context;
@@ -266,42 +262,4 @@ const noContext =
 
 function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;
-}
-
-/** Traps, Wasm exceptions that nobody caught, and a stack that ran over; anything else is a defect of the host. */
-function isTrap(error: unknown): error is Error {
-  return (
-    error instanceof WebAssembly.RuntimeError ||
-    error instanceof WebAssembly.Exception ||
-    (error instanceof RangeError && /call stack|memory|wasm/i.test(error.message))
-  );
-}
-
-/** The Wasm frames of a V8 stack: `name (wasm-function[12] at 0x1f3)`; of a run of the same frame, one and how many. */
-function wasmStack(error: Error, exportNames: Map<number, string>): string[] {
-  const frames = callSites(error).flatMap((site) => {
-    const frame = /^(?:(.*) \()?wasm:\/\/.*:wasm-function\[(\d+)\]:(0x[0-9a-f]+)\)?$/.exec(site);
-    if (!frame) return [];
-    const [, name, index, offset] = frame;
-    const known = name?.replace(/^wasm-module\./, "") ?? exportNames.get(Number(index));
-    return [known ? `${known} (wasm-function[${index}] at ${offset})` : `wasm-function[${index}] (at ${offset})`];
-  });
-  return frames.flatMap((frame, i) => {
-    if (frame === frames[i - 1]) return [];
-    const next = frames.findIndex((other, at) => at > i && other !== frame);
-    const times = (next < 0 ? frames.length : next) - i;
-    return [times > 1 ? `${frame}, ${times} times` : frame];
-  });
-}
-
-/** The stack in V8's own words: loaders and test runners rewrite the text of `stack`. */
-function callSites(error: Error): string[] {
-  const rewrite = Error.prepareStackTrace;
-  try {
-    Error.prepareStackTrace = (_, sites) => sites.map(String);
-    const sites: unknown = error.stack;
-    return Array.isArray(sites) ? sites : [];
-  } finally {
-    Error.prepareStackTrace = rewrite;
-  }
 }

@@ -157,13 +157,13 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     await expect.poll(replicas, { timeout: 60_000, interval: 500 }).toBe("1");
   });
 
+  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...istioByHand]);
   describe("filters", () => {
     deliveriesOnIstio(() => stack);
     faultsOnIstio(() => stack);
   });
   ownWorkloads(() => stack);
   gatewayOfTheGatewayApi(() => stack);
-  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...istioByHand]);
 
   it("destroy takes cluster and registry, also of a cluster whose node somebody has removed, and touches nothing else", async () => {
     await exec("docker", ["rm", "--force", "--volumes", nodeName(kind.name)]);

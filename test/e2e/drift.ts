@@ -1,5 +1,5 @@
 /** What somebody does to a stack by hand, and the next start mends. */
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { nodeName } from "../../components/cluster/kind/config.ts";
 import { exec } from "../../lib/exec.ts";
 import type { DevStack } from "./dev-stack.ts";
@@ -116,6 +116,11 @@ export function mendsWhatIsDoneByHand(stack: () => DevStack, deeds: ByHand[]): v
   }
 
   describe("done by hand", () => {
+    beforeAll(async () => {
+      await stack().restore();
+      await start();
+    });
+
     it("what is deleted or changed in the cluster is named by doctor, and mended by the start that it advises", async () => {
       for (const { kubectl } of deeds) {
         const { code, stderr } = await stack().kubectl(...kubectl);

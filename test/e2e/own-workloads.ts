@@ -1,10 +1,13 @@
 /** A person's own workloads in a cluster, one of each kind, on whichever mesh. */
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { docker } from "../../components/cluster/docker.ts";
 import { imageReference, withOverrides } from "../../components/config/overrides.ts";
 import { exec } from "../../lib/exec.ts";
+import { root } from "../../lib/paths.ts";
+import { TestRegistry } from "../../oci/testing/registry.ts";
 import { createCertificate } from "../../services/testing/certificate.ts";
 import type { DevStack } from "./dev-stack.ts";
 
@@ -87,8 +90,17 @@ export function ownWorkloads(stack: () => DevStack): void {
     expect(code, stderr).toBe(0);
   }
 
+  /** Somebody's module in a registry that no pod can reach. */
+  let registry: TestRegistry | undefined;
+  async function pushModule(): Promise<string> {
+    registry = await TestRegistry.start();
+    const module = readFileSync(join(root, "test/fixtures/header-in-rust/header-in-rust.wasm"));
+    return `oci://${registry.host}/me/filter@${registry.compat(module)}`;
+  }
+
   describe("a person's own workloads", () => {
     afterAll(async () => {
+      await registry?.stop();
       await docker(["rm", "--force", "--volumes", upstream()]).catch(() => {});
       await stack().restore();
     });
@@ -96,6 +108,7 @@ export function ownWorkloads(stack: () => DevStack): void {
     it("of each kind answer with their filter's header, also when called by another's", async () => {
       const [address] = await Promise.all([startUpstream(), applyServices(), writeSite(program)]);
       await setSecret();
+      const module = await pushModule();
       await stack().clone.configure((file) => {
         const config = (key: string) => ["config", `meshup:${key}`];
         file.setIn(config("demo"), true);
@@ -129,9 +142,20 @@ export function ownWorkloads(stack: () => DevStack): void {
           target: { route: "own-api" },
           expect: { "x-load-feedback": "/default\\/mine/" },
         });
+        file.addIn(config("filters"), { name: "pulled", module, target: { route: "own-there" } });
+        file.addIn(config("filters"), {
+          name: "pulled-http",
+          module,
+          target: { route: "own-built" },
+          delivery: "http",
+        });
       });
-      const { proofs } = await stack().up();
+      const { proofs, outputs } = await stack().up();
       expect(proofs.every(({ ok }) => ok)).toBe(true);
+      // The stack's own copy: pods know nothing of the registry that it came from.
+      expect(outputs.filters.find(({ name }) => name === "pulled")?.image).toMatch(/\/meshup\/filter-\w{12}@sha256:/);
+      for (const route of ["/own-there", "/own-built"]) expect(await stack().header(route, "x-from-rust")).toBe("yes");
+      expect(await stack().header("/own-api", "x-from-rust")).toBeUndefined();
       for (const name of kinds) expect(await answerOf(name, "/")).toMatchObject({ status: 200, mine: "yes" });
       expect(await stack().header("/own-api", "x-load-feedback")).toContain("service=default/mine");
     });

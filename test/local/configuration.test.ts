@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exec } from "../../lib/exec.ts";
@@ -13,6 +22,7 @@ let ownDisk: boolean;
 const rust = { module: "./test/fixtures/header-in-rust/header-in-rust.wasm", expect: { "x-from-rust": "yes" } };
 const secret = `hush-"ä'-4f6b1c`;
 const token = "whole-token-93ab";
+const second = "hush-second-77d0";
 
 beforeAll(async () => {
   clone = await ScratchClone.create();
@@ -115,7 +125,8 @@ describe("a secret", () => {
   const shown = async (args: string[]) => {
     const { code, stdout, stderr } = await clone.run(args);
     expect(code, stderr).toBe(0);
-    for (const one of [secret, JSON.stringify(secret).slice(1, -1), token]) expect(stdout + stderr).not.toContain(one);
+    for (const one of [secret, JSON.stringify(secret).slice(1, -1), token, second])
+      expect(stdout + stderr).not.toContain(one);
     return stdout;
   };
 
@@ -185,6 +196,22 @@ describe("a secret", () => {
     await clone.write("Pulumi.local.yaml", good);
     expect(code).toBe(1);
     expect(stdout + stderr).not.toContain("hush");
+  });
+
+  it("that becomes another in an update that fails half-way is not shown, and the earlier one is not either", async () => {
+    const [good, key] = [await clone.read("Pulumi.local.yaml"), "meshup:filters[0].config.x-key"];
+    await pulumi("config", "set", "--secret", "--path", key, second);
+    await pulumi("config", "rm", "--path", "meshup:filters[1].expect.x-from-rust");
+    await pulumi("config", "set", "--path", "meshup:filters[1].expect.content-type", "true"); // is there without it, too
+    const args = ["up", "--yes", "--non-interactive", "--skip-preview", "-s", "local"];
+    expect((await exec("pulumi", args, { cwd: clone.folder, env })).code).not.toBe(0);
+    await clone.write("Pulumi.local.yaml", good);
+    expect((await clone.get("/one")).headers["x-key"]).toBe(second);
+    appendFileSync(join(clone.folder, ".meshup/stacks/local/echo.log"), `before ${secret}, now ${second}\n`);
+    expect(await shown(["config-dump", "keyed"])).toContain("[secret]");
+    expect(await shown(["logs", "echo"])).toContain("before [secret], now [secret]");
+    await shown(["start"]);
+    expect(await shown(["logs", "echo"])).toContain("before [secret], now [secret]");
   });
 
   it("leaves nothing to do for the next start", async () => {

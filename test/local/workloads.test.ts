@@ -7,6 +7,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ExecResult, exec } from "../../lib/exec.ts";
+import { root } from "../../lib/paths.ts";
+import { TestRegistry } from "../../oci/testing/registry.ts";
 import { createCertificate } from "../../services/testing/certificate.ts";
 import { freePort } from "../ports.ts";
 import { ScratchClone } from "./scratch-clone.ts";
@@ -56,10 +58,19 @@ const api = createSecureServer(
 );
 let apiPort: number;
 
+/** Somebody's registry with a module of theirs: it asks for a password. */
+let registry: TestRegistry;
+let rust: string;
+
 beforeAll(async () => {
   api.listen(0, "127.0.0.1");
   await once(api, "listening");
   apiPort = (api.address() as AddressInfo).port;
+  registry = await TestRegistry.start();
+  registry.guard = "bearer";
+  registry.password = { username: "me", password: secret };
+  const module = readFileSync(join(root, "test/fixtures/header-in-rust/header-in-rust.wasm"));
+  rust = `oci://${registry.host}/me/filter@${registry.compat(module, "v1")}`;
   port = await freePort();
   clone = await ScratchClone.create();
   mkdirSync(join(clone.folder, "site"));
@@ -71,6 +82,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await clone.remove();
   api.close();
+  await registry.stop();
 });
 
 /** `pulumi config set --secret`, as a person does. */
@@ -100,7 +112,9 @@ it("the README's ten lines: a development server behind Envoy, with a filter on 
 
 it("come up with their filters, which call them by name", async () => {
   await setSecret("token", secret);
+  await setSecret("registryPassword", secret);
   await clone.configure((stack) => {
+    stack.setIn(["config", "meshup:registry"], { address: registry.host, username: "me" });
     const own = ["config", "meshup:workloads"];
     stack.setIn([...own, "shop", "env"], { TOKEN: { secret: "token" }, GREETING: "hello" });
     const https = { url: `https://127.0.0.1:${apiPort}/v1`, ca: "site/ca.pem" };
@@ -117,6 +131,7 @@ it("come up with their filters, which call them by name", async () => {
         target: { workload: "api" },
         expect: { "x-load-feedback": "/default\\/shop/" },
       },
+      { name: "pulled", module: rust, target: { route: "api" } },
     ])
       stack.addIn(["config", "meshup:filters"], filter);
   });
@@ -126,12 +141,14 @@ it("come up with their filters, which call them by name", async () => {
   expect(stdout).toContain(`GET ${at}/ → 200  x-mine: yes`);
   expect(stdout).toContain(`GET ${at}/api → 200  x-on: api`);
   expect(stdout).toContain("x-load-feedback: service=default/shop");
+  expect(stdout).toMatch(/ok {6}pulled {2}.* x-from-rust: yes/);
 });
 
-it("are there again with nothing to change", async () => {
+it("are there again with nothing to change, and nothing is pulled a second time", async () => {
   const before = await clone.processes();
   expect((await clone.run(["start"])).stdout).toMatch(/Nothing to change/);
   expect(await clone.processes()).toEqual(before);
+  expect(registry.requests.filter(({ path }) => path.includes("/blobs/"))).toHaveLength(1);
 });
 
 it("a command has its environment, and gets requests as they are", async () => {
@@ -236,6 +253,29 @@ describe("what cannot be is told before anything is made", () => {
     expect(text).toMatch(/meshup:workloads\.gone\.url: nobody answers at http:\/\/localhost:9/);
     expect(text).toMatch(/meshup:workloads\.api\.url: .* is not trusted by this system's authorities/);
     expect(text).not.toMatch(/failed: |^\s+at /m);
+  });
+
+  it("modules that cannot be had, each by its key; of a tag the digest that it has now", async () => {
+    const [name = "", digest = ""] = rust.split("@");
+    const absent = `sha256:${"0".repeat(64)}`;
+    const text = await failure((stack) => {
+      stack.setIn(["config", "meshup:filters", 0, "module"], `${name}:v1`);
+      stack.setIn(["config", "meshup:filters", 3, "module"], `${name}@${absent}`);
+    });
+    expect(text).toContain(`meshup:filters[0].module: ${name}:v1: what a tag names may change`);
+    expect(text).toContain(`: write ${name}@${digest}, which v1 is now`);
+    expect(text).toContain(
+      `meshup:filters[3].module: ${name}@${absent}: ${registry.host} has no ${absent} in me/filter`,
+    );
+    expect(text).not.toMatch(/failed: |^\s+at /m);
+    const without = await failure((stack) => {
+      stack.deleteIn(["config", "meshup:registry"]);
+      stack.deleteIn(["config", "meshup:registryPassword"]);
+      stack.setIn(["config", "meshup:filters", 3, "module"], `${name}@${absent}`);
+    });
+    expect(without).toMatch(
+      /meshup:filters\[3\]\.module: .* does not give it to everybody \(401\): set meshup:registry/,
+    );
   });
 
   it("a secret that is not set, by its key; a callout to nobody, by its name", async () => {

@@ -91,13 +91,19 @@ beforeAll(async () => {
           repository: pulumi.output(repository),
           digest: pulumi.output(manifest),
           reference: pulumi.output(`${repository}@${manifest}`),
+          pushed: pulumi.output(""),
         };
       },
     },
   };
   const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
-  const declared = await createFilters(config.filters, { capabilities, backends, routes });
+  const declared = await createFilters(config.filters, {
+    capabilities,
+    backends,
+    routes,
+    credentialsFor: () => undefined,
+  });
   const mesh = new EnvoyGatewayMesh("mesh", { config, filters: declared, cluster, backends, routes });
   filters = await new Promise((resolve) =>
     pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof filters)),

@@ -115,12 +115,18 @@ beforeAll(async () => {
         repository: pulumi.output(`registry.localhost:5000/${name}`),
         digest: pulumi.output(manifest),
         reference: pulumi.output(`registry.localhost:5000/${name}@${manifest}`),
+        pushed: pulumi.output(""),
       }),
     },
   };
   const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
-  const declared = await createFilters(config.filters, { capabilities, backends, routes });
+  const declared = await createFilters(config.filters, {
+    capabilities,
+    backends,
+    routes,
+    credentialsFor: () => undefined,
+  });
   const mesh = new IstioMesh("mesh", { config: withSettings(config), filters: declared, cluster, backends, routes });
   sidecars = mesh.sidecars;
   attached = await new Promise((resolve) =>

@@ -2,55 +2,25 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { once } from "../../../lib/once.ts";
 import { type Evidence, FilterReady } from "../../../provider/resources.ts";
-
 import type { FilterTarget } from "../../filter/declared.ts";
-import { deliveredBy, type Filter, type ModuleFilter, type ScriptFilter } from "../../filter/filter.ts";
+import { deliveredBy, type Filter } from "../../filter/filter.ts";
 import { createPullSecret } from "../../registry/pull-secret.ts";
-import { fixedAddress, type Kind, type Manifest, namespace } from "../manifest.ts";
+import { fixedAddress, namespace } from "../manifest.ts";
 import type { FilterFields, Mesh, MeshArgs, Served, Sidecars } from "../mesh.ts";
-import { moduleData } from "../module-data.ts";
 import { publishModules } from "../publish.ts";
 import { type Attachable, proveShown, type Shown, show } from "../shown.ts";
 import { proofTimeoutMs, routeUrls } from "../targets.ts";
 import { ApiGateway } from "./api-gateway.ts";
+import { type Attached, Attachments, type Mounted } from "./attach.ts";
 import { ControlPlane } from "./control-plane.ts";
-import { luaFilter, moduleFilter, scopeFilter, scopeName } from "./envoy-filter.ts";
 import { entry, type Gateway } from "./gateway.ts";
 import { HelmGateway } from "./helm-gateway.ts";
-import {
-  type ModuleVolume,
-  type MountedBy,
-  moduleLabel,
-  modulePath,
-  volumeName,
-  withModules,
-} from "./module-volume.ts";
-import { envoyFilterKind, gatewayNamespace, name as kind, wasmPluginKind } from "./names.ts";
+import { withModules } from "./module-volume.ts";
+import { gatewayNamespace, name as kind } from "./names.ts";
 import { placementOf as placeOf } from "./placement.ts";
 import { withPodAnnotations } from "./proxy-settings.ts";
-
-import { type IstioSettings, settingsOf } from "./schema.ts";
+import type { IstioSettings } from "./schema.ts";
 import { UrlBackend } from "./url-backend.ts";
-
-import { envoyFilterName, wasmPlugin } from "./wasm-plugin.ts";
-
-/** A filter's resources, and how its proxies show that they run it. */
-interface Attached {
-  filter: Filter;
-  /** The last is the one that has the filter's code. */
-  resources: kubernetes.apiextensions.CustomResource[];
-  /** The Envoy filter's name in the proxies. */
-  envoyName: string;
-  /** The sha256 (hex) that the proxies know the code by. */
-  knownAs: pulumi.Output<string>;
-  image?: pulumi.Output<string | undefined>;
-}
-
-/** A filter whose module lies in a ConfigMap, for pods to have it mounted. */
-interface Mounted {
-  filter: ModuleFilter & { delivery: MountedBy };
-  volume: pulumi.Output<ModuleVolume>;
-}
 
 /** Istio with sidecars and a gateway, and a WasmPlugin or an EnvoyFilter for each filter. */
 export class IstioMesh extends pulumi.ComponentResource implements Mesh {
@@ -75,12 +45,13 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
     const { ready } = controlPlane;
     const pullSecrets = createPullSecrets();
     const codeOf = publishModules({ config, filters, registry }, { parent });
+    const attachments = new Attachments({ filters, controlPlane, placementOf, codeOf, pullSecrets }, { parent });
     // What new pods need goes before them: the EnvoyFilter of a mounted module, and a module's new address. So whether
     // anything would show these filters is found out without the workloads first.
     const gateOf = once(gate);
-    const mounted = byFiles.map(mount);
-    const fromFiles = mounted.map(attachMounted);
-    const byHttp = byServer.map((filter) => attachPlugin(filter, gateOf(filter)));
+    const mounted = byFiles.map((filter) => attachments.mount(filter, gateOf(filter)));
+    const fromFiles = mounted.map((one) => attachments.mounted(one));
+    const byHttp = byServer.map((filter) => attachments.plugin(filter, gateOf(filter)));
     const beforePods = [...fromFiles, ...byHttp].flatMap(({ resources }) => resources);
     const urls = backends.flatMap(({ name, at }) => {
       if (at.type !== "url") return [];
@@ -102,8 +73,8 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const showing = once((filter: Filter) => showOn(filter, workloads));
       filters.forEach(showing);
       const others = [
-        ...deliveredBy(filters, "image").map((filter) => attachPlugin(filter, showing(filter).evidence)),
-        ...deliveredBy(filters, "lua").map((filter) => attachLua(filter, showing(filter).evidence)),
+        ...deliveredBy(filters, "image").map((filter) => attachments.plugin(filter, showing(filter).evidence)),
+        ...deliveredBy(filters, "lua").map((filter) => attachments.lua(filter, showing(filter).evidence)),
       ];
       const attached = [...fromFiles, ...byHttp, ...others];
       const inForce = new Map(attached.map((one) => [one, awaitProxies(one, workloads)]));
@@ -148,90 +119,6 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
         ],
         ...others.map((other) => [other, createPullSecret(`registry-${other}`, args(other), { parent })] as const),
       ]);
-    }
-
-    /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
-    function mount(filter: Mounted["filter"]): Mounted {
-      const { name, target } = filter.declaration;
-      const { namespace } = placementOf(target);
-      const data = pulumi
-        .all([filter.module.file, filter.digest])
-        .apply(([file, digest]) => moduleData(name, { file, digest }));
-      const map = new kubernetes.core.v1.ConfigMap(
-        volumeName(name),
-        {
-          metadata: { namespace },
-          immutable: true,
-          binaryData: data,
-        },
-        { parent, dependsOn: [controlPlane.gatewayNamespace, gateOf(filter)] },
-      );
-      const volume = pulumi
-        .all([map.metadata.name, filter.digest])
-        .apply(([configMap, digest]): ModuleVolume => ({ filter: name, configMap, digest }));
-      return { filter, volume };
-    }
-
-    function attachMounted({ filter, volume }: Mounted): Attached {
-      const { name, failure, target } = filter.declaration;
-      const { rootId, digest } = filter;
-      const configuration = filter.configuration?.text;
-      const placement = placementOf(target);
-      const manifest = volume.apply((volume) => {
-        const file = modulePath(volume);
-        const wasm = { name, rootId, failure, configuration, digest: volume.digest, file };
-        return moduleFilter({ ...wasm, placement, priority: orderOf(filter) }, moduleLabel(volume));
-      });
-      // The one before goes on for the pods that have its module.
-      const made = create(name, envoyFilterKind, manifest, { replaceOnChanges: ["spec.workloadSelector"] });
-      return { filter, resources: [made], envoyName: name, knownAs: digest };
-    }
-
-    function attachPlugin(filter: ModuleFilter, evidence: Evidence): Attached {
-      const { name, failure, target } = filter.declaration;
-      const { rootId, configuration, digest } = filter;
-      const placement = placementOf(target);
-      const { namespace, proxies } = placement;
-      const envoyName = envoyFilterName({ name, namespace });
-      const scope =
-        proxies === "gateway"
-          ? [
-              create(scopeName(name), envoyFilterKind, scopeFilter({ name, envoyName, placement }), {
-                dependsOn: [evidence],
-              }),
-            ]
-          : [];
-      const order = orderOf(filter);
-      const istio = { ...(order > 0 && { priority: -order }), ...settingsOf(filter.declaration) };
-      const published = codeOf(filter);
-      const manifest = pulumi.all([published, pullSecrets.get(namespace)]).apply(([code, pullSecret]) => {
-        const own = code.type === "image" ? { ...code, pullSecret } : code;
-        return wasmPlugin({ name, placement, code: own, rootId, configuration, failure, istio });
-      });
-      return {
-        filter,
-        resources: [...scope, create(name, wasmPluginKind, manifest, { dependsOn: [evidence, ...scope] })],
-        envoyName,
-        // Of an image the proxies know the manifest's digest.
-        knownAs: pulumi
-          .all([published, digest])
-          .apply(([code, sha256]) => (code.type === "image" ? code.digest.replace(/^sha256:/, "") : sha256)),
-        image: published.apply((code) => (code.type === "image" ? code.reference : undefined)),
-      };
-    }
-
-    function attachLua(filter: ScriptFilter, evidence: Evidence): Attached {
-      const { name, target } = filter.declaration;
-      const script = filter.script.text;
-      const manifest = luaFilter({ name, placement: placementOf(target), script, priority: orderOf(filter) });
-      const made = create(name, envoyFilterKind, manifest, { dependsOn: [evidence] });
-      return { filter, resources: [made], envoyName: name, knownAs: filter.digest };
-    }
-
-    /** Its place among the filters of the same proxies, as they are declared: Istio would go by the time they were made. */
-    function orderOf(filter: Filter): number {
-      const of = ({ declaration }: Filter) => JSON.stringify(placementOf(declaration.target).selector);
-      return filters.filter((other) => of(other) === of(filter)).indexOf(filter);
     }
 
     function mountedInto({ filter, volume }: Mounted, workload: string) {
@@ -287,21 +174,6 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       const cluster = { kubeconfig, mesh: kind };
       const args = { process: versionOf(resources), cluster, timeoutMs: proofTimeoutMs, image };
       return proveShown(shown, args, { parent, dependsOn });
-    }
-
-    /** A resource whose kind is known now, and the rest perhaps later. */
-    function create(
-      name: string,
-      kind: Kind,
-      manifest: pulumi.Input<Manifest>,
-      { dependsOn = [], replaceOnChanges }: { dependsOn?: pulumi.Resource[]; replaceOnChanges?: string[] } = {},
-    ) {
-      const { metadata, spec } = pulumi.output(manifest);
-      return new kubernetes.apiextensions.CustomResource(
-        name,
-        { ...kind, metadata: { name: metadata.name, namespace: metadata.namespace }, spec },
-        { parent, dependsOn: [ready, controlPlane.gatewayNamespace, ...dependsOn], replaceOnChanges },
-      );
     }
   }
 }
