@@ -5,7 +5,7 @@ import { modulesDir } from "../lib/paths.ts";
 import type { ResourceType } from "./resource.ts";
 
 export interface ModuleInputs {
-  /** A folder of AssemblyScript source, or a .wasm file. */
+  /** A folder of source, a .wasm file, or `oci://REFERENCE@sha256:…`. */
   path: string;
   /** sha256 over all that goes into the module (`resolveModule`). */
   sourceHash: string;

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 import { messageOf, UserError } from "../../lib/errors.ts";
+import { once } from "../../lib/once.ts";
 import { root } from "../../lib/paths.ts";
 import { isReference, parseReference } from "../../oci/reference.ts";
 import { ModuleFile } from "../../provider/resources.ts";
@@ -44,26 +45,27 @@ export type Coded = { declaration: FilterDeclaration } & ({ module: Module } | {
  */
 export async function findCode(declarations: FilterDeclaration[], credentialsFor: CredentialsFor): Promise<Coded[]> {
   const found: { declaration: FilterDeclaration; code: FoundModule | Script }[] = [];
+  const modules = new Map<string, FoundModule>();
   const problems: string[] = [];
+  const find = async (path: string) => {
+    const { name } = moduleName(path);
+    const module = modules.get(name) ?? (await findModule(path, credentialsFor));
+    modules.set(name, module);
+    return module;
+  };
   for (const [i, declaration] of declarations.entries()) {
     const { module, script } = declaration;
     try {
-      found.push({
-        declaration,
-        code: module === undefined ? readScript(script) : await findModule(module, credentialsFor),
-      });
+      found.push({ declaration, code: module === undefined ? readScript(script) : await find(module) });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       problems.push(`meshup:filters[${i}].${module === undefined ? "script" : "module"}: ${error.message}`);
     }
   }
   if (problems.length > 0) throw new UserError(problems.join("\n"));
-  const made = new Map<string, Module>();
+  const built = once(createModule);
   return found.map(({ declaration, code }): Coded => {
-    if ("text" in code) return { declaration, script: code };
-    const module = made.get(code.name) ?? createModule(code);
-    made.set(code.name, module);
-    return { declaration, module };
+    return "text" in code ? { declaration, script: code } : { declaration, module: built(code) };
   });
 }
 

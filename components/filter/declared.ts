@@ -89,7 +89,7 @@ const request = oneOf<z.infer<typeof sentRequest> | false>((value) => (isMapping
 
 const declaredFilter = z.strictObject({
   name,
-  /** A folder of AssemblyScript, or a `.wasm` of any toolchain; relative to the clone. */
+  /** A folder of a toolchain, or a `.wasm` of any, relative to the clone; or `oci://REFERENCE@sha256:…`. */
   module: z.string().min(1).optional(),
   /** In place of `module`: a Lua script; relative to the clone. */
   script: z.string().min(1).optional(),

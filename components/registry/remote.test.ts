@@ -49,9 +49,15 @@ afterEach(() => {
 
 type RegistryConfig = NonNullable<Parameters<typeof createRegistry>[0]["registry"]>;
 
+/** The cluster's own, which is not to be used. */
+const unused = {
+  address: "unused.localhost:5000",
+  push: () => expect.unreachable("the cluster's own registry is used"),
+};
+
 /** Pushes an image as a mesh does. */
 async function push(config: RegistryConfig) {
-  const { registry, images } = await createRegistry({ registry: config });
+  const { registry, images } = await createRegistry({ registry: config }, { registry: unused });
   if (!registry) throw new Error("there is no registry");
   const { reference } = registry.push("filter", { repository: "meshup/filter", context: "/context", tag: "cafe" });
   const known = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => void output.apply(resolve));
@@ -125,7 +131,7 @@ it("without one in the configuration it is the cluster's own, or none", async ()
   expect(registry).toMatchObject({ address: own.address, pullCredentials: undefined });
   expect(registry?.push("filter", { repository: "meshup/filter", context: "/context", tag: "cafe" })).toBe(image);
   expect(images).toEqual([image.pushed]);
-  expect(await createRegistry({})).toEqual({ registry: undefined, images: [] });
+  expect(await createRegistry({ registry: { address: own.address } })).toEqual({ registry: undefined, images: [] });
   expect(made).toEqual([]);
 });
 
