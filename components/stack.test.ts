@@ -51,6 +51,7 @@ const known: Record<string, (inputs: Record<string, unknown>) => object> = {
     writeFileSync(file, `bundle of ${entry}`);
     return { sha256: digest, file };
   },
+  "meshup:kind:Node": () => ({ generation: "g1", environment: {} }),
   "command:local:Command": () => ({ stdout: "the-kubeconfig", stderr: "" }),
   "docker:index/remoteImage:RemoteImage": () => ({ imageId: "sha256:image" }),
   "docker:index/container:Container": () => ({}),

@@ -10,7 +10,7 @@ import { type HttpRequest, type HttpResponse, headerLimit, httpRequest } from ".
 
 const timeoutMs = 10_000;
 
-/** An answer of the API server that is none of what was asked for. */
+/** The API server has answered with an error. */
 export class ApiError extends Error {
   readonly status: number;
 
@@ -52,7 +52,7 @@ export interface LogOptions {
   since?: string;
   /** How many of the last lines. */
   tail?: number;
-  /** No more than so much, from the beginning of what is asked for. */
+  /** At most so many bytes, counted from the beginning of what is asked for. */
   mostBytes?: number;
   /** Of the container before this one, which has ended. */
   previous?: boolean;
@@ -213,7 +213,7 @@ export class KubeApi {
         return await answerOf(request, body);
       } catch (error) {
         if (error instanceof ApiError) throw error;
-        // The server has closed the connection in the moment that it was to be used again.
+        // The server closed a kept connection just as it was used again: try once more, on a new one.
         if (request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET") continue;
         throw this.#noAnswer(error);
       }

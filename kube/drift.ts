@@ -46,7 +46,7 @@ export async function driftOf(api: KubeApi, lists: ObjectLists, objects: Recorde
   return found.flat();
 }
 
-/** In what an object is another one; as long as its metadata tell, its content is not asked for. */
+/** The first field that differs. The content is asked for only if the metadata do not already show a difference. */
 async function changeOf(
   api: KubeApi,
   lists: ObjectLists,
@@ -69,7 +69,7 @@ async function changeOf(
   return now && firstDifference(contentOf(object, inputs), contentOf(now, inputs));
 }
 
-/** What of an object is not its name and state, nor others' to say. */
+/** The part of an object that the stack alone decides: without name, status, and what others may set. */
 function contentOf(object: Manifest, inputs: Manifest): Manifest {
   const content = Object.fromEntries(
     Object.entries(object).filter(
@@ -78,7 +78,7 @@ function contentOf(object: Manifest, inputs: Manifest): Manifest {
   );
   const { replicas, ...spec } = (content.spec ?? {}) as Manifest;
   if (replicas === undefined || typeof spec.template !== "object") return content;
-  // How many there are, autoscalers say, and people; but none at all serves nobody.
+  // Autoscalers and people may set the number of replicas. But zero replicas is a change: nothing would answer.
   const asked = (inputs.spec as Manifest | undefined)?.replicas;
   return {
     ...content,
@@ -90,7 +90,7 @@ function contentOf(object: Manifest, inputs: Manifest): Manifest {
   };
 }
 
-/** `kubectl rollout restart` changes nothing but the time of it. */
+/** Without the annotation of `kubectl rollout restart`: a restart by hand is no change of the object. */
 function withoutRestart(template: Manifest): Manifest {
   const { metadata } = template as { metadata?: KubeObject["metadata"] };
   const { "kubectl.kubernetes.io/restartedAt": _, ...annotations } = metadata?.annotations ?? {};

@@ -13,7 +13,7 @@ export interface Waiting {
   limitMs?: number;
 }
 
-/** It is refused, or goes wrong: it may come yet, but is not to be waited for as long as what is merely late. */
+/** It is refused, or goes wrong. It may still come right, but it gets less time than what is only late. */
 export interface Failing {
   state: "failing";
   why: string;
@@ -21,7 +21,7 @@ export interface Failing {
   headline?: string;
   /** What was said of it, for advice; the newest last. */
   said?: string[];
-  /** How often whoever it is up to is worth being asked, the first time included. Default: 1. */
+  /** How many tries it gets in all, the first one included; see `tryAgain`. Default: 1. */
   tries?: number;
   /** Milliseconds that it may last. Default: 0. */
   graceMs?: number;
@@ -37,7 +37,7 @@ export interface Subject<T> {
   known?: Known[];
   /** How kubectl is called for the cluster. */
   kubectl: string;
-  /** Has whoever it is up to try again. */
+  /** Makes the control plane, or the proxy, try again. */
   tryAgain?(): Promise<void>;
   /** Milliseconds before the next try, after so many. */
   untilNextTry?(tries: number): number;
@@ -98,7 +98,7 @@ class Patience {
   }
 }
 
-/** The logs tell why: that they cannot be had is no reason to keep the rest back. */
+/** Adds log lines to the error, as they tell why. If the logs cannot be read, the rest is reported without them. */
 async function reported<T>(
   { logs, known, kubectl }: Subject<T>,
   headline: string,

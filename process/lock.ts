@@ -24,7 +24,7 @@ export function holderOf(path: string): Holder {
   return { ...identity, place: folderId(dirname(path)), host: hostname(), space: processSpace() };
 }
 
-/** A holder of another machine, or container, that shares the folder shows by touching the file that it lives. */
+/** The holder may run on another machine, or in another container, that shares the folder. It touches the file while it lives. */
 const [touchMs, staleMs] = [10_000, 60_000];
 
 /** Touches a lock file as long as it is held. @returns a function that ends it */
@@ -77,7 +77,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>, timeoutM
   }
 }
 
-/** A link appears with its content or not at all: nobody reads a lock that has no owner yet. */
+/** Writes a file of its own and links it into place, in one step: nobody can read a lock file that is only half-written. */
 function take(path: string): boolean {
   const own = `${path}.${process.pid}.${taken++}`;
   try {
@@ -101,7 +101,7 @@ function readOwner(path: string): Holder | undefined {
   }
 }
 
-/** Takes a dead owner's lock away. Two may try at once: who moved a newer lock than it looked at puts that back. */
+/** Removes a dead owner's lock. Two may try at once: if the file that was moved is a newer lock, it is put back. */
 function breakLock(path: string): void {
   const aside = `${path}.${process.pid}.${taken++}`;
   try {

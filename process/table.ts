@@ -27,7 +27,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return entry && isLiving(entry) ? { pid, startTime: entry.startTime, bootId: bootId() } : undefined;
 }
 
-/** Whether this very process lives: same pid, same start, same boot. */
+/** Whether this process still lives: the same pid, started at the same time, since the same boot. */
 export function isAlive(identity: ProcessIdentity): boolean {
   const now = identity.pid > 0 ? identify(identity.pid) : undefined;
   return now !== undefined && now.startTime === identity.startTime && now.bootId === identity.bootId;
@@ -54,6 +54,22 @@ export function sessionMembers(...leaders: number[]): number[] {
       return leaders.includes(sessionOf(readFileSync(`/proc/${pid}/stat`, "utf8")));
     } catch {
       return false; // it has ended
+    }
+  });
+}
+
+/** Whether a process lives that was called with all of these texts, in its arguments with a blank between them. */
+export function isRunning(...texts: string[]): boolean {
+  return commandLines().some((line) => texts.every((text) => line.includes(text)));
+}
+
+function commandLines(): string[] {
+  if (!linux) return spawnSync("ps", ["-A", "-o", "args="], { encoding: "utf8" }).stdout?.split("\n") ?? [];
+  return pids().flatMap((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    } catch {
+      return []; // it has ended
     }
   });
 }

@@ -105,6 +105,12 @@ export class Proof extends resource("meshup:index:Proof", unknown("status", "see
 export class Secrets extends resource("meshup:index:Secrets", unknown("known")) {}
 
 /**
+ * The stack's own kind cluster on this machine: `generation` names the one that is there, started and answering, or the one
+ * that is to be made. A plain `up` notices when it has gone, has stopped, or is another one.
+ */
+export class KindNode extends resource("meshup:kind:Node", unknown("generation", "environment")) {}
+
+/**
  * An EnvoyExtensionPolicy in force: Envoy Gateway has accepted its current generation and every proxy runs its filters,
  * by digest. Fails with the condition and the log lines of control plane and proxy that say why not.
  */

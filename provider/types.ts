@@ -11,6 +11,7 @@ export const types = {
   "meshup:index:Module": async () => (await import("./module.ts")).moduleType,
   "meshup:index:ImageContext": async () => (await import("./image-context.ts")).imageContextType,
   "meshup:index:Preflight": async () => (await import("./preflight.ts")).preflightType,
+  "meshup:kind:Node": async () => (await import("./kind-node.ts")).kindNodeType,
   "meshup:kubernetes:PolicyReady": async () => (await import("./policy-ready.ts")).policyReadyType,
   "meshup:kubernetes:Rollout": async () => (await import("./rollout.ts")).rolloutType,
   "meshup:kubernetes:FilterReady": async () => (await import("./filter-ready.ts")).filterReadyType,

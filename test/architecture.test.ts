@@ -30,7 +30,7 @@ const forDevelopers = ["bench", "test", "vitest.config.ts"];
 /** Sets whose members are folders, each with its registries beside them. */
 const sets = {
   "components/mesh": ["index.ts", "inspectors.ts"],
-  "components/cluster": ["index.ts", "kind-command.ts"],
+  "components/cluster": ["index.ts", "inspectors.ts", "kind-command.ts"],
   toolchain: ["index.ts"],
 };
 

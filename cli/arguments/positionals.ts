@@ -3,7 +3,7 @@ import { root } from "../../lib/paths.ts";
 import { stackNames } from "../stack/files.ts";
 
 /**
- * `[STACK] [NAME]`, where either may be left out: what is the name of a stack is the stack.
+ * `[STACK] [NAME]`; either may be left out. If the only one is a stack's name, it is taken for the stack.
  * @throws UserError when the first of two is no stack
  */
 export function stackAndName(

@@ -10,9 +10,9 @@ import { clusterInspectorOf, openCluster, placeOf, type StackView } from "./clus
 import { processesIn } from "./processes.ts";
 import type { Proof } from "./proof.ts";
 
-/** What has just come up has yet to hear of the rest: proxies of their configuration, autoscalers of figures. */
+/** A pod that has just become ready still lacks things: proxies their configuration, autoscalers their figures. */
 const defaultFreshMs = 45_000;
-/** No longer is anything waited for. */
+/** The most that is waited in all. */
 const patienceMs = 300_000;
 
 /**
@@ -50,7 +50,7 @@ async function missing(comingUp: () => Promise<string[]>): Promise<NotYet | unde
   return waiting.length === 0 ? undefined : new NotYet(waiting.join(", "));
 }
 
-/** After the time nothing fails: the command goes on with what there is. */
+/** When the time is up, that is no error: the command goes on with what is there. */
 function patient(terminal: Pick<Terminal, "note">, timeoutMs: number): PollOptions<void> {
   const say = (why: string) => terminal.note(`Waiting for what is still coming up: ${why}`);
   return { timeoutMs, everyMs: 1000, say, late: () => {} };

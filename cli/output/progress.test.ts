@@ -106,6 +106,9 @@ describe("a diagnostic", () => {
   it("loses colour tags and prefixes, and keeps the rest", () => {
     expect(cleanDiagnostic("<{%fg 1%}>error: <{%reset%}>a: error: b")).toBe("a: error: b");
     expect(cleanDiagnostic("Unhandled exception: Error: x\n  at y")).toBe("x\n  at y");
+    const script = 'exit status 1: running "set -e\\n[ \\"a\\" ] || kind create"';
+    expect(cleanDiagnostic(`error: ${script}:\nERROR: "no node"`)).toBe('ERROR: "no node"');
+    expect(cleanDiagnostic(script)).toBe("exit status 1");
     expect(cleanDiagnostic("error: a: fetching YAML over network: no such host")).toBe(
       "a: fetching YAML over network: no such host\n  Behind a mirror, name it in `meshup:gatewayApi`.",
     );

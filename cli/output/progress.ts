@@ -113,9 +113,9 @@ function isOfInterest(urn: string): boolean {
   return type !== "pulumi:pulumi:Stack" && !type.startsWith("pulumi:providers:");
 }
 
-/** Without the engine's colour tags and what it puts at the front: `error: `. */
+/** Without the engine's colour tags, what it puts at the front (`error: `), and a Command's whole script. */
 export function cleanDiagnostic(message: string): string {
-  return message
+  const text = message
     .replace(/<\{%[^%]*%\}>/g, "")
     .trim()
     .replace(/^(error|warning|info): /, "")
@@ -123,6 +123,8 @@ export function cleanDiagnostic(message: string): string {
     .replace(/^error hooks execution failed: error hook "[^"]*" failed: /, "")
     .replace(/^.*: fetching YAML over network: .*$/m, "$&\n  Behind a mirror, name it in `meshup:gatewayApi`.")
     .trim();
+  const [, status, said] = /^(exit status \d+): running "(?:[^"\\]|\\.)*"(?::\s*([\s\S]+))?$/.exec(text) ?? [];
+  return said ?? status ?? text;
 }
 
 /** What the engine says of every failure, beside the reason. */

@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { forget, strandedResources } from "./forget.ts";
-import type { Deployment, StateResource } from "./stack.ts";
+import type { StateResource } from "./stack.ts";
 
-const command = (generation: string, over: object = {}): StateResource => ({
-  ...{ urn: "urn:kind", type: "command:local:Command", inputs: { triggers: ["meshup-dev", generation] } },
-  ...over,
-});
 const provider = (generation: string, over: object = {}): StateResource => ({
   ...{ urn: "urn:provider", id: generation, type: "pulumi:providers:kubernetes" },
   ...{ inputs: { clusterIdentifier: `meshup-dev/${generation}` }, ...over },
@@ -14,32 +10,28 @@ const release = (generation: string, over: object = {}): StateResource => ({
   ...{ urn: "urn:release", type: "kubernetes:helm.sh/v3:Release", provider: `urn:provider::${generation}` },
   ...over,
 });
-const urns = (deployment: Deployment) =>
-  strandedResources(deployment).map(({ urn, provider }) => `${urn} of ${provider}`);
+const urns = (resources: StateResource[]) =>
+  strandedResources({ resources }, "meshup-dev/g2").map(({ urn, provider }) => `${urn} of ${provider}`);
 
 describe("what a state still holds of clusters that have gone", () => {
   it("is nothing where all is of the one that there is", () => {
-    expect(urns({ resources: [command("g1"), provider("g1"), release("g1")] })).toEqual([]);
-    expect(urns({ resources: [] })).toEqual([]);
+    expect(urns([provider("g2"), release("g2")])).toEqual([]);
+    expect(urns([])).toEqual([]);
   });
 
-  it("is what waits for its deletion when the cluster itself has been dropped", () => {
-    const resources = [
-      ...[command("g2"), provider("g2"), release("g2")],
-      ...[provider("g1", { delete: true }), release("g1", { delete: true })],
-    ];
-    expect(urns({ resources })).toEqual(["urn:release of urn:provider::g1"]);
+  it("is what waits for its deletion", () => {
+    const replaced = [provider("g1", { delete: true }), release("g1", { delete: true })];
+    expect(urns([provider("g2"), release("g2"), ...replaced])).toEqual(["urn:release of urn:provider::g1"]);
   });
 
   it("is all that was in it when only the cluster was made anew", () => {
-    expect(urns({ resources: [command("g2"), provider("g1"), release("g1")] })).toEqual([
-      "urn:release of urn:provider::g1",
-    ]);
+    expect(urns([provider("g1"), release("g1")])).toEqual(["urn:release of urn:provider::g1"]);
   });
 
-  it("is nothing while the cluster waits for its deletion too: the engine drops both together", () => {
-    const resources = [command("g1"), provider("g1"), release("g1")];
-    expect(urns({ resources: [command("g0", { delete: true }), ...resources] })).toEqual([]);
+  it("is nothing that another provider has made", () => {
+    const image = { urn: "urn:image", type: "docker:index/image:Image", provider: "urn:docker::1" };
+    const people = release("mine", { provider: "urn:own::1" });
+    expect(urns([provider("g1"), { ...provider("1"), urn: "urn:own", inputs: {} }, image, people])).toEqual([]);
   });
 });
 

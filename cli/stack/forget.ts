@@ -1,20 +1,19 @@
-/** What a state holds of clusters that have gone, where the engine would ask them to delete it. */
+/**
+ * What a state holds of clusters that have gone, where the engine would ask them to delete it. The state itself is read for
+ * it: no output tells of what an interrupted `up` has left.
+ */
 import type { Deployment, StateResource } from "./stack.ts";
 
 /**
  * The engine drops what was in a cluster together with the cluster. What has outlived that in the state (an `up` of an
  * earlier version, or one of the images alone) it would try to delete in a cluster that does not answer any more.
- * @returns the resources of such clusters
+ * @param current `clusterIdentifier` of the cluster that is there
+ * @returns the resources of other clusters
  */
-export function strandedResources({ resources = [] }: Deployment): StateResource[] {
-  const generation = resources.find(isCluster)?.inputs?.triggers;
-  if (!Array.isArray(generation)) return [];
-  const current = generation.join("/");
-  const providers = new Map(
-    resources.filter(isProvider).map((r) => [`${r.urn}::${r.id}`, r.inputs?.clusterIdentifier]),
-  );
+export function strandedResources({ resources = [] }: Deployment, current: string): StateResource[] {
+  const clusters = new Map(resources.filter(isProvider).map((r) => [`${r.urn}::${r.id}`, r.inputs?.clusterIdentifier]));
   return resources.filter((resource) => {
-    const identifier = providers.get(resource.provider ?? "");
+    const identifier = clusters.get(resource.provider ?? "");
     return resource.type.startsWith("kubernetes:") && identifier !== undefined && identifier !== current;
   });
 }
@@ -38,5 +37,4 @@ export function forget(deployment: Deployment, gone: StateResource[]): void {
   }));
 }
 
-const isCluster = ({ type, delete: replaced }: StateResource) => type === "command:local:Command" && !replaced;
 const isProvider = ({ type }: StateResource) => type === "pulumi:providers:kubernetes";

@@ -39,10 +39,9 @@ const freshMs = 300_000;
 export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   if ((stack.config["meshup:cluster"] ?? "local") === "local") return nothing; // the provider looks at its processes itself
   const deployment = await deploymentOf(stack);
-  const stranded = deployment ? strandedResources(deployment) : [];
-  if (!deployment || stranded.length > 0)
-    return deployment ? forgetStranded(stack, terminal, stranded.length) : nothing;
+  if (!deployment) return nothing;
   const view = viewOf(stack.name, deployment);
+  if (await forgetStranded(stack, terminal, deployment, view)) return nothing;
   const place = await placeOf(view);
   if (!place) return nothing;
   const api = await answeringApi(place.kubeconfig, view, terminal);
@@ -77,13 +76,22 @@ function deploymentOf(stack: Stack): Promise<Deployment | undefined> {
   return file !== undefined && existsSync(file) ? Promise.resolve(readStateFile(file)) : stack.export();
 }
 
-async function forgetStranded(stack: Stack, terminal: Terminal, count: number): Promise<Mending> {
-  terminal.note(`Forgetting ${count} resources of a cluster that has gone`);
+/** @returns whether there was anything of a cluster that has gone */
+async function forgetStranded(
+  stack: Stack,
+  terminal: Terminal,
+  deployment: Deployment,
+  view: StackView,
+): Promise<boolean> {
+  const current = await (await clusterInspectorOf(view))?.identifier(view);
+  const stranded = current === undefined ? [] : strandedResources(deployment, current);
+  if (current === undefined || stranded.length === 0) return false;
+  terminal.note(`Forgetting ${stranded.length} resources of a cluster that has gone`);
   await stack.edit((deployment) => {
-    forget(deployment, strandedResources(deployment));
+    forget(deployment, strandedResources(deployment, current));
     return true;
   });
-  return nothing;
+  return true;
 }
 
 /**

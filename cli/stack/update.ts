@@ -78,7 +78,7 @@ export async function destroy(stack: Stack, terminal: Terminal): Promise<UpdateR
   return { changes: progress.changes, durationMs: performance.now() - started };
 }
 
-/** The function of index.ts, remembering what it gave or threw: the engine hands on neither as it was. */
+/** Runs the function of index.ts and keeps what it returned or threw: the engine gives us neither back unchanged. */
 class Program {
   /** Complete once an `up` has ended well. */
   outputs: Promise<Outputs> | undefined;
@@ -241,7 +241,7 @@ class EngineProcess implements EngineCommand {
     env: Record<string, string>,
   ): Promise<{ stdout: string; stderr: string; code: number }> {
     if (this.interrupted) throw new Error("stopped before the engine was started");
-    // Files, no pipes: should we be killed, the engine would die of the first line that it writes into a broken pipe,
+    // Its output goes to files, not pipes. If we are killed, the engine would die at its first write to a broken pipe,
     // and leave its lock and its providers. As it is, it notices that the program has gone, and ends in good order.
     const stderr = openSync(this.#log, "w", 0o600);
     const child = spawn(this.command, [...args, "--non-interactive"], {

@@ -9,6 +9,8 @@ export interface ClusterInspector {
   kubectl(stack: ConfiguredStack): string;
   /** The container of its node on this machine; undefined where there is none, or only somebody else's. */
   node(stack: ConfiguredStack): Promise<Container | undefined>;
+  /** How the state knows the cluster that is there: as `clusterIdentifier` of the provider that made what is in it. */
+  identifier(stack: ConfiguredStack): Promise<string | undefined>;
   /** Its own registry. */
   registry(stack: ConfiguredStack): OwnRegistry;
   /** Looks at what of the cluster is on this machine. @returns steps that its API server needs */

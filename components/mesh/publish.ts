@@ -57,7 +57,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
   };
 }
 
-/** Made by the first filter of a module, and the same for the others of it. */
+/** The first filter of a module makes it; other filters of the same module get the same one. */
 function perModule<T>(make: (filter: ModuleFilter) => T): (filter: ModuleFilter) => T {
   const made = new Map<string, T>();
   return (filter) => {

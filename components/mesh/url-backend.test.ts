@@ -2,43 +2,26 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, expect, test } from "vitest";
 import { crdProblems } from "../../test/crds.ts";
+import { type Listed, listMade, none } from "../testing/made.ts";
 import type { UrlAddress } from "../workloads/backend.ts";
 import { UrlBackend as OfEnvoyGateway } from "./envoy-gateway/url-backend.ts";
 import { UrlBackend as OfIstio } from "./istio/url-backend.ts";
 
-interface Made {
-  type: string;
-  // biome-ignore lint/suspicious/noExplicitAny: parts of it are asserted on
-  inputs: any;
-}
+const known = {
+  "meshup:envoy-gateway:UrlBackend": none,
+  "meshup:istio:UrlBackend": none,
+  "kubernetes:core/v1:ConfigMap": none,
+  "kubernetes:core/v1:Secret": none,
+  "kubernetes:gateway.envoyproxy.io/v1alpha1:Backend": none,
+  "kubernetes:gateway.envoyproxy.io/v1alpha1:BackendTrafficPolicy": none,
+  "kubernetes:networking.istio.io/v1:ServiceEntry": none,
+  "kubernetes:networking.istio.io/v1:DestinationRule": none,
+};
 
-let made: Made[] = [];
-
-/** A type that is not here is an error. */
-const known = [
-  "meshup:envoy-gateway:UrlBackend",
-  "meshup:istio:UrlBackend",
-  "kubernetes:core/v1:ConfigMap",
-  "kubernetes:core/v1:Secret",
-  "kubernetes:gateway.envoyproxy.io/v1alpha1:Backend",
-  "kubernetes:gateway.envoyproxy.io/v1alpha1:BackendTrafficPolicy",
-  "kubernetes:networking.istio.io/v1:ServiceEntry",
-  "kubernetes:networking.istio.io/v1:DestinationRule",
-];
+let listed: Listed;
 
 beforeEach(async () => {
-  made = [];
-  await pulumi.runtime.setMocks({
-    newResource: ({ type, name, inputs }) => {
-      if (!known.includes(type)) throw new Error(`the mock knows no resource type ${type}`);
-      if (!type.startsWith("meshup:")) made.push({ type, inputs });
-      const metadata = inputs.metadata && { name: `${name}-auto`, ...inputs.metadata };
-      return { id: name, state: { ...inputs, ...(metadata && { metadata }) } };
-    },
-    call: ({ token }) => {
-      throw new Error(`the mock knows no function ${token}`);
-    },
-  });
+  listed = await listMade(known);
 });
 
 const plain: UrlAddress = { type: "url", host: "10.0.0.1", port: 3000, path: "", http: 1 };
@@ -52,14 +35,15 @@ const secure: UrlAddress = {
 async function makes(create: () => pulumi.ComponentResource): Promise<string[]> {
   create();
   await pulumi.runtime.disconnect();
+  const made = listed.made.filter(({ type }) => !type.startsWith("meshup:"));
   for (const { inputs } of made) if (inputs.spec) expect(crdProblems(inputs)).toEqual([]);
   return made.map(({ type }) => type.split(":").at(-1) as string).sort();
 }
-const inputsOf = (kind: string) => made.find(({ type }) => type.endsWith(`:${kind}`))?.inputs;
+const inputsOf = (kind: string) => listed.ofKind(kind)[0]?.inputs;
 
 test("Envoy Gateway: a Backend; one with authorities of its own has them from a ConfigMap beside it", async () => {
   expect(await makes(() => new OfEnvoyGateway("api", { at: plain, routes: ["one"], ready: [] }))).toEqual(["Backend"]);
-  made = [];
+  listed = await listMade(known);
   const kinds = await makes(() => new OfEnvoyGateway("api", { at: secure, routes: ["one", "two"], ready: [] }));
   expect(kinds).toEqual(["Backend", "BackendTrafficPolicy", "ConfigMap"]);
   expect(inputsOf("ConfigMap")).toMatchObject({ metadata: { namespace: "default" }, data: { "ca.crt": "PEM" } });
@@ -79,7 +63,7 @@ test("Envoy Gateway: no policy for a URL that only filters call, as it would hav
 
 test("Istio: a ServiceEntry, and a DestinationRule where there is more to say; authorities in a Secret of the gateway's", async () => {
   expect(await makes(() => new OfIstio("api", { at: plain, ready: [] }))).toEqual(["ServiceEntry"]);
-  made = [];
+  listed = await listMade(known);
   expect(await makes(() => new OfIstio("api", { at: secure, ready: [] }))).toEqual([
     "DestinationRule",
     "Secret",

@@ -17,7 +17,7 @@ export interface WasmFilterArgs {
   failure: Failure;
 }
 
-/** `failure_policy: FAIL_OPEN` lets only the requests after the one that traps pass; the older field that one, too. */
+/** `failure_policy: FAIL_OPEN` lets only requests after a trap pass. The older field lets the trapped one pass, too. */
 const failurePolicy = {
   open: { fail_open: true },
   close: { failure_policy: "FAIL_CLOSED" },

@@ -5,55 +5,35 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
 import { scratch } from "../../provider/testing/scratch.ts";
+import { type Known, type Listed, listMade, none } from "../testing/made.ts";
 import { ClusterWorkloads, type ClusterWorkloadsArgs } from "./cluster.ts";
 import { demoInCluster } from "./demo.ts";
 
-interface Made {
-  type: string;
-  name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: parts of it are asserted on
-  inputs: any;
-}
-
-let made: Made[] = [];
+let listed: Listed;
 
 /** What the provider would add to the inputs. A type that is not here is an error. */
-const outputs: Record<string, (inputs: Record<string, unknown>) => object> = {
-  "pulumi:providers:kubernetes": () => ({}),
-  "meshup:workloads:Cluster": () => ({}),
-  "meshup:workloads:ServiceCode": () => ({}),
+const known: Known = {
+  "pulumi:providers:kubernetes": none,
+  "meshup:workloads:Cluster": none,
+  "meshup:workloads:ServiceCode": none,
   "meshup:local:Bundle": ({ entry }) => {
     const sha256 = createHash("sha256").update(`bundle of ${entry}`).digest("hex");
     const file = join(scratch(), `${sha256}.mjs`);
     writeFileSync(file, `bundle of ${entry}`);
     return { sha256, file };
   },
-  "kubernetes:core/v1:ConfigMap": () => ({}),
-  "kubernetes:apps/v1:Deployment": () => ({}),
-  "kubernetes:core/v1:Service": () => ({}),
-  "kubernetes:core/v1:ServiceAccount": () => ({}),
-  "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
-  "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
-  "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": () => ({}),
-  "kubernetes:helm.sh/v3:Release": () => ({}),
+  "kubernetes:core/v1:ConfigMap": none,
+  "kubernetes:apps/v1:Deployment": none,
+  "kubernetes:core/v1:Service": none,
+  "kubernetes:core/v1:ServiceAccount": none,
+  "kubernetes:rbac.authorization.k8s.io/v1:Role": none,
+  "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": none,
+  "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": none,
+  "kubernetes:helm.sh/v3:Release": none,
 };
 
 beforeEach(async () => {
-  made = [];
-  await pulumi.runtime.setMocks({
-    newResource: ({ type, name, inputs }) => {
-      const add = outputs[type];
-      if (!add) throw new Error(`the mock knows no resource type ${type}`);
-      made.push({ type, name, inputs });
-      const named = type === "kubernetes:core/v1:ConfigMap" && {
-        metadata: { ...inputs.metadata, name: `${name}-auto` },
-      };
-      return { id: name, state: { ...inputs, ...add(inputs), ...named } };
-    },
-    call: ({ token }) => {
-      throw new Error(`the mock knows no function ${token}`);
-    },
-  });
+  listed = await listMade(known);
 });
 
 /** Every resource of the component, once all of them are made. */
@@ -74,9 +54,7 @@ async function create(args: Partial<ClusterWorkloadsArgs> = {}) {
     { providers: [provider] },
   );
   await pulumi.runtime.disconnect();
-  const of = (kind: string) => made.filter(({ type }) => type.endsWith(`:${kind}`));
-  const one = (kind: string, name: string) => of(kind).find((resource) => resource.name === name)?.inputs;
-  return { of, one };
+  return { of: listed.ofKind, one: listed.one };
 }
 
 describe("the workloads in a cluster", () => {

@@ -1,56 +1,30 @@
 /** A person's own workloads in a cluster, as Pulumi is asked for them. */
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, describe, expect, test } from "vitest";
 import { root } from "../../lib/paths.ts";
-import type { Cluster } from "../cluster/cluster.ts";
 import { parseConfig } from "../config/config.ts";
+import { type Listed, listMade, manifestDigest, none, someCluster } from "../testing/made.ts";
 import { createWorkloads } from "./index.ts";
 import type { DeploymentManifest } from "./kubernetes/pod.ts";
 
-interface Made {
-  type: string;
-  name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: parts of it are asserted on
-  inputs: any;
-}
+const known = {
+  "pulumi:providers:kubernetes": none,
+  "meshup:workloads:Deployed": none,
+  "meshup:kubernetes:Rollout": () => ({ pods: [] }),
+  "kubernetes:apps/v1:Deployment": none,
+  "kubernetes:core/v1:Secret": none,
+  "kubernetes:core/v1:Service": none,
+  "kubernetes:core/v1:ServiceAccount": none,
+};
 
-let made: Made[] = [];
-let pushed: { name: string; args: unknown }[] = [];
-
-/** A type that is not here is an error. */
-const known = [
-  "pulumi:providers:kubernetes",
-  "meshup:workloads:Deployed",
-  "meshup:kubernetes:Rollout",
-  "kubernetes:apps/v1:Deployment",
-  "kubernetes:core/v1:Secret",
-  "kubernetes:core/v1:Service",
-  "kubernetes:core/v1:ServiceAccount",
-];
+let listed: Listed;
 
 beforeEach(async () => {
-  [made, pushed] = [[], []];
-  await pulumi.runtime.setMocks({
-    newResource: ({ type, name, inputs }) => {
-      if (!known.includes(type)) throw new Error(`the mock knows no resource type ${type}`);
-      made.push({ type, name, inputs });
-      const metadata = inputs.metadata && {
-        name: `${name}-auto`,
-        ...inputs.metadata,
-        uid: `uid-of-${name}`,
-        generation: 1,
-      };
-      return { id: name, state: { ...inputs, ...(metadata && { metadata }), pods: [] } };
-    },
-    call: ({ token }) => {
-      throw new Error(`the mock knows no function ${token}`);
-    },
-  });
+  listed = await listMade(known);
   pulumi.runtime.setAllConfig({ "meshup:token": "hunter2", "meshup:pull": "{}" }, ["meshup:token", "meshup:pull"]);
 });
 
-const reference = `registry.localhost:5000/meshup/workload-built@sha256:${"9".repeat(64)}`;
+const reference = `registry.localhost:5000/meshup/workload-built@${manifestDigest}`;
 
 /** Every resource of the declared workloads, once all of them are made. */
 async function create(workloads: object, { password }: { password?: string } = {}) {
@@ -65,20 +39,9 @@ async function create(workloads: object, { password }: { password?: string } = {
     [],
     { token: true, pull: true },
   );
-  const cluster: Cluster = {
-    provider: new kubernetes.Provider("kind", {}),
-    kubeconfig: pulumi.output("/kubeconfig"),
-    exposure: { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" },
-    registry: {
-      address: "registry.localhost:5000",
-      ...(password && { pullCredentials: { registry: "registry.localhost:5000", username: "me", password } }),
-      push: (name, args) => {
-        pushed.push({ name, args });
-        const none = pulumi.output("");
-        return { reference: pulumi.output(reference), repository: none, digest: none, pushed: none };
-      },
-    },
-  };
+  const { cluster, pushed } = someCluster(
+    password === undefined ? undefined : { registry: "registry.localhost:5000", username: "me", password },
+  );
   const sidecars = {
     dependsOn: [],
     equip: (name: string, manifest: DeploymentManifest) =>
@@ -86,9 +49,7 @@ async function create(workloads: object, { password }: { password?: string } = {
   };
   const { resources } = createWorkloads({ config, cluster, sidecars });
   await pulumi.runtime.disconnect();
-  const of = (kind: string) => made.filter(({ type }) => type.endsWith(`:${kind}`));
-  const one = (kind: string, name: string) => of(kind).find((resource) => resource.name === name)?.inputs;
-  return { resources, of, one };
+  return { resources, of: listed.ofKind, one: listed.one, pushed };
 }
 
 const web = { image: "ghcr.io/me/web:1.2", port: 3000 };
@@ -164,7 +125,7 @@ describe("an image", () => {
 
 describe("a folder with a Dockerfile", () => {
   test("is built and pushed to the stack's registry, and run by its digest", async () => {
-    const { one } = await create({ built: { build: "services", port: 3000 } });
+    const { one, pushed } = await create({ built: { build: "services", port: 3000 } });
     const args = { repository: "meshup/workload-built", context: `${root}/services`, tag: "built" };
     expect(pushed).toEqual([{ name: "workload-built", args }]);
     expect(podOf(one("Deployment", "built")).containers[0].image).toBe(reference);
@@ -181,7 +142,7 @@ test("a Service and a URL need nothing made", async () => {
   const service = { service: { name: "cart", port: 80 } };
   const { resources } = await create({ cart: service, api: { url: "https://api.example.com" } });
   expect(resources).toEqual([]);
-  expect(made.map(({ type }) => type)).toEqual(["pulumi:providers:kubernetes"]);
+  expect(listed.made.map(({ type }) => type)).toEqual(["pulumi:providers:kubernetes"]);
 });
 
 /** As Pulumi sends a secret (rpc.ts, `specialSigKey`). */

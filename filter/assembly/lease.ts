@@ -2,7 +2,7 @@ import { SharedEntry } from "./sdk/shared-data";
 import { textIn } from "./sdk/text";
 
 /**
- * One holder among all root contexts that share a `vm_id`, for a time. Whoever dies with it holds nobody up: it runs out.
+ * Of all root contexts that share a `vm_id`, one holds the lease for a time. If it dies, the lease runs out by itself.
  * Times are nanoseconds of the host's clock.
  */
 export class Lease extends SharedEntry {

@@ -71,7 +71,7 @@ export class Clock {
     this.#now = Math.max(this.#now, end);
   }
 
-  /** A module that reads on and on waits for time to pass: from then on it passes as on this machine. */
+  /** A module that reads the clock again and again waits for time to pass: from then on it passes as on this machine. */
   #countReading(): void {
     if (++this.#readingsInCall < readingsOfAWait) return;
     const machine = performance.now();

@@ -44,7 +44,7 @@ export class Direction {
   /** The filter asked for the body as a whole: each further chunk is shown with all before it. */
   #buffering = false;
   #pumping = false;
-  /** The filter let go of the part that it is being shown: whatever it then says does not stop it. */
+  /** The filter has already let the current part go on (`continueStream`). Its return value can no longer stop that part. */
   #letGo = false;
 
   constructor({ headers, chunks, trailers }: Arriving, callbacks: Callbacks, onEnd: () => void) {

@@ -2,11 +2,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KubeApi } from "../../kube/api.ts";
-import { type ExecResult, exec } from "../../lib/exec.ts";
+import type { ExecResult } from "../../lib/exec.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { Traffic } from "../local/traffic.ts";
 import { type Behaviour, compileModule } from "../modules.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
+import { clusterByHand, destroysWhatHasGone, StateOfBefore } from "./cluster-by-hand.ts";
 import { containers, DevStack, type Outputs } from "./dev-stack.ts";
 import { envoyGatewayByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { faultsOfDelivery } from "./faults.ts";
@@ -29,6 +30,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   let containersBefore: string[];
   let killed: string;
   let first: ExecResult;
+  let stillThere: StateOfBefore;
 
   beforeAll(async () => {
     await removeLeftovers(kind.name);
@@ -332,16 +334,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   ownWorkloads(() => stack);
   mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...envoyGatewayByHand]);
 
-  describe("the cluster, deleted by hand", () => {
-    it("is made anew by the next start, and the state knows nothing of the one before", async () => {
-      await exec("kind", ["delete", "cluster", "--name", kind.name]);
-      const doctor = await clone.run(["doctor", "dev"]);
-      expect(doctor.stdout).toMatch(/BROKEN +cluster .*\n +to mend it: `npm start -- dev` makes what is missing/);
-      const { code, stdout, stderr } = await start();
-      expect(code, stdout + stderr).toBe(0);
-      expect((await start()).stdout).toMatch(/Nothing to change/);
-    });
-  });
+  clusterByHand(() => stack);
 
   it("a cluster that somebody else has made under its name is refused, not deleted", async () => {
     const other = await ScratchClone.inKind("dev", {
@@ -358,6 +351,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   });
 
   it("destroy takes cluster and registry, and touches nothing else", async () => {
+    stillThere = await StateOfBefore.keep(clone);
     const { code, stdout, stderr } = await clone.run(["destroy", "dev"]);
     expect(code, stdout + stderr).toBe(0);
     const left = await containers();
@@ -367,4 +361,9 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
     expect(existsSync(join(clone.folder, ".meshup/stacks"))).toBe(false);
     await expect(clone.get("/one")).rejects.toThrow(/ECONNREFUSED/);
   });
+
+  destroysWhatHasGone(
+    () => stack,
+    () => stillThere,
+  );
 });

@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import { mkdtemp, rm, symlink, truncate } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { rm, truncate } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ExecResult } from "../../lib/exec.ts";
 import { type Behaviour, broken, compileModule } from "../modules.ts";
+import { binWithout, expectFailure, killHalfway, locks, processesIn } from "./accidents.ts";
 import { ScratchClone } from "./scratch-clone.ts";
 
 /** Bad input and accidents. Each ends in one clear message and a stack that works, or in success. */
@@ -93,8 +92,8 @@ it("a filter that adds nothing has to say what proves it", async () => {
 describe("an up that was killed half-way", () => {
   it("is finished by the next one, in spite of the lock that it left", async () => {
     await clone.run(["destroy"]);
-    await killHalfway("start");
-    expect(locks()).not.toEqual([]);
+    await killHalfway(clone, "start");
+    expect(locks(clone)).not.toEqual([]);
     const { ok } = await clone.json<{ ok: boolean }>(["start"]);
     expect(ok).toBe(true);
     const processes = Object.values(await clone.processes());
@@ -104,8 +103,9 @@ describe("an up that was killed half-way", () => {
 
   it("is taken down by destroy, with all that it had started", async () => {
     await clone.run(["destroy"]);
-    await killHalfway("start");
-    expect((await clone.run(["destroy"])).code).toBe(0);
+    await killHalfway(clone, "start");
+    const { code, stdout, stderr } = await clone.run(["destroy"]);
+    expect(code, stdout + stderr).toBe(0);
     await expect.poll(() => processesIn(clone.folder), { timeout: 10_000 }).toEqual([]);
     await clone.json(["start"]); // would find its ports taken
   });
@@ -274,14 +274,6 @@ describe("Envoy's log and its silence", () => {
   });
 });
 
-/** One message for people: what was looked for, no stack trace, nothing twice. */
-function expectFailure({ code, stdout, stderr }: ExecResult, message: RegExp): void {
-  expect(code, stdout + stderr).not.toBe(0);
-  expect(stderr + stdout).toMatch(message);
-  expect(stderr + stdout).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
-  expect(stderr + stdout).not.toContain("defect of meshup");
-}
-
 async function expectServing(): Promise<void> {
   await expect.poll(async () => (await clone.get("/one")).headers["x-custom-header"]).toBe("custom-value");
   expect((await clone.get("/headers")).headers.header_2).toBe("second_header");
@@ -303,55 +295,4 @@ async function envoyKnows(filter: string): Promise<boolean> {
   const { code, stdout, stderr } = await clone.run(["config-dump", "local", "--json"]);
   expect(code, stderr).toBe(0);
   return stdout.includes(`"${filter}"`);
-}
-
-/** Kills CLI, engine and provider at once when the first process of the stack has come up and the rest has not. */
-async function killHalfway(command: string): Promise<void> {
-  const records = join(clone.folder, ".meshup", "stacks", "local");
-  const child: ChildProcess = spawn(process.execPath, clone.command([command]), {
-    cwd: clone.folder,
-    env: clone.env(),
-    detached: true, // a group of its own, to be killed as one
-    stdio: "ignore",
-  });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  while (!existsSync(records) || !readdirSync(records).some((file) => file.endsWith(".json"))) {
-    if (child.exitCode !== null) throw new Error("it ended before it could be killed");
-    await sleep(5);
-  }
-  process.kill(-(child.pid as number), "SIGKILL");
-  await ended;
-}
-
-/** What still runs in a folder, or from it. */
-function processesIn(folder: string): string[] {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-  const seen = pids.map((pid) => {
-    try {
-      return `${readlinkSync(`/proc/${pid}/cwd`)} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`;
-    } catch {
-      return ""; // it has ended meanwhile
-    }
-  });
-  return seen.filter((line) => line.includes(folder));
-}
-
-function locks(): string[] {
-  const folder = join(clone.folder, ".meshup", "state", ".pulumi", "locks");
-  return existsSync(folder)
-    ? readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".json"))
-    : [];
-}
-
-/** A PATH with Node, the engine and what they need, and no Python. */
-async function binWithout(): Promise<string> {
-  const bin = await mkdtemp(join(tmpdir(), "meshup-bin-"));
-  await symlink(process.execPath, join(bin, "node"));
-  const pulumi = (process.env.PATH ?? "").split(":").find((folder) => existsSync(join(folder, "pulumi"))) as string;
-  await symlink(join(pulumi, "pulumi"), join(bin, "pulumi"));
-  for (const tool of ["sh", "cat", "env", "dirname", "readlink", "uname"]) {
-    const at = ["/bin", "/usr/bin"].find((folder) => existsSync(join(folder, tool)));
-    if (at) await symlink(join(at, tool), join(bin, tool));
-  }
-  return bin;
 }

@@ -70,8 +70,8 @@ async function attempt({ folder, entry, options }: Compilation): Promise<Attempt
 }
 
 /**
- * Our own runtime, `small`, goes by the name of `minimal`, which it is as good as for filters: with a runtime that asc does
- * not know by name, it instruments every function for a stack that only the incremental one needs.
+ * The compiler is told `minimal` where our own runtime, `small`, is used: for filters they do the same. A name that asc does
+ * not know would make it add code to every function, for a stack that only the incremental runtime needs.
  */
 function withRuntime(options: AscOptions) {
   if (options.runtime !== "small")

@@ -1,35 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { stackDir } from "../../../lib/paths.ts";
 import type { Container } from "../docker.ts";
-import {
-  asDocument,
-  documentIn,
-  generationLabel,
-  hostsToml,
-  inPlace,
-  type KindSpec,
-  kindConfig,
-  ownerId,
-  ownerLabel,
-  ownership,
-} from "./config.ts";
+import { generationLabel, hostsToml, kindConfig, markOf, ownerId, ownerLabel, ownership } from "./config.ts";
 
-const spec: KindSpec = {
-  name: "meshup-dev",
-  gatewayPort: 30000,
-  owner: { stack: "dev", directory: "/clone/.meshup/stacks/dev" },
-  generation: "1a2b3c4d",
-  kubeconfig: "/clone/.meshup/stacks/dev/kubeconfig",
-  registries: {},
-};
+const owner = { stack: "dev", directory: "/clone/.meshup/stacks/dev" };
+const spec = { gatewayPort: 30000, directory: owner.directory, mark: markOf(ownerId(owner), "1a2b3c4d") };
 
 const container = (parts: Partial<Container>): Container => ({
   ...{ id: "1", name: "x", running: true, paused: false, labels: {}, mounts: {}, ports: [], aliases: {} },
   ...parts,
 });
-
-const text = "apiVersion: v1\nclusters:\n- name: c";
 
 describe("kind's configuration", () => {
   const config = parse(kindConfig(spec));
@@ -56,21 +36,21 @@ describe("kind's configuration", () => {
     const [{ hostPath, containerPath, readOnly }] = config.nodes[0].extraMounts;
     expect(readOnly).toBe(true);
     const node = container({ mounts: { "/var": "/v", [containerPath]: `/host_mnt${hostPath}` } });
-    expect(ownership(node)).toMatchObject({ owner: ownerId(spec.owner), generation: "1a2b3c4d" });
+    expect(ownership(node)).toMatchObject({ owner: ownerId(owner), generation: "1a2b3c4d" });
   });
 });
 
 it("a path with a colon, which Docker takes for two, is not mounted", () => {
-  const owner = { stack: "dev", directory: "/a:b/.meshup/stacks/dev" };
-  const [{ hostPath, containerPath }] = parse(kindConfig({ ...spec, owner })).nodes[0].extraMounts;
+  const directory = "/a:b/.meshup/stacks/dev";
+  const [{ hostPath, containerPath }] = parse(kindConfig({ ...spec, directory })).nodes[0].extraMounts;
   expect(hostPath).toBe("/dev/null");
-  expect(containerPath).toContain(ownerId(owner));
+  expect(containerPath).toBe(spec.mark);
 });
 
 describe("an owner", () => {
   it("is the same for a stack of a clone, and another for another stack or clone", () => {
-    const { stack, directory } = spec.owner;
-    const ids = [spec.owner, { stack, directory }, { stack: "dev2", directory }, { stack, directory: "/other" }].map(
+    const { stack, directory } = owner;
+    const ids = [owner, { stack, directory }, { stack: "dev2", directory }, { stack, directory: "/other" }].map(
       ownerId,
     );
     expect(ids[0]).toBe(ids[1]);
@@ -88,15 +68,6 @@ describe("an owner", () => {
     );
   });
 
-  it("of a cluster that was made before a move is the same, by the paths that the clone has now", () => {
-    const old = { ...spec, owner: { stack: "dev", directory: "/nowhere/.meshup/stacks/dev" } };
-    const now = inPlace({ ...old, kubeconfig: "/nowhere/.meshup/stacks/dev/kubeconfig" });
-    expect(now.owner.directory).toBe(stackDir("dev"));
-    expect(now.kubeconfig).toBe(`${stackDir("dev")}/kubeconfig`);
-    expect(ownerId(now.owner)).toBe(ownerId(old.owner));
-    expect(inPlace(now)).toEqual(now);
-  });
-
   it("is on a container's label", () => {
     const labels = { [ownerLabel]: "dev-1", [generationLabel]: "g" };
     expect(ownership(container({ labels }))).toEqual({ owner: "dev-1", generation: "g" });
@@ -111,13 +82,4 @@ it("a node pulls over plain HTTP", () => {
   expect(hostsToml("http://meshup-dev-registry:5000")).toBe(
     'server = "http://meshup-dev-registry:5000"\n\n[host."http://meshup-dev-registry:5000"]\n  capabilities = ["pull", "resolve"]\n',
   );
-});
-
-it.each([
-  ["as it is printed", asDocument(text)],
-  ["between what preloads print", `hello\n${asDocument(text)}bye\n`],
-  ["as the engine keeps it", asDocument(text).trimEnd()],
-  ["as an earlier version printed it", text],
-])("the kubeconfig is found %s", (_how, stdout) => {
-  expect(documentIn(stdout)).toBe(text);
 });

@@ -1,27 +1,9 @@
 import { createHash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { stringify } from "yaml";
-import { cloneNote, inThisClone } from "../../../lib/clone.ts";
+import { cloneNote } from "../../../lib/clone.ts";
 import { root, stackDir } from "../../../lib/paths.ts";
 import type { Container } from "../docker.ts";
-
-/** A kind cluster to make, or to delete: all that `kind-command.ts` needs to know. */
-export interface KindSpec {
-  /** As kind names it: `meshup-dev`. */
-  name: string;
-  /** Image of the node; kind's own choice by default. */
-  nodeImage?: string;
-  /** This machine's port, on loopback, that leads to the node port of the same number. */
-  gatewayPort: number;
-  /** The stack that it belongs to. */
-  owner: Owner;
-  /** A cluster made anew is another generation. */
-  generation: string;
-  /** Absolute path of the kubeconfig file to write. */
-  kubeconfig: string;
-  /** Registries that the nodes reach over plain HTTP: the name that images are pulled by → address. */
-  registries: Record<string, string>;
-}
 
 /** Tells the clusters and containers of one stack of one clone from all others. */
 export interface Owner {
@@ -44,21 +26,20 @@ export function ownerOf(stack: string): Owner {
 export const ownerLabel = "dev.meshup.owner";
 export const generationLabel = "dev.meshup.generation";
 export const directoryLabel = "dev.meshup.directory";
-const mountRoot = "/etc/meshup";
+
+/** Where a node has the mount that says whose it is, and which of all that a stack has made. */
+export const markOf = (owner: string, generation: string) => `/etc/meshup/${owner}/${generation}`;
+
+/** As the Kubernetes provider knows a cluster. */
+export const clusterIdentifier = (name: string, generation: string) => `${name}/${generation}`;
+
+/** Where a stack's kubeconfig is kept. */
+export const kubeconfigIn = (directory: string) => join(directory, "kubeconfig");
 
 /** An owner as text, the same on every run and different for another clone: `dev-1f0c9a3b5d7e`. */
 export function ownerId({ stack, directory, mark = { directory, name: "" } }: Owner): string {
   const text = mark.directory + mark.name;
   return `${stack}-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
-}
-
-/** What a cluster was made with, by the paths that the clone has now. */
-export function inPlace(spec: KindSpec): KindSpec {
-  const { owner, kubeconfig } = spec;
-  const directory = inThisClone(owner.directory);
-  if (directory === owner.directory) return spec;
-  const mark = owner.mark ?? { directory: owner.directory, name: "" };
-  return { ...spec, owner: { ...owner, directory, mark }, kubeconfig: inThisClone(kubeconfig) };
 }
 
 export const nodeName = (cluster: string) => `${cluster}-control-plane`;
@@ -96,11 +77,20 @@ const kubeadmPatches = [
   },
 ];
 
+export interface ConfigArgs {
+  /** This machine's port, on loopback, that leads to the node port of the same number. */
+  gatewayPort: number;
+  /** Absolute path of the stack's folder in the clone. */
+  directory: string;
+  /** See `markOf`. */
+  mark: string;
+}
+
 /**
  * kind's configuration. A node has its mounts from its first moment on, so that a cluster is known as the stack's own
  * however early its making was interrupted; the path inside says whose, since Docker may alter the one outside.
  */
-export function kindConfig({ gatewayPort, owner, generation }: KindSpec): string {
+export function kindConfig({ gatewayPort, directory, mark }: ConfigArgs): string {
   return stringify({
     kind: "Cluster",
     apiVersion: "kind.x-k8s.io/v1alpha4",
@@ -115,8 +105,8 @@ export function kindConfig({ gatewayPort, owner, generation }: KindSpec): string
         extraMounts: [
           {
             // Docker takes a path with a colon for two.
-            hostPath: owner.directory.includes(":") ? "/dev/null" : `${owner.directory}/kind`,
-            containerPath: `${mountRoot}/${ownerId(owner)}/${generation}`,
+            hostPath: directory.includes(":") ? "/dev/null" : `${directory}/kind`,
+            containerPath: mark,
             readOnly: true,
           },
         ],
@@ -131,12 +121,4 @@ export const hostsDirectory = (registry: string) => `/etc/containerd/certs.d/${r
 /** Tells containerd to pull images of a registry from this address, over plain HTTP. */
 export function hostsToml(address: string): string {
   return [`server = "${address}"`, "", `[host."${address}"]`, '  capabilities = ["pull", "resolve"]', ""].join("\n");
-}
-
-/** A kubeconfig between marks: people's preloads may print on the same standard output. */
-export const asDocument = (kubeconfig: string) => `---\n${kubeconfig.trimEnd()}\n...\n`;
-
-/** The kubeconfig in what `kind-command.ts create` has printed; an earlier version printed nothing else. */
-export function documentIn(stdout: string): string {
-  return /^---\n([\s\S]*?)\n\.\.\.$/m.exec(stdout)?.[1] ?? stdout;
 }

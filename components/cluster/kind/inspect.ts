@@ -4,21 +4,22 @@ import { messageOf } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/exec.ts";
 import { httpRequest } from "../../../lib/http.ts";
 import { Broken, up } from "../../../lib/steps.ts";
-import { allContainers, docker, findContainers } from "../docker.ts";
+import { allContainers, type Container, docker, findContainers } from "../docker.ts";
 import type { ClusterInspector, ConfiguredStack } from "../inspector.ts";
-import { nodeName, ownerId, ownerOf, ownership, registryContainer } from "./config.ts";
-import { kubeconfigOf } from "./machine.ts";
+import { clusterIdentifier, kubeconfigIn, nodeName, ownerId, ownerOf, ownership, registryContainer } from "./config.ts";
 import { clusterName, writtenSettings } from "./schema.ts";
 
 export const inspector: ClusterInspector = {
-  kubeconfig: (stack) => kubeconfigOf(ownerOf(stack)),
+  kubeconfig: (stack) => kubeconfigIn(ownerOf(stack).directory),
 
   /** There is one in the node, which needs nothing else. */
   kubectl: (stack) => `docker exec ${nodeOf(stack)} kubectl --kubeconfig /etc/kubernetes/admin.conf`,
 
-  async node(stack) {
-    const [node] = await findContainers([nodeOf(stack)]).catch(() => []);
-    return node && ownership(node)?.owner === ownerId(ownerOf(stack.name)) ? node : undefined;
+  node: ownNode,
+
+  async identifier(stack) {
+    const node = await ownNode(stack);
+    return node && clusterIdentifier(nameOf(stack), ownership(node)?.generation ?? "");
   },
 
   registry(stack) {
@@ -46,6 +47,11 @@ export const inspector: ClusterInspector = {
 
 const nameOf = ({ name, config }: ConfiguredStack) => clusterName(writtenSettings(config), name);
 const nodeOf = (stack: ConfiguredStack) => nodeName(nameOf(stack));
+
+async function ownNode(stack: ConfiguredStack): Promise<Container | undefined> {
+  const [node] = await findContainers([nodeOf(stack)]).catch(() => []);
+  return node && ownership(node)?.owner === ownerId(ownerOf(stack.name)) ? node : undefined;
+}
 
 async function dockerRuns(): Promise<string> {
   const result = await exec("docker", ["version", "--format", "{{.Server.Version}}"], { timeoutMs: 10_000 }).catch(

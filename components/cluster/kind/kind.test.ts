@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks.js";
-import { beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { ownerId } from "./config.ts";
 import { KindCluster, type KindClusterArgs } from "./kind.ts";
 import type { Machine } from "./machine.ts";
@@ -19,6 +20,7 @@ const outputs: Record<string, object> = {
   "pulumi:pulumi:Stack": {},
   "meshup:cluster:Kind": {},
   "meshup:registry:Local": {},
+  "meshup:kind:Node": { generation: "g1-abcdef", environment: { HTTPS_PROXY: "http://me:password@proxy:1" } },
   "command:local:Command": { stdout: "the-kubeconfig", stderr: "" },
   "pulumi:providers:kubernetes": {},
   "pulumi:providers:docker": {},
@@ -31,8 +33,7 @@ const outputs: Record<string, object> = {
 const register = (_request: unknown, done: (error: null, response: object) => void) => done(null, {});
 Object.assign(MockMonitor.prototype, { registerResourceHook: register, registerErrorHook: register });
 
-beforeEach(async () => {
-  made = [];
+async function mock(preview: boolean): Promise<void> {
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs, provider }) => {
@@ -47,18 +48,20 @@ beforeEach(async () => {
     },
     "meshup",
     "dev",
+    preview,
   );
-});
+}
 
 const owner = { stack: "dev", directory: "/clone/.meshup/stacks/dev" };
 const machine: Machine = {
   dockerHost: "unix:///d.sock",
   network: "kind",
-  cluster: { generation: "g1-abcdef", isNew: true, running: false },
-  registry: { generation: "r1", isNew: true, running: false },
+  registry: "r1",
 };
 
-async function create(over: Partial<KindClusterArgs> = {}) {
+async function create(over: Partial<KindClusterArgs> = {}, preview = false) {
+  made = [];
+  await mock(preview);
   let cluster: KindCluster | undefined;
   let reference = "";
   await pulumi.runtime.runInPulumiStack(async () => {
@@ -86,38 +89,38 @@ async function create(over: Partial<KindClusterArgs> = {}) {
   return { cluster: cluster as KindCluster, one, reference };
 }
 
-test("the cluster is made and deleted by one command, which is told all that it needs", async () => {
+/** The mocks know no `additionalSecretOutputs`: that the environment is a secret is seen with the real engine. */
+test("the cluster is made and deleted by kind's own commands, and the one that the provider names", async () => {
   const { inputs } = (await create()).one("command:local:Command");
-  expect(inputs).toMatchObject({ create: "create", update: "create", delete: "delete", environment: {} });
-  expect(JSON.parse(inputs.stdin)).toEqual({
-    name: "meshup-dev",
-    nodeImage: "my/node:1",
-    gatewayPort: 30000,
-    owner,
-    generation: "g1-abcdef",
-    kubeconfig: `${owner.directory}/kubeconfig`,
+  const mark = `/etc/meshup/${ownerId(owner)}/g1-abcdef`;
+  expect(inputs.create).toMatch(
+    /^ {2}kind create cluster --name meshup-dev --kubeconfig '\S+\/kubeconfig' --config - .*'my\/node:1'$/m,
+  );
+  expect(inputs.update).not.toContain("create");
+  expect(inputs.delete).toMatch(/^ {2}kind delete cluster --name meshup-dev /m);
+  for (const command of [inputs.create, inputs.delete]) expect(command).toContain(mark);
+  expect(parse(inputs.stdin).nodes[0].extraMounts[0].containerPath).toBe(mark);
+  expect(inputs.environment).toEqual({ HTTPS_PROXY: "http://me:password@proxy:1" });
+});
+
+test("what an earlier version has made is the same to the engine: no cluster is made anew", async () => {
+  const { one } = await create();
+  expect(one("command:local:Command").inputs.triggers).toEqual(["meshup-dev", "g1-abcdef"]);
+  expect(one("pulumi:providers:kubernetes").inputs.clusterIdentifier).toBe("meshup-dev/g1-abcdef");
+});
+
+test("the provider looks after the node, by what does not change with the clone's place", async () => {
+  expect((await create()).one("meshup:kind:Node").inputs).toMatchObject({
+    cluster: "meshup-dev",
+    owner: ownerId(owner),
+    directory: owner.directory,
     registries: { "registry.localhost:5000": "http://meshup-dev-registry:5000" },
   });
-  expect(inputs.triggers).toEqual(["meshup-dev", "g1-abcdef"]);
 });
 
-test("a cluster that has stopped is made to run by the same command", async () => {
-  const stopped = { ...machine, cluster: { generation: "g1-abcdef", isNew: false, running: false } };
-  const { inputs } = (await create({ machine: stopped })).one("command:local:Command");
-  expect(inputs.environment).toEqual({ MESHUP_CLUSTER: "stopped" });
-});
-
-test("a cluster that is coming up is waited for by the same command, and one that is up changes nothing", async () => {
-  const running = { generation: "g1-abcdef", isNew: false, running: true, startedAt: "2026-01-01T12:00:00Z" };
-  const environment = async (answers: boolean) =>
-    (await create({ machine: { ...machine, cluster: { ...running, answers } } })).one("command:local:Command").inputs
-      .environment;
-  expect(await environment(false)).toEqual({
-    MESHUP_CLUSTER: "starting",
-    MESHUP_CLUSTER_SINCE: "2026-01-01T12:00:00Z",
-  });
-  made = [];
-  expect(await environment(true)).toEqual({});
+test("a preview goes by the cluster that is there", async () => {
+  const { one } = await create({ machine: { ...machine, cluster: "g0-abcdef" } }, true);
+  expect(one("command:local:Command").inputs.triggers).toEqual(["meshup-dev", "g0-abcdef"]);
 });
 
 test("what is in the cluster is made with the kubeconfig's text, as a secret, and goes with the cluster", async () => {

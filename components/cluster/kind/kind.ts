@@ -1,14 +1,23 @@
-import { fileURLToPath } from "node:url";
 import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { root } from "../../../lib/paths.ts";
+import { KindNode } from "../../../provider/resources.ts";
 import { imageReference, type Overrides } from "../../config/overrides.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { Cluster, Exposure } from "../cluster.ts";
-import { documentIn, type KindSpec, type Owner, ownerOf, registryContainer } from "./config.ts";
-import { inspectMachine, kubeconfigOf, type Machine } from "./machine.ts";
+import { kindCommands } from "./commands.ts";
+import {
+  clusterIdentifier,
+  kindConfig,
+  kubeconfigIn,
+  markOf,
+  type Owner,
+  ownerId,
+  ownerOf,
+  registryContainer,
+} from "./config.ts";
+import { inspectMachine, type Machine, settingsId } from "./machine.ts";
 import { LocalRegistry } from "./registry.ts";
 import { clusterName, settingsOf } from "./schema.ts";
 
@@ -43,66 +52,61 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
     const parent = this;
     const { owner, machine, gatewayPort, registryHost } = args;
     const registryName = registryContainer(args.name);
-    const kubeconfig = kubeconfigOf(owner);
+    const registries = { [`${registryHost}:5000`]: `http://${registryName}:5000` };
+    const kubeconfig = kubeconfigIn(owner.directory);
 
+    const node = watchNode();
+    // A preview does not know what the provider is about to find: this machine does.
+    const generation = (pulumi.runtime.isDryRun() && machine.cluster) || node.generation;
     const cluster = createCluster();
     this.provider = createProvider();
     this.registry = createRegistry();
     this.kubeconfig = cluster.id.apply(() => kubeconfig);
     this.exposure = { type: "nodePort", nodePort: gatewayPort, url: `http://localhost:${gatewayPort}` };
-    goWithCluster(cluster, machine.cluster.generation);
+    goWithCluster(cluster, generation);
     this.registerOutputs({ kubeconfig: this.kubeconfig });
 
+    /** Comes first: where the cluster has gone, it names another one, and all that follows is made anew. */
+    function watchNode(): KindNode {
+      return new KindNode(
+        "kind",
+        {
+          cluster: args.name,
+          owner: ownerId(owner),
+          directory: owner.directory,
+          settings: settingsId(args),
+          registries,
+        },
+        { parent, additionalSecretOutputs: ["environment"] }, // proxies may have a password
+      );
+    }
+
     function createCluster(): command.local.Command {
-      const spec: KindSpec = {
-        name: args.name,
-        nodeImage: args.nodeImage,
-        gatewayPort,
-        owner,
-        generation: machine.cluster.generation,
-        kubeconfig,
-        registries: { [`${registryHost}:5000`]: `http://${registryName}:5000` },
-      };
+      const { name, nodeImage } = args;
+      const mark = pulumi.output(generation).apply((generation) => markOf(ownerId(owner), generation));
+      const commands = mark.apply((mark) => kindCommands({ name, mark, nodeImage, kubeconfig, registries }));
       return new command.local.Command(
         "kind",
         {
-          interpreter: ["node", "--import", "tsx/esm", fileURLToPath(new URL("../kind-command.ts", import.meta.url))],
-          create: "create",
-          update: "create",
-          delete: "delete",
-          stdin: JSON.stringify(spec),
-          dir: root,
-          // A Command does not look at the world: what was seen there at the start is an input.
-          environment: isUsable() ? {} : whatIsWrong(),
-          triggers: [args.name, spec.generation],
+          create: commands.create,
+          update: commands.update,
+          delete: commands.delete,
+          stdin: mark.apply((mark) => kindConfig({ gatewayPort, directory: owner.directory, mark })),
+          environment: node.environment,
+          triggers: [name, generation],
           addPreviousOutputInEnv: false,
           logging: "stderr",
         },
         {
           parent,
           replaceOnChanges: ["triggers"],
-          // `create` removes what is left of the one before. Its deletion comes at the end of the `up`, with that of all
-          // that was in it: only so does the engine drop those resources (`deletedWith`) and not ask a cluster that has gone.
+          // The deletion of one that has gone comes at the end of the `up`, with that of all that was in it: only so does
+          // the engine drop those resources (`deletedWith`) and not ask a cluster that is not there.
           deleteBeforeReplace: false,
-          // Once it is usable again, that is no change.
-          ignoreChanges: isUsable() ? ["environment"] : [],
           additionalSecretOutputs: ["stdout"], // the kubeconfig
           customTimeouts: { create: "20m" },
         },
       );
-    }
-
-    function isUsable(): boolean {
-      return machine.cluster.isNew || machine.cluster.answers === true;
-    }
-
-    /** Another text each time that it comes to that. */
-    function whatIsWrong(): Record<string, string> {
-      const { running, startedAt } = machine.cluster;
-      return {
-        MESHUP_CLUSTER: running ? "starting" : "stopped",
-        ...(startedAt && { MESHUP_CLUSTER_SINCE: startedAt }),
-      };
     }
 
     function createProvider(): kubernetes.Provider {
@@ -110,10 +114,9 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
         "kind",
         {
           // The text, not the path: the file of a cluster made anew must never lead to the one that has gone.
-          kubeconfig: pulumi.secret(cluster.stdout.apply(documentIn)),
-          // Known at once, and not by way of the Command: the engine would delete what is in a cluster that has gone, and
-          // fails at that ("the client connection is closing"). So it is made anew first, and what has gone is dropped.
-          clusterIdentifier: `${args.name}/${machine.cluster.generation}`,
+          kubeconfig: pulumi.secret(cluster.stdout),
+          // Another cluster's objects are made anew. By the kubeconfig alone the engine would take them for the same.
+          clusterIdentifier: pulumi.output(generation).apply((generation) => clusterIdentifier(args.name, generation)),
           deleteUnreachable: true,
           // All in it is the stack's own, also what an interrupted run has made, or a run before has left.
           upsertExistingObjects: true,
@@ -134,7 +137,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
           port: args.registryPort,
           image: args.registryImage,
           owner,
-          generation: machine.registry.generation,
+          generation: machine.registry,
         },
         { parent, providers: { docker: provider }, dependsOn: [cluster] },
       );
@@ -147,7 +150,7 @@ export class KindCluster extends pulumi.ComponentResource implements Cluster {
  * deleted; and it comes with it. That a provider is another one shows the engine the same, but only until an `up` is
  * interrupted: the next one would take what is not yet in the new cluster for unchanged.
  */
-function goWithCluster(cluster: pulumi.Resource, generation: string): void {
+function goWithCluster(cluster: pulumi.Resource, generation: pulumi.Input<string>): void {
   pulumi.runtime.registerStackTransformation(({ type, props, opts }) =>
     type.startsWith("kubernetes:")
       ? { props, opts: { ...opts, deletedWith: cluster, replacementTrigger: generation } }

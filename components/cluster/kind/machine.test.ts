@@ -1,15 +1,12 @@
 import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import https from "node:https";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { scratch, script } from "../../../provider/testing/scratch.ts";
-import { createCertificate } from "../../../services/testing/certificate.ts";
 import { freePort } from "../../../test/ports.ts";
 import type { Container } from "../docker.ts";
 import { directoryLabel, generationLabel, nodeName, ownerId, ownerLabel } from "./config.ts";
-import { conflicts, inspectMachine, kindProblem, kubeconfigOf, type MachineArgs } from "./machine.ts";
+import { conflicts, inspectMachine, kindProblem, type MachineArgs } from "./machine.ts";
 
 const args: MachineArgs = {
   owner: { stack: "dev", directory: "/clone/.meshup/stacks/dev" },
@@ -117,11 +114,12 @@ const stack = (gatewayPort: number, registryPort: number, node: object = {}, reg
   ]);
 
 describe("this machine", () => {
-  it("with nothing on it: both parts are new", async () => {
+  it("with nothing on it: no cluster, and a registry that is to be made", async () => {
     const { dockerHost, cluster, registry } = await machine([nothing]);
     expect(dockerHost).toBe("unix:///d.sock");
-    expect([cluster.isNew, registry.isNew]).toEqual([true, true]);
-    expect(cluster.generation).not.toBe(registry.generation);
+    expect(cluster).toBeUndefined();
+    expect(registry).toMatch(/^[0-9a-f]{8}$/);
+    expect((await machine([nothing])).registry).not.toBe(registry);
   });
 
   it("with the stack on it: its generations, and no complaint about the ports that it holds itself", async () => {
@@ -131,12 +129,12 @@ describe("this machine", () => {
     expect(
       await machine([`echo '${stack(gatewayPort, registryPort)}'`], undefined, { gatewayPort, registryPort }),
     ).toMatchObject({
-      cluster: { generation: generation(gatewayPort), isNew: false, running: true },
-      registry: { generation: "g2", isNew: false, running: true },
+      cluster: generation(gatewayPort),
+      registry: "g2",
     });
   });
 
-  it("with the stack stopped: the cluster is started again, the registry is made anew", async () => {
+  it("with the stack stopped: the cluster is the same, the registry is made anew", async () => {
     const gatewayPort = await freePort();
     const stopped = { State: { Running: false } };
     const json = JSON.stringify([
@@ -144,9 +142,8 @@ describe("this machine", () => {
       inspected({ Name: `/${args.registry}`, Config: { Labels: ownLabels }, ...stopped }),
     ]);
     const found = await machine([`case "$1" in ps) echo 1;; *) echo '${json}';; esac`], undefined, { gatewayPort });
-    expect(found.cluster).toEqual({ generation: generation(gatewayPort), isNew: false, running: false });
-    expect(found.registry.isNew).toBe(true);
-    expect(found.registry.generation).not.toBe("g2");
+    expect(found.cluster).toBe(generation(gatewayPort));
+    expect(found.registry).not.toBe("g2");
   });
 
   it("with a cluster of its own from other settings: it is not replaced behind anybody's back", async () => {
@@ -155,7 +152,7 @@ describe("this machine", () => {
     const node = { Name: `/${nodeName(args.cluster)}`, Config: { Labels }, Mounts: mountsOf(gatewayPort) };
     const docker = [`case "$1" in ps) echo 1;; *) echo '${JSON.stringify([inspected(node)])}';; esac`];
     const same = await machine(docker, undefined, { gatewayPort });
-    expect(same.cluster.generation).toBe(generation(gatewayPort));
+    expect(same.cluster).toBe(generation(gatewayPort));
     const other =
       /^this stack's kind cluster meshup-dev was made with another .*`kind delete cluster --name meshup-dev`/;
     await expect(machine(docker, undefined, { gatewayPort, nodeImage: "other" })).rejects.toThrow(other);
@@ -163,40 +160,6 @@ describe("this machine", () => {
     await expect(machine(docker, undefined, { gatewayPort, cluster: "renamed" })).rejects.toThrow(
       /another meshup:kind.name/,
     );
-  });
-
-  it("with the stack just started: its cluster does not answer yet; then it does", async () => {
-    const [gatewayPort, registryPort] = [await freePort(), await freePort()];
-    const owner = { stack: "dev", directory: scratch() };
-    const { key, cert } = createCertificate("kubernetes");
-    let status = 500;
-    const server = https.createServer({ key, cert }, ({ url }, response) => {
-      response.writeHead(url === "/readyz" ? status : 404).end();
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => void server.close());
-    const { port } = server.address() as { port: number };
-    const kubeconfig = (ca: string) => {
-      const cluster = { server: `https://127.0.0.1:${port}`, "certificate-authority-data": btoa(ca) };
-      writeFileSync(kubeconfigOf(owner), JSON.stringify({ clusters: [{ name: "c", cluster }] }));
-    };
-    const mount = `/etc/meshup/${ownerId(owner)}/${generation(gatewayPort)}`;
-    const node = {
-      ...{ Mounts: [{ Destination: mount, Source: "/x" }] },
-      State: { Running: true, StartedAt: "2026-01-01T12:00:00Z" },
-    };
-    const labels = { [ownerLabel]: ownerId(owner), [generationLabel]: "g2" };
-    const json = stack(gatewayPort, registryPort, node, { Config: { Labels: labels } });
-    const look = async () =>
-      (await machine([`echo '${json}'`], undefined, { owner, gatewayPort, registryPort })).cluster;
-
-    expect(await look()).toMatchObject({ running: true, answers: false, startedAt: "2026-01-01T12:00:00Z" });
-    kubeconfig(cert);
-    expect(await look()).toMatchObject({ running: true, answers: false });
-    status = 200;
-    expect(await look()).toMatchObject({ running: true, answers: true });
-    kubeconfig(createCertificate("another").cert);
-    expect(await look()).toMatchObject({ running: true, answers: false });
   });
 
   it.each([
@@ -208,8 +171,8 @@ describe("this machine", () => {
     const json = stack(gatewayPort, registryPort, {}, registry);
     const docker = [`case "$1" in ps) echo 1;; *) echo '${json}';; esac`];
     const found = await machine(docker, undefined, { gatewayPort, registryPort });
-    expect(found.cluster.isNew).toBe(false);
-    expect(found.registry.isNew).toBe(true);
+    expect(found.cluster).toBe(generation(gatewayPort));
+    expect(found.registry).not.toBe("g2");
   });
 
   describe("with KIND_EXPERIMENTAL_DOCKER_NETWORK", () => {
@@ -223,7 +186,7 @@ describe("this machine", () => {
       const docker = [`echo '${stack(gatewayPort, registryPort)}'`];
       vi.stubEnv("KIND_EXPERIMENTAL_DOCKER_NETWORK", "other");
       const found = await machine(docker, undefined, { gatewayPort, registryPort });
-      expect(found).toMatchObject({ network: "kind", registry: { generation: "g2" } });
+      expect(found).toMatchObject({ network: "kind", registry: "g2" });
     });
 
     it.each(["bridge", "host", "none"])("%s is refused by name", async (network) => {

@@ -1,8 +1,4 @@
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import https from "node:https";
-import { join } from "node:path";
-import { parse } from "yaml";
 import { messageOf, UserError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/exec.ts";
 import { assertPortsFree } from "../../../process/ports.ts";
@@ -38,21 +34,10 @@ export interface Machine {
   dockerHost: string;
   /** The docker network that the node is on, or will be: the registry has to be there, too. */
   network: string;
-  cluster: Found;
-  registry: Found;
-}
-
-/** A part of the stack: the one that is there, or that will be. */
-export interface Found {
-  /** Of the part that is there; a new one when it has to be made, so that Pulumi's diff shows it. */
-  generation: string;
-  /** There is none yet. */
-  isNew: boolean;
-  running: boolean;
-  /** Of a cluster: its API server answers, and the kubeconfig that leads there is in its place. */
-  answers?: boolean;
-  /** When it was started last; RFC 3339. */
-  startedAt?: string;
+  /** Generation of the stack's cluster that is there. */
+  cluster?: string;
+  /** Generation of its registry; a new one when it has to be made, so that Pulumi's diff shows it. */
+  registry: string;
 }
 
 /**
@@ -77,7 +62,7 @@ export async function inspectMachine(args: MachineArgs): Promise<Machine> {
   const found = (name: string) => containers?.find((container) => container.name === name);
   const [cluster, registry] = [found(node), found(args.registry)];
   const network = networkOf(cluster, process.env);
-  const upToDate = cluster && ownership(cluster)?.generation.endsWith(`-${settingsOf(args)}`);
+  const upToDate = cluster && ownership(cluster)?.generation.endsWith(`-${settingsId(args)}`);
   const holdsPorts = servesPort(cluster, args, args.gatewayPort) && servesPort(registry, args, args.registryPort);
   if (containers && !(upToDate && holdsPorts)) {
     const all = (await gather(allContainers())) ?? [];
@@ -98,8 +83,8 @@ export async function inspectMachine(args: MachineArgs): Promise<Machine> {
   return {
     dockerHost: host,
     network,
-    cluster: await clusterState(args, cluster),
-    registry: registryState({ ...args, network }, registry),
+    cluster: cluster && ownership(cluster)?.generation,
+    registry: registryGeneration({ ...args, network }, registry),
   };
 }
 
@@ -145,57 +130,16 @@ const servesPort = (container: Container | undefined, { owner }: MachineArgs, po
 
 const isOwn = (container: Container, owner: Owner) => ownership(container)?.owner === ownerId(owner);
 
-/** A stopped cluster is started again, and one that is coming up is waited for. */
-async function clusterState(args: MachineArgs, node: Container | undefined): Promise<Found> {
-  const generation = node && ownership(node)?.generation;
-  if (!generation) return anew(`-${settingsOf(args)}`);
-  const { running, startedAt } = node;
-  const answers = running && (await isAnswering(kubeconfigOf(args.owner)));
-  return { generation, isNew: false, running, ...(running && { answers }), ...(startedAt && { startedAt }) };
-}
-
-/** Where a stack's kubeconfig is kept. */
-export const kubeconfigOf = ({ directory }: Owner) => join(directory, "kubeconfig");
-
-/** Kubernetes' client would take longer to load than all the rest of this. */
-async function isAnswering(kubeconfig: string): Promise<boolean> {
-  if (!existsSync(kubeconfig)) return false;
-  const { clusters } = parse(readFileSync(kubeconfig, "utf8")) as {
-    clusters?: { cluster: { server: string; "certificate-authority-data"?: string } }[];
-  };
-  const { server, "certificate-authority-data": ca = "" } = clusters?.[0]?.cluster ?? { server: "" };
-  return new Promise((resolve) => {
-    // Everybody may ask it for this.
-    const request = https.get(
-      `${server}/readyz`,
-      { ca: Buffer.from(ca, "base64"), timeout: 5000, agent: false },
-      (response) => {
-        response.resume();
-        resolve(response.statusCode === 200);
-      },
-    );
-    request.on("timeout", () => request.destroy());
-    request.on("error", () => resolve(false));
-  });
-}
-
 /** What a cluster is made from and cannot be changed in; its generation ends with it. */
-function settingsOf({ nodeImage = "", gatewayPort }: MachineArgs): string {
+export function settingsId({ nodeImage = "", gatewayPort }: Pick<MachineArgs, "nodeImage" | "gatewayPort">): string {
   return createHash("sha256").update(`${nodeImage} ${gatewayPort}`).digest("hex").slice(0, 6);
 }
 
 /** One that has stopped, or that its name does not lead to, is made anew, and what it held is pushed again. */
-function registryState({ network, registryHost }: MachineArgs & OnNetwork, container: Container | undefined): Found {
+function registryGeneration({ network, registryHost }: MachineArgs & OnNetwork, container?: Container): string {
   const answers = container?.running && container.aliases[network]?.includes(registryHost);
-  const generation = answers && ownership(container)?.generation;
-  return generation ? { generation, isNew: false, running: true } : anew();
+  return (answers && ownership(container)?.generation) || randomUUID().slice(0, 8);
 }
-
-const anew = (suffix = ""): Found => ({
-  generation: randomUUID().slice(0, 8) + suffix,
-  isNew: true,
-  running: false,
-});
 
 interface OnNetwork {
   /** The node's docker network. */
@@ -208,7 +152,7 @@ export function conflicts(args: MachineArgs & OnNetwork, containers: Container[]
   for (const container of containers.filter((c) => isOwn(c, args.owner))) {
     const cluster = container.labels[clusterLabel];
     if (cluster !== undefined && cluster !== args.cluster) problems.push(otherSettings(cluster, "meshup:kind.name"));
-    else if (cluster !== undefined && !ownership(container)?.generation.endsWith(`-${settingsOf(args)}`))
+    else if (cluster !== undefined && !ownership(container)?.generation.endsWith(`-${settingsId(args)}`))
       problems.push(otherSettings(cluster, "meshup:kind.gatewayPort or meshup:nodeImage"));
   }
   for (const container of containers.filter((c) => !isOwn(c, args.owner))) {

@@ -1,15 +1,16 @@
 import { expect, it } from "vitest";
-import { kindEnvironment } from "./proxies.ts";
+import { proxyEnvironment } from "./proxies.ts";
 
 const registries = ["registry.localhost", "c-registry"];
 const proxy = "http://proxy.example.com:3128";
 
 it.each([
-  [{ https_proxy: proxy }, {}, { HTTPS_PROXY: proxy, NO_PROXY: "registry.localhost,c-registry" }],
+  [{}, {}, {}],
+  [{ https_proxy: proxy }, {}, { https_proxy: "", HTTPS_PROXY: proxy, NO_PROXY: "registry.localhost,c-registry" }],
   [
     { HTTP_PROXY: proxy, no_proxy: "a.example, .b.example" },
     {},
-    { HTTP_PROXY: proxy, NO_PROXY: "a.example,.b.example,registry.localhost,c-registry" },
+    { HTTP_PROXY: proxy, no_proxy: "", NO_PROXY: "a.example,.b.example,registry.localhost,c-registry" },
   ],
   // What the docker client would give to the node without the node's own networks.
   [
@@ -20,12 +21,16 @@ it.each([
   [
     { DOCKER_HOST: "tcp://d:1" },
     { proxies: { default: { httpProxy: "http://other:1" }, "tcp://d:1": { httpProxy: proxy } } },
-    { DOCKER_HOST: "tcp://d:1", HTTP_PROXY: proxy, NO_PROXY: "registry.localhost,c-registry" },
+    { HTTP_PROXY: proxy, NO_PROXY: "registry.localhost,c-registry" },
   ],
   // This machine's own is another one's loopback in the node.
-  [{ https_proxy: "http://127.0.0.1:9", HTTP_PROXY: "http://me:secret@localhost", no_proxy: "a" }, {}, {}],
-  [{ NO_PROXY: "a", PATH: "/bin" }, {}, { PATH: "/bin" }],
-  [{ http_proxy: proxy, NO_PROXY: "*" }, {}, { HTTP_PROXY: proxy, NO_PROXY: "*" }],
+  [
+    { https_proxy: "http://127.0.0.1:9", HTTP_PROXY: "http://me:secret@localhost", no_proxy: "a" },
+    {},
+    { https_proxy: "", HTTP_PROXY: "", no_proxy: "" },
+  ],
+  [{ NO_PROXY: "a", PATH: "/bin" }, {}, { NO_PROXY: "" }],
+  [{ http_proxy: proxy, NO_PROXY: "*" }, {}, { http_proxy: "", HTTP_PROXY: proxy, NO_PROXY: "*" }],
 ])("%j with Docker's %j: %j", (env, docker, expected) => {
-  expect(kindEnvironment(env, registries, docker)).toEqual(expected);
+  expect(proxyEnvironment(env, registries, docker)).toEqual(expected);
 });

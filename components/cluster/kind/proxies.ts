@@ -10,17 +10,19 @@ interface DockerConfig {
 }
 
 /**
- * The environment for `kind create cluster`, which hands its proxies to the node and leaves the node's own networks out.
- * A proxy that only Docker knows is handed over in the same way, or the docker client would give it to the node whole. The
- * registry is none of what kind knows. A proxy on this machine's loopback is out of the node's reach, and left out.
+ * What `kind create cluster` has to find in its environment: it hands these proxies to the node, and leaves the node's own
+ * networks out. A proxy that only Docker knows is handed over in the same way, or the docker client would give it to the
+ * node whole. The registry is none of what kind knows. A proxy on this machine's loopback is out of the node's reach, and
+ * left out.
  *
  * @param registries names of hosts that the node reaches without a proxy
+ * @returns variables to be set, an empty one so that what is inherited does not count
  */
-export function kindEnvironment(
+export function proxyEnvironment(
   env: NodeJS.ProcessEnv,
   registries: string[],
   docker = readDockerConfig(env),
-): NodeJS.ProcessEnv {
+): Record<string, string> {
   const all = docker.proxies ?? {};
   const dockers = all[env.DOCKER_HOST ?? ""] ?? all.default ?? {};
   const [http, https, except] = [
@@ -28,13 +30,20 @@ export function kindEnvironment(
     variable(env, "https_proxy") ?? dockers.httpsProxy,
     variable(env, "no_proxy") ?? dockers.noProxy,
   ];
-  const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY, ...rest } = env;
-  const proxies = Object.entries({ HTTP_PROXY: http, HTTPS_PROXY: https }).filter(([, url]) => url && !onLoopback(url));
-  if (proxies.length === 0) return rest;
-  return { ...rest, ...Object.fromEntries(proxies), NO_PROXY: exceptions(except, registries) };
+  const reachable = Object.entries({ HTTP_PROXY: http, HTTPS_PROXY: https }).filter(
+    ([, url]) => url && !onLoopback(url),
+  );
+  const inherited = names.filter((name) => env[name]);
+  const NO_PROXY = exceptions(except, registries);
+  return {
+    ...Object.fromEntries(inherited.map((name) => [name, ""])),
+    ...(reachable.length > 0 && { ...Object.fromEntries(reachable as [string, string][]), NO_PROXY }),
+  };
 }
 
-/** kind prefers capitals. */
+const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+
+/** kind prefers capitals, too. */
 function variable(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return env[name.toUpperCase()] || env[name] || undefined;
 }

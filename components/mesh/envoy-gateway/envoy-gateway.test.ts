@@ -1,39 +1,30 @@
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
-import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
+import { evidence, type Listed, listMade, none, someCluster } from "../../testing/made.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
 import { capabilities } from "./schema.ts";
 
-interface Made {
-  type: string;
-  name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what a resource is made with is its own
-  inputs: any;
-}
-const made: Made[] = [];
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
 
-/** As the provider decides it of a filter that something shows. */
-// biome-ignore lint/suspicious/noExplicitAny: what a resource is made with is its own
-const evidenceOf = ({ subject, expect, found }: any) => ({ attached: subject, expected: expect ?? found.adds });
-
 /** What a resource has besides its inputs once it is made. */
-const outputs: Record<string, object> = {
-  "meshup:index:Module": { sha256: digest, file: "/module.wasm", bytes: 1 },
-  "meshup:index:Preflight": { adds: { "x-a": "b" }, varies: [], notes: [], warnings: [], checked: true },
-  "meshup:index:ImageContext": { directory: "/context", sha256: "c" },
-  "meshup:kubernetes:PolicyReady": { acceptedGeneration: 1, proxies: [], warnings: [] },
-  "meshup:index:Proof": { status: 200, seen: {} },
-  "kubernetes:helm.sh/v3:Release": {},
-  "kubernetes:gateway.networking.k8s.io/v1:GatewayClass": {},
-  "kubernetes:gateway.networking.k8s.io/v1:Gateway": {},
-  "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute": {},
-  "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy": {},
-  "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyExtensionPolicy": {},
-  "pulumi:providers:kubernetes": {},
+const known = {
+  "meshup:mesh:EnvoyGateway": none,
+  "meshup:index:Filter": none,
+  "meshup:index:Evidence": evidence,
+  "meshup:index:Module": () => ({ sha256: digest, file: "/module.wasm", bytes: 1 }),
+  "meshup:index:Preflight": () => ({ adds: { "x-a": "b" }, varies: [], notes: [], warnings: [], checked: true }),
+  "meshup:index:ImageContext": () => ({ directory: "/context", sha256: "c" }),
+  "meshup:kubernetes:PolicyReady": () => ({ acceptedGeneration: 1, proxies: [], warnings: [] }),
+  "meshup:index:Proof": () => ({ status: 200, seen: {} }),
+  "kubernetes:helm.sh/v3:Release": none,
+  "kubernetes:gateway.networking.k8s.io/v1:GatewayClass": none,
+  "kubernetes:gateway.networking.k8s.io/v1:Gateway": none,
+  "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute": none,
+  "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy": none,
+  "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyExtensionPolicy": none,
+  "pulumi:providers:kubernetes": none,
 };
 
 const config = parseConfig(
@@ -55,47 +46,14 @@ const config = parseConfig(
 );
 
 let filters: unknown;
-const pushed: string[] = [];
+let ofKind: Listed["ofKind"];
+let pushed: string[];
 
 beforeAll(async () => {
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs }) => {
-        made.push({ type, name, inputs });
-        if (/^meshup:(mesh|index:Filter)/.test(type)) return { id: name, state: inputs };
-        const own = type === "meshup:index:Evidence" ? evidenceOf(inputs) : outputs[type];
-        if (!own) throw new Error(`nobody said that there is a ${type}`);
-        const metadata = inputs.metadata && { ...inputs.metadata, uid: `uid-of-${name}`, generation: 1 };
-        return { id: name, state: { ...inputs, ...(metadata && { metadata }), ...own } };
-      },
-      call: ({ token }) => {
-        throw new Error(`nobody said that ${token} is called`);
-      },
-    },
-    "meshup",
-    "dev",
-  );
+  ({ ofKind } = await listMade(known));
   const { createFilters } = await import("../../filter/filter.ts");
   const { EnvoyGatewayMesh } = await import("./envoy-gateway.ts");
-  const cluster: Cluster = {
-    provider: new kubernetes.Provider("kind", {}),
-    kubeconfig: pulumi.output("/kubeconfig"),
-    exposure: { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" },
-    registry: {
-      address: "registry.localhost:5000",
-      push: (name) => {
-        pushed.push(name);
-        const repository = `registry.localhost:5000/meshup/${name}`;
-        const manifest = `sha256:${"9".repeat(64)}`;
-        return {
-          repository: pulumi.output(repository),
-          digest: pulumi.output(manifest),
-          reference: pulumi.output(`${repository}@${manifest}`),
-          pushed: pulumi.output(""),
-        };
-      },
-    },
-  };
+  const { cluster, pushed: images } = someCluster();
   const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
   const declared = await createFilters(config.filters, {
@@ -108,11 +66,8 @@ beforeAll(async () => {
   filters = await new Promise((resolve) =>
     pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof filters)),
   );
+  pushed = images.map(({ name }) => name);
 });
-
-/** By name: the order in which resources are made is Pulumi's own. */
-const ofKind = (kind: string) =>
-  made.filter(({ type }) => type.endsWith(`:${kind}`)).sort((a, b) => a.name.localeCompare(b.name));
 
 test("Envoy Gateway comes by Release, from the configured chart, with Lua and its Wasm domain", () => {
   const [release] = ofKind("Release");

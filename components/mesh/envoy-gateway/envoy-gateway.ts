@@ -118,7 +118,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
 
     /** Where the proxies can get each filter's code. */
     function publish(): (filter: Filter) => pulumi.Output<PublishedModule | PublishedScript> {
-      // In the policies' namespace: the control plane refuses another one's.
+      // In the namespace of the policies: Envoy Gateway accepts no Secret of another namespace.
       const pullSecret = createPullSecret("registry", { registry, namespace }, { parent });
       const args = { config, filters, registry, pullSecret };
       const moduleOf = publishModules(args, { parent });
@@ -128,9 +128,9 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       });
     }
 
-    /** See `preload`. What names a policy's digest waits until the proxies have it. */
+    /** See `preload`. Policies that name a module wait until the proxies have loaded it. */
     function preloadModules(): Proof[] {
-      // A filter that lets nothing pass without it shows most of its module.
+      // Of filters with the same module, one with `failure: close` goes first: its failures are easier to see.
       const strict = (f: ModuleFilter) => Number(f.declaration.failure === "open");
       const modules = modulesOf(filters).sort((a, b) => strict(a) - strict(b));
       return oncePerModule(modules, (f) => f.delivery).map((filter) => {
@@ -140,7 +140,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         const made = pulumi
           .all([policyFilter(filter), filter.digest])
           .apply(([one, digest]) => preload(one, { module: slug, digest }));
-        // One that does not start would hold the next one up: it goes first. What was loaded stays loaded.
+        // The old one is deleted first: if it does not start, the new one would wait for it. Loaded modules stay loaded.
         const deleteBeforeReplace = true;
         const route = create(module, { ...httpRouteKind, ...parts(made.route) }, [entry], { deleteBeforeReplace });
         const policy = create(module, { ...policyKind, ...parts(made.policy) }, [route], { deleteBeforeReplace });
@@ -167,7 +167,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       });
     }
 
-    /** A policy may have other filters, too: one that nothing would show does not hold them up. */
+    /** A filter that nothing would show stays as it was. Other filters of its policy are changed all the same. */
     function showFilter(filter: Filter, workloads: pulumi.Resource[]): Shown<Subject> {
       const subject = pulumi.all([policyFilter(filter), filter.digest]).apply(([own, digest]) => ({ ...own, digest }));
       const alone = !plans.some((plan) => plan.filters.length > 1 && plan.filters.some((one) => one.filter === filter));
@@ -180,12 +180,12 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
         .all(plan.filters.map(({ filter }) => showing(filter).attached))
         .apply((all) => all.filter((one) => one !== null));
       const { spec } = own.apply((all) => extensionPolicy({ ...plan, filters: all.map(({ digest: _, ...f }) => f) }));
-      // Its name is known whatever comes of the modules: one that is not would have the policy replaced, by itself.
+      // The name is known from the start. If it were known only later, Pulumi would replace the policy.
       const metadata = { name: plan.name, namespace };
       const policy = create(plan.name, { ...policyKind, metadata, spec }, [...routes, ...loaded]);
       const awaited = own.apply((all) =>
         (plan.inUse ? all : []).map(({ name, digest, failure, code }) => {
-          // A script that Envoy Gateway refuses fails its routes; one that fails later lets requests pass.
+          // If Envoy Gateway refuses a script, its routes fail. If the script itself fails later, requests pass.
           return { name, digest, failure: code.type === "lua" ? ("close" as const) : failure };
         }),
       );
@@ -232,7 +232,7 @@ export class EnvoyGatewayMesh extends pulumi.ComponentResource implements Mesh {
       return create(manifest.metadata.name, manifest, dependsOn, more);
     }
 
-    /** A resource whose kind is known now, and the rest perhaps later. */
+    /** Makes a resource. Its kind is known at once; the rest of the manifest may be known only later. */
     function create(
       name: string,
       { apiVersion, kind, metadata, spec }: ManifestInputs,
@@ -252,7 +252,7 @@ interface Policy {
   ready: PolicyReady;
 }
 
-/** A manifest whose kind is known now, and the rest perhaps later. */
+/** A manifest. Its kind is known at once; the rest may be known only later. */
 interface ManifestInputs extends Kind {
   metadata: { name: pulumi.Input<string>; namespace?: pulumi.Input<string | undefined> };
   spec: pulumi.Input<Record<string, unknown>>;

@@ -54,7 +54,7 @@ export class Attachments {
     this.#parent = parent;
   }
 
-  /** A changed module is another ConfigMap, and the pods that have the old one keep it. */
+  /** A changed module gets a ConfigMap of its own. Pods that run with the old one keep that. */
   mount(filter: Mounted["filter"], evidence: Evidence): Mounted {
     const { name, target } = filter.declaration;
     const { controlPlane, placementOf } = this.#args;
@@ -84,7 +84,7 @@ export class Attachments {
       const wasm = { name, rootId, failure, configuration, digest: volume.digest, file };
       return moduleFilter({ ...wasm, placement, priority: this.#orderOf(filter) }, moduleLabel(volume));
     });
-    // The one before goes on for the pods that have its module.
+    // Pods that still have the old module need the old EnvoyFilter: it goes only when the new one is there.
     const made = this.#create(name, envoyFilterKind, manifest, { replaceOnChanges: ["spec.workloadSelector"] });
     return { filter, resources: [made], envoyName: name, knownAs: digest };
   }
@@ -131,14 +131,14 @@ export class Attachments {
     return { filter, resources: [made], envoyName: name, knownAs: filter.digest };
   }
 
-  /** Its place among the filters of the same proxies, as they are declared: Istio would go by the time they were made. */
+  /** Its place among the filters of the same proxies, in declared order. Istio's default is the time of creation. */
   #orderOf(filter: Filter): number {
     const { filters, placementOf } = this.#args;
     const of = ({ declaration }: Filter) => JSON.stringify(placementOf(declaration.target).selector);
     return filters.filter((other) => of(other) === of(filter)).indexOf(filter);
   }
 
-  /** A resource whose kind is known now, and the rest perhaps later. */
+  /** Makes a resource. Its kind is known at once; the rest of the manifest may be known only later. */
   #create(
     name: string,
     kind: Kind,

@@ -40,7 +40,7 @@ function envoyFilter(
   };
 }
 
-/** A filter calls out only through a cluster that its proxy knows by name: every backend is one, in every proxy. */
+/** A filter can call only clusters that its proxy knows by name. So every proxy gets a cluster for every backend. */
 export function callouts(backends: Backend[]): Manifest {
   const patches = backends.map((backend): Patch => {
     return { applyTo: "CLUSTER", patch: { operation: "ADD", value: envoyCluster(backend, imageAuthorities) } };
@@ -50,7 +50,7 @@ export function callouts(backends: Backend[]): Manifest {
 
 export interface ModuleFilterArgs extends WasmFilterArgs {
   placement: Placement;
-  /** Its place among the filters of the same proxies: the lower goes first. */
+  /** Its place among the filters of the same proxies: the lowest number runs first. */
   priority?: number;
 }
 
@@ -127,7 +127,7 @@ function httpFilterMatch({ proxies }: Placement, subFilter: string) {
   return { context: contextOf(proxies), listener: { filterChain: { filter } } };
 }
 
-/** Envoy wants an empty `config`, which Istio does not take for JSON: one that is of no use, and may be, does the same. */
+/** `on` needs a `config` that changes nothing. Istio refuses an empty one; Envoy ignores this one, as it is optional. */
 const on = {
   "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
   is_optional: true,

@@ -1,9 +1,8 @@
-import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import { crdProblems } from "../../../test/crds.ts";
-import type { Cluster } from "../../cluster/cluster.ts";
 import { parseConfig } from "../../config/config.ts";
+import { evidence, type Listed, listMade, type Made, manifestDigest, none, someCluster } from "../../testing/made.ts";
 import { withBackends } from "../../workloads/backend.ts";
 import { demoInCluster } from "../../workloads/demo.ts";
 import { deployment } from "../../workloads/kubernetes/pod.ts";
@@ -11,43 +10,35 @@ import type { FilterOutput } from "../filter-output.ts";
 import type { Sidecars } from "../mesh.ts";
 import { capabilities, withSettings } from "./schema.ts";
 
-interface Made {
-  type: string;
-  name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what a resource is made with is its own
-  inputs: any;
-}
-const made: Made[] = [];
-/** As the API server knows them. */
-const there = new Set<string>();
 const digest = "d905f08db4f153c8edb258ffc13c4acda592529c63f267d5ff969ea9b514c5a5";
-const manifest = `sha256:${"9".repeat(64)}`;
-
-/** As the provider decides it of a filter that something shows. */
-// biome-ignore lint/suspicious/noExplicitAny: what a resource is made with is its own
-const evidenceOf = ({ subject, expect, found }: any) => ({ attached: subject, expected: expect ?? found.adds });
-
 /** What a resource has besides its inputs once it is made. */
-const outputs: Record<string, object> = {
-  "meshup:index:Module": { sha256: digest, file: import.meta.filename, bytes: 1 },
-  "meshup:index:Preflight": { adds: { "x-a": "b" }, varies: [], notes: [], warnings: [], checked: true },
-  "meshup:index:ImageContext": { directory: "/context", sha256: "c" },
-  "meshup:kubernetes:FilterReady": { proxies: [], warnings: [] },
-  "meshup:index:Proof": { status: 200, seen: {} },
-  "kubernetes:core/v1:ConfigMap": {},
-  "kubernetes:core/v1:Namespace": {},
-  "kubernetes:core/v1:NamespacePatch": {},
-  "kubernetes:core/v1:Secret": {},
-  "kubernetes:core/v1:Service": {},
-  "kubernetes:core/v1:ServiceAccount": {},
-  "kubernetes:apps/v1:Deployment": {},
-  "meshup:local:Bundle": { file: import.meta.filename, sha256: "b" },
-  "kubernetes:helm.sh/v3:Release": {},
-  "kubernetes:extensions.istio.io/v1alpha1:WasmPlugin": {},
-  "kubernetes:networking.istio.io/v1alpha3:EnvoyFilter": {},
-  "kubernetes:networking.istio.io/v1:Gateway": {},
-  "kubernetes:networking.istio.io/v1:VirtualService": {},
-  "pulumi:providers:kubernetes": {},
+const known = {
+  "meshup:mesh:Istio": none,
+  "meshup:mesh:ModuleServer": none,
+  "meshup:istio:ControlPlane": none,
+  "meshup:istio:HelmGateway": none,
+  "meshup:workloads:ServiceCode": none,
+  "meshup:index:Filter": none,
+  "meshup:index:Evidence": evidence,
+  "meshup:index:Module": () => ({ sha256: digest, file: import.meta.filename, bytes: 1 }),
+  "meshup:index:Preflight": () => ({ adds: { "x-a": "b" }, varies: [], notes: [], warnings: [], checked: true }),
+  "meshup:index:ImageContext": () => ({ directory: "/context", sha256: "c" }),
+  "meshup:kubernetes:FilterReady": () => ({ proxies: [], warnings: [] }),
+  "meshup:index:Proof": () => ({ status: 200, seen: {} }),
+  "kubernetes:core/v1:ConfigMap": none,
+  "kubernetes:core/v1:Namespace": none,
+  "kubernetes:core/v1:NamespacePatch": none,
+  "kubernetes:core/v1:Secret": none,
+  "kubernetes:core/v1:Service": none,
+  "kubernetes:core/v1:ServiceAccount": none,
+  "kubernetes:apps/v1:Deployment": none,
+  "meshup:local:Bundle": () => ({ file: import.meta.filename, sha256: "b" }),
+  "kubernetes:helm.sh/v3:Release": none,
+  "kubernetes:extensions.istio.io/v1alpha1:WasmPlugin": none,
+  "kubernetes:networking.istio.io/v1alpha3:EnvoyFilter": none,
+  "kubernetes:networking.istio.io/v1:Gateway": none,
+  "kubernetes:networking.istio.io/v1:VirtualService": none,
+  "pulumi:providers:kubernetes": none,
 };
 
 const filter = (name: string, more: object) => ({ name, module: "./filter", ...more });
@@ -75,50 +66,16 @@ const config = parseConfig(
 let attached: FilterOutput[];
 let sidecars: Sidecars;
 
+let made: Made[];
+let ofKind: Listed["ofKind"];
+let one: Listed["one"];
+
 beforeAll(async () => {
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs }) => {
-        made.push({ type, name, inputs });
-        if (/^meshup:(mesh|istio|workloads|index:Filter)/.test(type)) return { id: name, state: inputs };
-        const own = type === "meshup:index:Evidence" ? evidenceOf(inputs) : outputs[type];
-        if (!own) throw new Error(`nobody said that there is a ${type}`);
-        // What has no name is given one.
-        const metadata = inputs.metadata && {
-          name: `${name}-0a1b2c3d`,
-          ...inputs.metadata,
-          uid: `uid-of-${name}`,
-          generation: 1,
-        };
-        const id = metadata ? `${type} ${metadata.namespace}/${metadata.name}` : `${type} ${name}`;
-        if (there.has(id)) throw new Error(`${id} is there already`);
-        there.add(id);
-        return { id: name, state: { ...inputs, ...(metadata && { metadata }), ...own } };
-      },
-      call: ({ token }) => {
-        throw new Error(`nobody said that ${token} is called`);
-      },
-    },
-    "meshup",
-    "dev-istio",
-  );
+  ({ made, ofKind, one } = await listMade(known, "dev-istio"));
   const { createFilters } = await import("../../filter/filter.ts");
   const { IstioMesh } = await import("./istio.ts");
-  const cluster: Cluster = {
-    provider: new kubernetes.Provider("kind", {}),
-    kubeconfig: pulumi.output("/kubeconfig"),
-    exposure: { type: "nodePort", nodePort: 30000, url: "http://localhost:30000" },
-    registry: {
-      address: "registry.localhost:5000",
-      pullCredentials: { registry: "registry.localhost:5000", username: "me", password: "secret" },
-      push: (name) => ({
-        repository: pulumi.output(`registry.localhost:5000/${name}`),
-        digest: pulumi.output(manifest),
-        reference: pulumi.output(`registry.localhost:5000/${name}@${manifest}`),
-        pushed: pulumi.output(""),
-      }),
-    },
-  };
+  const credentials = { registry: "registry.localhost:5000", username: "me", password: "secret" };
+  const { cluster } = someCluster(credentials);
   const backends = demoInCluster("default");
   const routes = withBackends(config.routes, backends);
   const declared = await createFilters(config.filters, {
@@ -133,11 +90,6 @@ beforeAll(async () => {
     pulumi.output(mesh.serve([]).filters).apply((all) => resolve(all as typeof attached)),
   );
 });
-
-/** By name: the order in which resources are made is Pulumi's own. */
-const ofKind = (kind: string) =>
-  made.filter(({ type }) => type.endsWith(`:${kind}`)).sort((a, b) => a.name.localeCompare(b.name));
-const one = (kind: string, name: string) => ofKind(kind).find((resource) => resource.name === name)?.inputs;
 
 test("base, istiod and gateway come by Release, from where the configuration says", () => {
   expect(ofKind("Release").map(({ name, inputs }) => [name, inputs.namespace, inputs.chart])).toEqual([
@@ -178,14 +130,14 @@ test("a WasmPlugin for each filter that is fetched; an image with the pull secre
     ["other-by-http", "istio-ingress"],
   ]);
   const secrets: Record<string, string> = {
-    default: "registry-0a1b2c3d",
-    "istio-ingress": "registry-gateway-0a1b2c3d",
+    default: "registry-auto",
+    "istio-ingress": "registry-gateway-auto",
   };
   for (const { name, inputs } of ofKind("WasmPlugin")) {
     expect(crdProblems(inputs)).toEqual([]);
     if (name.includes("by-http")) continue;
     expect(inputs.spec).toMatchObject({
-      url: `oci://registry.localhost:5000/filter@${manifest}`,
+      url: `oci://registry.localhost:5000/meshup/filter@${manifestDigest}`,
       imagePullSecret: secrets[inputs.metadata.namespace],
     });
   }
@@ -217,14 +169,14 @@ test("a module by http is on a server of its own name, one for all filters of it
     const map = one("ConfigMap", `module-${module}`);
     expect(Object.keys(map.binaryData)).toEqual([`${digest}.wasm`]);
     expect([map.metadata.name, map.immutable]).toEqual([undefined, true]);
-    const name = `module-${module}-0a1b2c3d`;
+    const name = `module-${module}-auto`;
     for (const kind of ["ServiceAccount", "Deployment", "Service"])
       expect(one(kind, module).metadata, kind).toMatchObject({ name, namespace: "default" });
     const pod = one("Deployment", module).spec.template;
     expect(pod.spec.volumes).toContainEqual({ name: "module", configMap: { name } });
     expect(pod.metadata.labels).toMatchObject({ app: name, "sidecar.istio.io/inject": "false" });
   }
-  const url = (module: string) => `http://module-${module}-0a1b2c3d.default.svc.cluster.local:8000/${digest}.wasm`;
+  const url = (module: string) => `http://module-${module}-auto.default.svc.cluster.local:8000/${digest}.wasm`;
   expect(one("WasmPlugin", "by-http").spec).toMatchObject({ url: url("filter"), sha256: digest });
   expect(one("WasmPlugin", "by-http-too").spec.url).toBe(url("filter"));
   expect(one("WasmPlugin", "other-by-http").spec.url).toBe(url("bench-filter-arms-bare"));
@@ -245,7 +197,7 @@ test("a workload's pods have its modules, and nobody else's", async () => {
   expect(echo).not.toContain("wasm");
 });
 
-test("proxies are asked for the code as they know it: an image by its manifest, a file by its module", () => {
+test("proxies are asked for the code as they know it: an image by its manifestDigest, a file by its module", () => {
   const digests = Object.fromEntries(ofKind("FilterReady").map(({ name, inputs }) => [name, inputs.digest]));
   expect(digests).toEqual({
     "by-http": digest,

@@ -105,7 +105,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       return digest.apply((digest) => ({ digest }));
     }
 
-    /** Wherever there are filters: Istio takes a secret of the WasmPlugin's own namespace. */
+    /** One in each namespace that has filters: Istio reads a Secret only from the WasmPlugin's own namespace. */
     function createPullSecrets(): Map<string, pulumi.Output<string> | undefined> {
       const args = (namespace: string) => ({ registry, namespace });
       const { gatewayNamespace: there } = controlPlane;
@@ -137,7 +137,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
       );
     }
 
-    /** Not before the gateway can answer, and has its filters: until then it leads to the one before. */
+    /** Changed last, when the new gateway answers and has its filters. Until then it leads to the old gateway. */
     function createEntry(inForce: FilterReady[]): kubernetes.core.v1.Service {
       const placement = placementOf({ gateway: true });
       const opts = { parent, dependsOn: [...gateway.resources, ...urls, ...inForce] };
@@ -178,7 +178,7 @@ export class IstioMesh extends pulumi.ComponentResource implements Mesh {
   }
 }
 
-/** Another one when a filter's code or settings are others. */
+/** Changes when a filter's code or settings change. */
 function versionOf(resources: kubernetes.apiextensions.CustomResource[]): pulumi.Output<string> {
   const { metadata } = resources.at(-1) as kubernetes.apiextensions.CustomResource;
   return pulumi.interpolate`${metadata.uid}@${metadata.generation}`;

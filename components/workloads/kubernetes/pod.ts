@@ -104,7 +104,7 @@ function container(args: PodArgs): Container {
     ...(mounts.length > 0 && {
       volumeMounts: mounts.map(({ path, volume }) => ({ name: volume.name, mountPath: path, readOnly: true })),
     }),
-    // No limit of cpu: it would slow a pod down while the machine has nothing else to do.
+    // No cpu limit: it would slow the pod down even while the machine is idle.
     resources: { requests, ...(memoryLimit !== undefined && { limits: { memory: memoryLimit } }) },
     securityContext: {
       allowPrivilegeEscalation: false,

@@ -1,10 +1,10 @@
 // The root contexts of this VM, and which of them a stream belongs to.
 //
-// A host can tell when it makes a stream's context and when it drops it (streams.ts), but to be told takes two more entries
-// into the module with each request. A VM with one root does without, and that is what a VM has unless filters share a
-// `vm_id` and a module. Where they do, the host is asked for what it tells them apart by: the filter's name, and its root
-// id. Roots that have both in common are one filter before and after a change of its configuration. The newer one has the
-// streams that began since, as long as the host keeps it.
+// Most VMs have one root: all streams are its own. A VM has several where filters share a `vm_id` and a module. Then the
+// host is asked for the name of the stream's filter and for its root id, and the root that has both is the stream's.
+// Two roots may have both in common: the same filter before and after a change of its configuration. Then the newer one
+// is taken, as long as the host has it. (The host could also tell of each stream that begins and ends, see streams.ts.
+// That costs two more calls of the module for each request.)
 
 import { proxy_set_effective_context } from "@solo-io/proxy-runtime/assembly/imports";
 import { Status } from "./abi";
@@ -72,7 +72,7 @@ function search(streamId: u32): FilterRoot | null {
     }
     root = root.older;
   }
-  // Now and then it is worth a look at whether all are still there: with the last but one, the search ends.
+  // From time to time, roots that the host has dropped are looked for. Once one root is left, no search is needed.
   if (count == 1 && !isTurn) return named;
 
   removeDropped(streamId);
@@ -89,7 +89,7 @@ function search(streamId: u32): FilterRoot | null {
   return named;
 }
 
-/** Forgets the roots that the host no longer has. @param current context, which is the current one again after that */
+/** Forgets the roots that the host has dropped. @param current context; it is current again afterwards */
 function removeDropped(current: u32): void {
   let newer: FilterRoot | null = null;
   let root = newest;

@@ -1,5 +1,5 @@
-// For filters that are told of streams, since they export these two: their VM can have any roots, at the price of two more
-// entries with each request.
+// A filter that exports these two functions is told when a stream begins and ends. So its VM always knows a stream's root.
+// The price: two more calls of the module for each request.
 
 import { askFirst, removeRoot } from "./roots";
 
