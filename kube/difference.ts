@@ -1,11 +1,12 @@
 /** In what two objects differ. Pure. */
+import { isMapping } from "../lib/mapping.ts";
 
 /** A value as JSON has it. */
 type Value = unknown;
 
 /** The path of the first field in which two values differ, `spec.rules.0`; undefined where they are the same. */
 export function firstDifference(before: Value, now: Value, path = ""): string | undefined {
-  if (isRecord(before) && isRecord(now)) {
+  if (isMapping(before) && isMapping(now)) {
     for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
       const found = firstDifference(before[key], now[key], join(path, key));
       if (found !== undefined) return found;
@@ -25,7 +26,7 @@ export function firstDifference(before: Value, now: Value, path = ""): string | 
  */
 export function firstUnmet(asked: Value, now: Value, path = ""): string | undefined {
   if (isEmpty(asked)) return undefined;
-  if (isRecord(asked) && isRecord(now)) {
+  if (isMapping(asked) && isMapping(now)) {
     for (const [key, value] of Object.entries(asked)) {
       const found = firstUnmet(value, now[key], join(path, key));
       if (found !== undefined) return found;
@@ -46,9 +47,6 @@ function isSame(a: Value, b: Value): boolean {
   const [x, y] = [quantityOf(a), quantityOf(b)];
   return x !== undefined && y !== undefined && Math.abs(x - y) <= Math.abs(x) * 1e-9;
 }
-
-const isRecord = (value: Value): value is Record<string, Value> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isEmpty = (value: Value): boolean =>
   value === undefined ||

@@ -1,5 +1,5 @@
 /** The filters' part of a proxy's own configuration, whatever the mesh: Wasm and Lua, inline or by ECDS. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../lib/sha256.ts";
 import type { KubeApi } from "./api.ts";
 import { configDump } from "./config-dump.ts";
 import { httpFiltersOf, type ListenerDump } from "./listener-dump.ts";
@@ -72,7 +72,7 @@ function declaredName(name: string | undefined): string | undefined {
 /** Modules that lie in files are named by their digest, by Istio's agent as by us. */
 function digestOf(config: TypedConfig | undefined): string | undefined {
   const script = config?.default_source_code?.inline_string;
-  if (script !== undefined) return createHash("sha256").update(script).digest("hex");
+  if (script !== undefined) return sha256(script);
   const { local, remote } = config?.config?.vm_config?.code ?? {};
   return remote?.sha256 ?? /\/([0-9a-f]{64})\.wasm$/.exec(local?.filename ?? "")?.[1];
 }

@@ -11,10 +11,9 @@ import {
   visit as visitNodes,
 } from "yaml";
 import { messageOf, UserError } from "./errors.ts";
+import { isMapping, type Mapping } from "./mapping.ts";
 import { isExact, type Path } from "./numbers.ts";
 import { agree, readByPulumi, readByYaml } from "./yaml-scalars.ts";
-
-export type Mapping = Record<string, unknown>;
 
 export interface StackFile {
   /** What stands under `config:`, by key in full: `meshup:filters`. Values as YAML 1.2 has them, merge keys followed. */
@@ -89,7 +88,7 @@ function plainValue(document: Document, path: string): unknown {
 }
 
 function mappingOf(value: unknown, what: string): Mapping {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Mapping;
+  if (isMapping(value)) return value;
   throw new UserError(`${what}: a mapping is needed, such as\nconfig:\n  meshup:mesh: standalone`);
 }
 

@@ -35,7 +35,7 @@ export function parseReference(text: string): Reference {
   const path = colon < 0 ? named : named.slice(0, colon);
   const tag = colon < 0 ? undefined : named.slice(colon + 1);
   const [first = "", ...below] = path.split("/");
-  const hasHost = below.length > 0 && /[.:]|^localhost$/.test(first);
+  const hasHost = namesHost(path);
   const registry = hasHost ? first : "docker.io";
   const segments = hasHost ? below : [first, ...below];
   const repository = isDockerHub(registry) && segments.length === 1 ? ["library", ...segments] : segments;
@@ -46,6 +46,11 @@ export function parseReference(text: string): Reference {
   if (digest !== undefined && !digestPattern.test(digest))
     throw new UserError(`${text}: a digest is sha256: and 64 of 0-9 and a-f, as in ${example}`);
   return { text, registry, repository: repository.join("/"), tag, digest };
+}
+
+/** Docker's rule: what stands before the first slash is a host where it has a dot or a port, or is `localhost`. */
+export function namesHost(name: string): boolean {
+  return /^([^/]*[.:][^/]*|localhost)\//.test(name);
 }
 
 /** The same with a digest, and without a tag. */

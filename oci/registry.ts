@@ -1,7 +1,7 @@
 /** Reading from a registry: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
-import { createHash } from "node:crypto";
 import { EnvHttpProxyAgent, fetch, type Response } from "undici";
 import { messageOf, UserError } from "../lib/errors.ts";
+import { sha256 } from "../lib/sha256.ts";
 import { isDockerHub, type Reference } from "./reference.ts";
 
 export interface Credentials {
@@ -171,7 +171,7 @@ function outgoing(): EnvHttpProxyAgent {
 }
 
 export function digestOf(bytes: Uint8Array): string {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  return `sha256:${sha256(bytes)}`;
 }
 
 /** Plain HTTP only within this machine, where names end at 127.0.0.1. */

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeWhole } from "../lib/files.ts";
+import { sha256 } from "../lib/sha256.ts";
 import type { OwnedProcess } from "./owner.ts";
 
 /**
@@ -38,7 +38,7 @@ export function commandHash(started: StartedWith): string {
   const parts: unknown[] = [command, sorted(env), sorted(files), ports, readiness, triggers];
   if (maxFileBytes !== undefined) parts.push(maxFileBytes);
   if (workingDirectory !== undefined) parts.push(workingDirectory);
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+  return sha256(JSON.stringify(parts));
 }
 
 function sorted(texts: Record<string, string> = {}): [string, string][] {

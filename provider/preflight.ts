@@ -1,9 +1,9 @@
 /** `meshup:index:Preflight`: a module loaded in the host in Node before a proxy gets it. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
+import { sha256 } from "../lib/sha256.ts";
 import type { ResourceType } from "./resource.ts";
 
 export interface PreflightInputs {
@@ -74,12 +74,12 @@ async function check(inputs: PreflightInputs, env: NodeJS.ProcessEnv): Promise<P
 }
 
 /** The very module that the proxy will know by its digest. */
-async function readModule({ filter, file, sha256 }: PreflightInputs): Promise<Uint8Array> {
+async function readModule({ filter, file, sha256: built }: PreflightInputs): Promise<Uint8Array> {
   const bytes = await readFile(resolve(root, file)).catch((error) => {
     throw new UserError(`filter "${filter}": cannot read the module: ${messageOf(error)}`);
   });
-  const seen = createHash("sha256").update(bytes).digest("hex");
-  if (seen === sha256) return bytes;
+  const seen = sha256(bytes);
+  if (seen === built) return bytes;
   throw new UserError(
     `filter "${filter}": ${file} is no longer the module that was built (sha256 ${seen}): remove it, and run the command again`,
   );

@@ -85,6 +85,15 @@ async function recorded(inputs: ProcessInputs) {
   throw new Error("no record was written");
 }
 
+/** What a provider has recorded that is killed while it waits for its process. */
+async function killedWhileItWaits(inputs: ProcessInputs) {
+  const { child, ended } = provider("create", inputs);
+  const record = await recorded(inputs);
+  child.kill("SIGKILL");
+  await ended;
+  return record;
+}
+
 test("it outlives the provider", async () => {
   const inputs = await inputsFor();
   const outputs = JSON.parse(await provider("create", inputs).ended);
@@ -100,20 +109,14 @@ test("two providers at once make one process", async () => {
 
 test("a provider killed while it waits leaves no orphan: the next create takes its process over", async () => {
   const inputs = await inputsFor("slow");
-  const { child, ended } = provider("create", inputs);
-  const record = await recorded(inputs);
-  child.kill("SIGKILL");
-  await ended;
+  const record = await killedWhileItWaits(inputs);
   expect(record.state).toBe("starting");
   expect((await create(inputs)).pid).toBe(record.pid);
 });
 
 test("… and stops it first where the command has changed since", async () => {
   const inputs = await inputsFor("slow");
-  const { child, ended } = provider("create", inputs);
-  const record = await recorded(inputs);
-  child.kill("SIGKILL");
-  await ended;
+  const record = await killedWhileItWaits(inputs);
   const outputs = await create({ ...inputs, triggers: ["new"] });
   expect(outputs.pid).not.toBe(record.pid);
   expect(isAlive(record)).toBe(false);

@@ -1,9 +1,9 @@
 /** The provider's resource types for the program. What each takes and gives stands in the type's own file. */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { root } from "../lib/paths.ts";
+import { sha256 } from "../lib/sha256.ts";
 import type { InputsOf, OutputsOf, TypeName } from "./types.ts";
 
 /** The same shape with outputs of other resources allowed everywhere in it. */
@@ -55,7 +55,7 @@ export class PythonPackages extends resource("meshup:local:PythonPackages", unkn
     opts?: pulumi.CustomResourceOptions,
   ) {
     const text = readFileSync(resolve(root, args.requirements));
-    super(name, { ...args, hash: createHash("sha256").update(text).digest("hex") }, opts);
+    super(name, { ...args, hash: sha256(text) }, opts);
   }
 }
 

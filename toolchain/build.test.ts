@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
 import { root } from "../lib/paths.ts";
+import { sha256 } from "../lib/sha256.ts";
 import { buildModule, buildTo } from "./build.ts";
-import { sha256 } from "./module-bytes.ts";
 import { scaffold } from "./new.ts";
 import { resolveModule } from "./source.ts";
 

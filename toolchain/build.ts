@@ -3,8 +3,8 @@ import { join, resolve } from "node:path";
 import { UserError } from "../lib/errors.ts";
 import { writeWhole } from "../lib/files.ts";
 import { modulesDir, root } from "../lib/paths.ts";
+import { sha256 } from "../lib/sha256.ts";
 import { shortPath } from "./files.ts";
-import { sha256 } from "./module-bytes.ts";
 import { type ModuleSource, resolveModule } from "./source.ts";
 
 export interface BuiltModule {

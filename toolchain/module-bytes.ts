@@ -1,10 +1,4 @@
-import { createHash } from "node:crypto";
 import { UserError } from "../lib/errors.ts";
-
-/** sha256 in hexadecimal. */
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
 
 /**
  * Whether it begins as a module that proxies load.

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../lib/errors.ts";
-import { sha256 } from "./module-bytes.ts";
+import { sha256 } from "../lib/sha256.ts";
 import { resolveModule } from "./source.ts";
 
 let folder: string;

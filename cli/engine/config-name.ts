@@ -1,4 +1,5 @@
 import type { runtime as Runtime } from "@pulumi/pulumi";
+import { isMapping, type Mapping } from "../../lib/mapping.ts";
 import type { ConfigRuntime } from "../../lib/pulumi-insides.ts";
 import { engineNamespace } from "../stack/files.ts";
 
@@ -29,8 +30,6 @@ function below(base: string | undefined, value: string): string {
   return under && over ? JSON.stringify(merged(under, over)) : value;
 }
 
-type Mapping = Record<string, unknown>;
-
 function merged(under: Mapping, over: Mapping): Mapping {
   const entries = Object.entries(over).map(([key, value]) => {
     const base = under[key];
@@ -46,8 +45,4 @@ function mappingIn(text: string): Mapping | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

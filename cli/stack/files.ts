@@ -7,7 +7,8 @@ import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { makePrivateFolder, readText, writeWhole } from "../../lib/files.ts";
-import { engineCopy, type Mapping, problemList, readStackFile } from "../../lib/stack-file.ts";
+import { isMapping, type Mapping } from "../../lib/mapping.ts";
+import { engineCopy, problemList, readStackFile } from "../../lib/stack-file.ts";
 
 /** The stacks that the clone declares, by their files. */
 export function stackNames(clone: string): string[] {
@@ -191,10 +192,6 @@ function readMapping(path: string): Mapping {
   }
   if (!isMapping(value)) throw new UserError(`${path}: a mapping is needed, such as\nname: meshup`);
   return value;
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Beside and renamed: an engine that runs never reads half a file. */

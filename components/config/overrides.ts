@@ -4,6 +4,7 @@ import { z } from "zod";
 import { messageOf, UserError } from "../../lib/errors.ts";
 import { readText } from "../../lib/files.ts";
 import { root } from "../../lib/paths.ts";
+import { namesHost } from "../../oci/reference.ts";
 import { problemsOf } from "./problems.ts";
 
 const address = z.string().min(1);
@@ -99,9 +100,7 @@ export function imageReference({ images }: Pick<Overrides, "images">, image: str
  */
 export function splitImage(image: string): { repository: string; version: string } {
   const [, name = image, version = ""] = /^(.+?)((?::[^/:@]+)?(?:@.+)?)$/.exec(image) ?? [];
-  const [first = "", ...rest] = name.split("/");
-  const hasHost = rest.length > 0 && /[.:]|^localhost$/.test(first);
-  const full = hasHost ? name : `docker.io/${rest.length > 0 ? name : `library/${name}`}`;
+  const full = namesHost(name) ? name : `docker.io/${name.includes("/") ? name : `library/${name}`}`;
   return { repository: full.replace(/^index\.docker\.io\//, "docker.io/"), version };
 }
 

@@ -1,5 +1,4 @@
 /** What filters are made of: each module and each script is found, named and read in this one place, once. */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
@@ -7,6 +6,7 @@ import { messageOf, UserError } from "../../lib/errors.ts";
 import { readText } from "../../lib/files.ts";
 import { once } from "../../lib/once.ts";
 import { root } from "../../lib/paths.ts";
+import { sha256 } from "../../lib/sha256.ts";
 import { isReference, parseReference } from "../../oci/reference.ts";
 import { ModuleFile } from "../../provider/resources.ts";
 import { buildModule } from "../../toolchain/build.ts";
@@ -115,7 +115,7 @@ function readScript(path = "."): Script {
   const file = resolve(root, path);
   if (!existsSync(file)) throw new UserError(`${path}: there is no such file`);
   const text = scriptText(file, path);
-  return { text, digest: createHash("sha256").update(text).digest("hex") };
+  return { text, digest: sha256(text) };
 }
 
 function scriptText(file: string, path: string): string {

@@ -1,3 +1,4 @@
+import { isMapping } from "../../lib/mapping.ts";
 import type { FilterDeclaration } from "./declared.ts";
 
 /** A filter's plugin configuration. */
@@ -15,7 +16,7 @@ export function configurationOf(declared: FilterDeclaration["config"]): Configur
   if (declared === undefined) return undefined;
   if (typeof declared === "object") return { text: JSON.stringify(declared), json: declared, object: declared };
   const json = parsed(declared);
-  return { text: declared, ...(json !== undefined && { json }), ...(isObject(json) && { object: json }) };
+  return { text: declared, ...(json !== undefined && { json }), ...(isMapping(json) && { object: json }) };
 }
 
 /** @returns undefined where it is no JSON, which has no such value */
@@ -25,8 +26,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,6 +2,7 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import { z } from "zod";
 import { messageOf } from "../../lib/errors.ts";
 import { headerBytes, ofConnection } from "../../lib/header-text.ts";
+import { isMapping } from "../../lib/mapping.ts";
 import { type Expectation, isLong, readPattern } from "../../proof/expectation.ts";
 import { name } from "../config/names.ts";
 
@@ -51,9 +52,6 @@ function oneOf<T>(choose: (value: unknown) => z.ZodType<T>) {
     return z.NEVER;
   });
 }
-
-const isMapping = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Response headers by name; or `{ status, body, headers }`, known by `status`, `body` or an object under `headers`. */
 const expectation = oneOf<Expectation>((value) =>

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isMapping } from "../../lib/mapping.ts";
 import { name } from "../config/names.ts";
 import { demoNames } from "./demo.ts";
 
@@ -153,7 +154,5 @@ export function unknownWorkloads(config: unknown): { path: PropertyKey[]; messag
   ];
 }
 
-const isMapping = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const mapping = (value: unknown) => (isMapping(value) ? value : {});
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);

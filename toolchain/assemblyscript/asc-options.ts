@@ -1,4 +1,5 @@
 import { UserError } from "../../lib/errors.ts";
+import { isMapping } from "../../lib/mapping.ts";
 
 /** Options of the AssemblyScript compiler, by their long names. */
 export type AscOptions = Record<string, string | number | boolean | string[]>;
@@ -59,7 +60,7 @@ export function readAscConfig(text: string | undefined, file: string): AscConfig
   const problems: string[] = [];
   const section = (value: unknown, key: string): Record<string, unknown> => {
     if (value === undefined) return {};
-    if (isRecord(value)) return value;
+    if (isMapping(value)) return value;
     problems.push(`"${key}" must be an object`);
     return {};
   };
@@ -97,12 +98,8 @@ function parse(text: string, file: string): Record<string, unknown> {
   } catch (error) {
     throw new UserError(`${file} is not JSON: ${(error as Error).message}`);
   }
-  if (!isRecord(value)) throw new UserError(`${file} must be a JSON object`);
+  if (!isMapping(value)) throw new UserError(`${file} must be a JSON object`);
   return value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isOption(value: unknown): value is AscOptions[string] {

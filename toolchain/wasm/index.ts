@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { requireModule, sha256 } from "../module-bytes.ts";
+import { sha256 } from "../../lib/sha256.ts";
+import { requireModule } from "../module-bytes.ts";
 import type { Toolchain } from "../toolchain.ts";
 
 /** A module that another toolchain has made: it goes on as it is. */

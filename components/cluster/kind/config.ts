@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { stringify } from "yaml";
 import { cloneNote } from "../../../lib/clone.ts";
 import { root, stackDir } from "../../../lib/paths.ts";
+import { sha256 } from "../../../lib/sha256.ts";
 import type { Container } from "../docker.ts";
 
 /** Tells the clusters and containers of one stack of one clone from all others. */
@@ -39,7 +39,7 @@ export const kubeconfigIn = (directory: string) => join(directory, "kubeconfig")
 /** An owner as text, the same on every run and different for another clone: `dev-1f0c9a3b5d7e`. */
 export function ownerId({ stack, directory, mark = { directory, name: "" } }: Owner): string {
   const text = mark.directory + mark.name;
-  return `${stack}-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
+  return `${stack}-${sha256(text).slice(0, 12)}`;
 }
 
 export const nodeName = (cluster: string) => `${cluster}-control-plane`;

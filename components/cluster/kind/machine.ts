@@ -1,12 +1,14 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
+import { coerce, lt } from "semver";
 import { messageOf, UserError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/exec.ts";
+import { sha256 } from "../../../lib/sha256.ts";
 import { assertPortsFree } from "../../../process/ports.ts";
 import { allContainers, type Container, dockerHost, findContainers } from "../docker.ts";
 import { nodeName, type Owner, ownerId, ownership } from "./config.ts";
 
 /** The oldest kind whose nodes read `/etc/containerd/certs.d` without being told to. */
-const oldestKind = [0, 27, 0];
+const oldestKind = "0.27.0";
 
 /** kind's own label on its nodes. */
 const clusterLabel = "io.x-k8s.kind.cluster";
@@ -132,7 +134,7 @@ const isOwn = (container: Container, owner: Owner) => ownership(container)?.owne
 
 /** What a cluster is made from and cannot be changed in; its generation ends with it. */
 export function settingsId({ nodeImage = "", gatewayPort }: Pick<MachineArgs, "nodeImage" | "gatewayPort">): string {
-  return createHash("sha256").update(`${nodeImage} ${gatewayPort}`).digest("hex").slice(0, 6);
+  return sha256(`${nodeImage} ${gatewayPort}`).slice(0, 6);
 }
 
 /** One that has stopped, or that its name does not lead to, is made anew, and what it held is pushed again. */
@@ -222,9 +224,7 @@ async function checkKind(): Promise<void> {
 
 /** @param version what `kind version` prints; undefined is returned for one that will do */
 export function kindProblem(version: string): string | undefined {
-  const parts = /(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number);
-  if (!parts) return `\`kind version\` printed no version: ${version.trim() || "nothing"}`;
-  const first = parts.findIndex((part, i) => part !== oldestKind[i]);
-  if (first < 0 || (parts[first] as number) > (oldestKind[first] as number)) return undefined;
-  return `kind ${parts.join(".")} is too old, ${oldestKind.join(".")} or newer is needed`;
+  const number = coerce(/\d+\.\d+\.\d+/.exec(version)?.[0])?.version;
+  if (!number) return `\`kind version\` printed no version: ${version.trim() || "nothing"}`;
+  return lt(number, oldestKind) ? `kind ${number} is too old, ${oldestKind} or newer is needed` : undefined;
 }

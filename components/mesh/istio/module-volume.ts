@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { sha256 } from "../../../lib/sha256.ts";
 import type { DeploymentManifest } from "../../workloads/kubernetes/pod.ts";
 import { moduleFileName } from "../module-data.ts";
 
@@ -17,7 +17,7 @@ export interface ModuleVolume {
 export function volumeName(filter: string): string {
   const name = `wasm-${filter}`;
   if (name.length <= 50) return name;
-  return `${name.slice(0, 41)}-${createHash("sha256").update(filter).digest("hex").slice(0, 8)}`;
+  return `${name.slice(0, 41)}-${sha256(filter).slice(0, 8)}`;
 }
 
 const mountPath = (filter: string) => `/var/local/wasm/${filter}`;

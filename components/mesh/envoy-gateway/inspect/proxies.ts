@@ -1,10 +1,10 @@
 /** The proxies of a Gateway: what they say that they run, and their log lines about it. */
-import { createHash } from "node:crypto";
 import type { KubeApi } from "../../../../kube/api.ts";
 import { configDump } from "../../../../kube/config-dump.ts";
 import { httpFiltersOf, type ListenerDump, rejectionOf } from "../../../../kube/listener-dump.ts";
 import { isReady, type Pod, podsOf } from "../../../../kube/pods.ts";
 import { UserError } from "../../../../lib/errors.ts";
+import { sha256 } from "../../../../lib/sha256.ts";
 import { controllerNamespace, gateway as ourGateway } from "../names.ts";
 
 /** Of a proxy's pod. */
@@ -61,10 +61,7 @@ export function readDump(dump: ListenerDump): Pick<InForce, "filters" | "rejecte
     const [, kind, policy, index] = filterName.exec(name) ?? [];
     if (kind === undefined || policy === undefined) continue;
     const script = typed_config?.default_source_code?.inline_string ?? "";
-    const digest =
-      kind === "wasm"
-        ? (typed_config?.config?.vm_config?.code?.remote?.sha256 ?? "")
-        : createHash("sha256").update(script).digest("hex");
+    const digest = kind === "wasm" ? (typed_config?.config?.vm_config?.code?.remote?.sha256 ?? "") : sha256(script);
     const common = { policy, index: Number(index), digest };
     filters.set(
       name,
