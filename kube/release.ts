@@ -112,19 +112,6 @@ async function faultsBeside(api: KubeApi, lists: ObjectLists, release: RecordedR
   return (await Promise.all(found)).flat().map((text) => ({ text, hooks: true }));
 }
 
-/**
- * Certificates that a release's hooks have made were signed together: where one is missing, all are made anew by the
- * upgrade that follows.
- */
-export async function dropCertificates(api: KubeApi, { namespace }: RecordedRelease): Promise<void> {
-  const path = `/api/v1/namespaces/${namespace}/secrets`;
-  const secrets = await api.list<KubeObject & { type?: string }>(path);
-  const byPeople = /^(pulumi|kubectl)/;
-  for (const { type, metadata } of secrets)
-    if (type === "kubernetes.io/tls" && !metadata.managedFields?.some(({ manager = "" }) => byPeople.test(manager)))
-      await api.delete(`${path}/${metadata.name}`);
-}
-
 /** `"Deployment.apps/apps/v1": ["ns/name"]`; an object that its chart gives no namespace is in the release's. */
 export function objectsOf({
   namespace,

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { docker } from "../../components/cluster/docker.ts";
 import type { Repair } from "../../components/cluster/repair.ts";
 import type { KubeApi } from "../../kube/api.ts";
+import { renewCertificates } from "../../kube/certificates.ts";
 import type { Drift, RecordedObject } from "../../kube/drift.ts";
 import type { ObjectLists } from "../../kube/objects.ts";
 import type { RecordedRelease, ReleaseDrift } from "../../kube/release.ts";
@@ -59,8 +60,8 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   const urns = [...objects.map(({ object }) => object.urn), ...gone];
   if (urns.length > 0) await refresh(stack, terminal, urns);
   const broken = releases.filter(({ what }) => what === "broken").map(({ release }) => release);
-  const { dropCertificates } = await import("../../kube/release.ts");
-  for (const { release, hooks } of releases) if (hooks) await dropCertificates(api, release);
+  const withoutHooks = new Set(releases.flatMap(({ release, hooks }) => (hooks ? [release.namespace] : [])));
+  for (const namespace of withoutHooks) await renewCertificates(api, namespace);
   return {
     replace: images.map(({ urn }) => urn),
     repair: { releases: broken.map(({ urn }) => urn.split("::").at(-1) as string) },

@@ -7,6 +7,7 @@ import { type ExecResult, exec } from "../../lib/exec.ts";
 import { ScratchClone } from "../local/scratch-clone.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { containers, DevStack } from "./dev-stack.ts";
+import { istioByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { gatewayOfTheGatewayApi } from "./gateway-api.ts";
 import { deliveriesOnIstio } from "./istio-deliveries.ts";
 import { faultsOnIstio } from "./istio-faults.ts";
@@ -156,6 +157,7 @@ describe.skipIf(missing.length > 0)("the stack dev-istio", () => {
     await expect.poll(replicas, { timeout: 60_000, interval: 500 }).toBe("1");
   });
 
+  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...istioByHand]);
   describe("filters", () => {
     deliveriesOnIstio(() => stack);
     faultsOnIstio(() => stack);

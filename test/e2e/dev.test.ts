@@ -9,6 +9,7 @@ import { type Behaviour, compileModule } from "../modules.ts";
 import { declareCases, expectCasesToHold } from "./cases-through-gateway.ts";
 import { clusterByHand, destroysWhatHasGone, StateOfBefore } from "./cluster-by-hand.ts";
 import { containers, DevStack, type Outputs } from "./dev-stack.ts";
+import { envoyGatewayByHand, mendsWhatIsDoneByHand, workloadsByHand } from "./drift.ts";
 import { faultsOfDelivery } from "./faults.ts";
 import { containersOf, removeLeftovers } from "./leftovers.ts";
 import { ownWorkloads } from "./own-workloads.ts";
@@ -331,6 +332,7 @@ describe.skipIf(missing.length > 0)("the stack dev", () => {
   });
 
   ownWorkloads(() => stack);
+  mendsWhatIsDoneByHand(() => stack, [...workloadsByHand, ...envoyGatewayByHand]);
 
   clusterByHand(() => stack);
 
