@@ -1,4 +1,4 @@
-/** `meshup:local:Bundle`: one of the project's own services as one file. */
+/** `meshup:local:Bundle`: bundles one of the project's own services into one file. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { inThisClone } from "../lib/clone.ts";
@@ -8,14 +8,14 @@ import type { ResourceType } from "./resource.ts";
 export interface BundleInputs {
   /** The service's TypeScript file: `services/echo.ts`. */
   entry: string;
-  /** sha256 over all that goes into the bundle (`bundleHash`). */
+  /** sha256 over everything that goes into the bundle (`bundleHash`). */
   sourceHash: string;
 }
 
 export interface BundleOutputs {
   /** Hex. */
   sha256: string;
-  /** Absolute path of the one file that Node runs by itself, named by its sha256. */
+  /** Absolute path of the bundled file, which Node runs without other files. It is named by its sha256. */
   file: string;
 }
 
@@ -28,7 +28,7 @@ export const bundleType: ResourceType<BundleInputs, BundleOutputs> = {
   update: (_olds, news) => make(news),
   hasDrifted: async ({ file }) => inThisClone(file) !== file || !existsSync(file),
   read: async (state) => (existsSync(state.file) ? state : undefined),
-  // No delete: a file by content may be another stack's as well. `npm run destroy` removes the folder.
+  // No delete: another stack may use the same file. `npm run destroy` removes the folder.
 };
 
 async function make({ entry }: BundleInputs): Promise<BundleOutputs> {

@@ -1,20 +1,20 @@
-/** Lines of a resource in the engine's own log: a person sees them while the work goes on. */
+/** Writes lines about a resource to the engine's log. Users see them while the work goes on. */
 import engineProto from "@pulumi/pulumi/proto/engine_pb.js";
 import { getEngine, resetOptions } from "@pulumi/pulumi/runtime/settings.js"; // Pulumi's server has loaded it, too
 
 const { LogRequest, LogSeverity } = engineProto;
 
-/** The engine's address among the provider's arguments, after flags. */
+/** Finds the engine's address among the provider's arguments. It follows the flags. */
 function addressOf(args: string[]): string | undefined {
   return args.find((arg) => /^[^-].*:\d+$/.test(arg));
 }
 
-/** Connects when there is something to say. That a line does not get there is no reason to fail. */
+/** Connects when the first line is written. A line that cannot be delivered is not an error. */
 export class EngineLog {
   readonly #address: string | undefined;
   #engine: ReturnType<typeof getEngine>;
 
-  /** @param args what the engine has started the provider with */
+  /** @param args the arguments that the engine starts the provider with */
   constructor(args: string[]) {
     this.#address = addressOf(args);
   }

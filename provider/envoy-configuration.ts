@@ -19,7 +19,7 @@ export interface EnvoyConfigurationInputs {
   admin: string;
   /** Envoy's log file. */
   log: string;
-  /** Which Envoy it is: a restarted one is given the configuration anew. */
+  /** Identifies the Envoy process. A restarted Envoy gets the configuration again. */
   process: string;
   clusters: Resource[];
   listeners: Resource[];
@@ -27,7 +27,7 @@ export interface EnvoyConfigurationInputs {
   filters: Record<string, { digest: string; resource: Resource }>;
 }
 
-/** The configuration of a running Envoy. Every change goes through a running Envoy and is judged by it. */
+/** The configuration of a running Envoy. Every change is sent to that Envoy, which accepts or rejects it. */
 export const envoyConfigurationType: ResourceType<EnvoyConfigurationInputs, object> = {
   inputs: {
     directory: "replace",
@@ -58,11 +58,11 @@ const listenersFile = "listeners.json";
 const filterFile = (name: string) => join("filters", name, "config.json");
 
 /**
- * Hands a configuration to a running Envoy, file by file, and waits until Envoy has taken each: clusters before the
- * routes that use them, filters before the listener that names them, and what is no longer used last.
- * What Envoy refuses is taken back: it goes on with what it had.
+ * Gives a configuration to a running Envoy, file by file, and waits until Envoy has accepted each file. Clusters come
+ * before the routes that use them, filters before the listener that names them. Unused files are removed last. If Envoy
+ * rejects a change, the change is undone and Envoy keeps its previous configuration.
  *
- * @throws UserError with Envoy's own lines; when it ends meanwhile; when its log cannot be read
+ * @throws UserError with Envoy's own log lines; if Envoy ends meanwhile; if its log cannot be read
  */
 export async function applyConfiguration(
   inputs: EnvoyConfigurationInputs,
@@ -82,14 +82,14 @@ export async function applyConfiguration(
   }
 }
 
-/** Takes listeners and clusters away from an Envoy that goes on running, or from one that has ended. */
+/** Removes listeners and clusters. Envoy may still run, or may have ended. */
 export async function removeConfiguration(directory: string): Promise<void> {
   if (!existsSync(directory)) return; // the clone has been moved: its Envoy has ended by another way
   for (const file of [listenersFile, clustersFile]) await replaceFile(join(directory, file), discoveryResponse([]));
   await rm(join(directory, "filters"), { recursive: true, force: true });
 }
 
-/** Whether the files say what they were made to say: somebody may have changed or removed them. */
+/** Tells whether the files still have their intended content. Someone may have changed or removed them. */
 export async function isApplied(inputs: EnvoyConfigurationInputs): Promise<boolean> {
   const found = await readFiles(inputs.directory).catch(() => new Map<string, string>());
   const wanted: Files = new Map([
@@ -100,14 +100,14 @@ export async function isApplied(inputs: EnvoyConfigurationInputs): Promise<boole
   return found.size === wanted.size && [...wanted].every(([path, text]) => found.get(path) === text);
 }
 
-/** How long an Envoy that answers may take to read a file, and to do as it says. */
+/** Time for an Envoy that answers to read a file and apply it. */
 const patienceMs = 20_000;
-/** How often the filters' configurations were refused so far, by the counter's name. */
+/** Counters of rejected filter configurations. */
 const filterRefusals = /^extension_config_discovery\.http_filter\..*\.update_rejected$/;
-/** Bytes of its log that Envoy has not written yet. */
+/** Counter of the log bytes that Envoy has not written yet. */
 const unwritten = /^filesystem\.write_total_buffered$/;
 
-/** One change of configuration, under way. */
+/** One change of the configuration, in progress. */
 class Change {
   readonly #inputs: EnvoyConfigurationInputs;
   readonly #files: Files;
@@ -133,7 +133,7 @@ class Change {
   }
 
   async filter(name: string, resource: Resource): Promise<void> {
-    // Listeners that drain keep a filter alive, too. One that is not read yet is judged together with its listener.
+    // Draining listeners keep a filter alive, too. A filter that Envoy has not read yet is checked with its listener.
     const known = (await this.#envoy.admin.configDump("ecds_filters")).some((f) => nameOf(f.ecds_filter) === name);
     if (!known) this.#newFilters.push(name);
     await this.#write(filterFile(name), [resource], `filter "${name}"`, known ? filterStats(name) : undefined, [name]);
@@ -147,7 +147,7 @@ class Change {
     const lds = /^listener_manager\.lds\.update_(success|rejected|failure)$/;
     await this.#write(listenersFile, resources, what, lds, this.#newFilters);
     await this.#envoy.until("take its listener", patienceMs, async () => {
-      // A listener waits for its filters: one that is refused would keep it waiting.
+      // A listener waits for its filters. A rejected filter would keep it waiting.
       const refusals = await this.#envoy.admin.stats(filterRefusals);
       if (grown(refusedBefore, refusals).length > 0) throw await this.#refusal(what, since, this.#newFilters);
       return this.#serves(resources);
@@ -156,8 +156,8 @@ class Change {
   }
 
   /**
-   * Puts the files back as they were and waits until Envoy has seen it. Filters go last, as the listener must not name
-   * what is gone.
+   * Restores the previous files and waits until Envoy has read them. Filters are removed last, because the listener
+   * must not name a filter that no longer exists.
    */
   async takeBack(before: Files): Promise<void> {
     const { directory } = this.#inputs;
@@ -178,8 +178,8 @@ class Change {
   }
 
   /**
-   * Whether Envoy has just these listeners, none of them waiting for anything. A listener that was changed in place
-   * keeps its old version in the dump, so that versions say nothing.
+   * Tells whether Envoy has exactly these listeners, and none of them is warming. A listener that is changed in place
+   * keeps its old version in the dump, so versions cannot be compared.
    */
   async #serves(resources: Resource[]): Promise<boolean> {
     const listeners = await this.#envoy.admin.configDump("dynamic_listeners");
@@ -189,8 +189,8 @@ class Change {
   }
 
   /**
-   * Writes one file, and where `stats` tells how often Envoy has read it, waits for its verdict.
-   * @param filters that it is about
+   * Writes one file. If `stats` counts how often Envoy has read it, waits until Envoy accepts or rejects it.
+   * @param filters the filters that the file is about
    */
   async #write(
     path: string,
@@ -214,10 +214,7 @@ class Change {
     await this.#mustHaveStarted(what, since, filters);
   }
 
-  /**
-   * Envoy accepts the configuration of a module that traps before proxy_on_configure, so that its verdict alone is not
-   * enough: its log tells.
-   */
+  /** Envoy accepts the configuration of a module that traps before proxy_on_configure. Only its log shows the trap. */
   async #mustHaveStarted(what: string, since: number, filters: string[]): Promise<void> {
     if ((await this.#said(since, filters)).startFailed) throw await this.#refusal(what, since, filters);
   }
@@ -235,8 +232,8 @@ class Change {
   }
 
   /**
-   * What was logged since the log had so many bytes. Envoy writes it a moment after it has said it; while it logs without
-   * end, this is not waited for long.
+   * Returns what Envoy has logged after the first `since` bytes of its log. Envoy writes a line with a short delay. If
+   * Envoy logs continuously, the wait for this delay is short.
    */
   async #said(since: number, filters: string[]): Promise<Said> {
     const isWritten = async () =>
@@ -250,7 +247,7 @@ function filterStats(name: string): RegExp {
   return new RegExp(`^extension_config_discovery\\.http_filter\\.${name}\\.update_(success|rejected|failure)$`);
 }
 
-/** The counters that have grown. */
+/** Returns the names of the counters that have increased. */
 function grown(before: Map<string, number>, now: Map<string, number>): string[] {
   return [...now].filter(([name, n]) => n > (before.get(name) ?? 0)).map(([name]) => name);
 }
@@ -277,7 +274,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   writeWhole(path, text, 0o600); // it may have secrets of a filter's
 }
 
-/** Only files: Envoy goes on watching a filter's folder for as long as an old listener drains. */
+/** Removes files only: Envoy watches a filter's folder as long as an old listener drains. */
 async function removeUnused(inputs: EnvoyConfigurationInputs, before: Files): Promise<void> {
   const used = new Set(Object.keys(inputs.filters).map(filterFile));
   const unused = [...before.keys()].filter((path) => path.startsWith("filters/") && !used.has(path));

@@ -1,6 +1,7 @@
 /**
- * `meshup:index:Evidence`: what is to show that a filter runs, and whether that would show anything, before the filter is
- * attached: its request goes straight to the workload, past every proxy, and what comes is what there is without it.
+ * `meshup:index:Evidence`: decides what proves that a filter runs, and whether it would prove anything, before the
+ * filter is attached. The filter's request goes directly to the workload, past every proxy. The answer shows the
+ * response without the filter.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,11 +14,11 @@ import type { ProofRequest } from "../proof/request.ts";
 import { sentHeaders } from "../proof/request.ts";
 import type { Context, ResourceType } from "./resource.ts";
 
-/** Where a request is answered without any proxy, and so without filters. */
+/** An address where a request is answered without any proxy, and so without filters. */
 export interface Straight {
   /** The workload's name, for messages. */
   workload: string;
-  /** As it would come there through the proxy. */
+  /** The path that the workload receives through the proxy. */
   path: string;
   /** The Host header. */
   host: string;
@@ -29,42 +30,47 @@ export interface Straight {
 export interface EvidenceInputs {
   /** The filter's name. */
   filter: string;
-  /** False: nothing is sent, and nothing shown. */
+  /** False: no request is sent, and nothing is proved. */
   request: ProofRequest | false;
-  /** As declared; none: what was found of it. */
+  /** As declared. If missing, the expectation is taken from `found`. */
   expect?: Expectation;
-  /** What the host in Node has found; none: it has not looked. */
+  /** What the host in Node has found. Missing if it has not run the filter. */
   found?: Found;
-  /** None: the filter is attached before its workload is there. */
+  /** Missing if the filter is attached before its workload exists. */
   straight?: Straight;
-  /** What is to be attached, of any shape. */
+  /** The thing to attach, of any shape. */
   subject: unknown;
-  /** Where nothing would show the filter: `keep` what is attached, perhaps nothing, and say why; or `fail`. */
+  /**
+   * What happens if nothing would prove the filter. `keep`: what is attached already (perhaps nothing) stays, with the
+   * reason. `fail`: an error.
+   */
   otherwise: "keep" | "fail";
 }
 
-/** What a workload answers without the filter. */
+/** The workload's answer without the filter. */
 export interface Baseline {
   status: number;
   headers: Record<string, string>;
-  /** Its beginning. */
+  /** The beginning of the body. */
   body: string;
 }
 
 export interface EvidenceOutputs {
-  /** What the response has to be. */
+  /** What the response must look like. */
   expected: Expectation;
-  /** What may be attached: the subject, or where nothing would show it, the one before; null: nothing. */
+  /**
+   * What may be attached: the subject; or the previous one, if nothing would prove the new one; or null for nothing.
+   */
   attached: unknown;
-  /** Why nothing would show it, and what to do. */
+  /** Why nothing would prove the filter, and what to do. */
   problem?: string;
-  /** None where the workload did not answer. */
+  /** Missing if the workload does not answer. */
   baseline?: Baseline;
 }
 
-/** Characters of a body that are kept. What is expected is compared with all of it. */
+/** Number of characters of a body that are kept. The expectation is compared with the whole body. */
 const keptBody = 16_384;
-/** A server that was ready a moment ago may be at its first request. */
+/** A server that has just become ready may fail its first requests. */
 const attempts = 5;
 
 export const evidenceType: ResourceType<EvidenceInputs, EvidenceOutputs> = {
@@ -81,11 +87,11 @@ export const evidenceType: ResourceType<EvidenceInputs, EvidenceOutputs> = {
   id: ({ filter }) => filter,
   create: (inputs, context) => examine(inputs, undefined, context),
   update: (olds, news, context) => examine(news, olds, context),
-  // A workload that did not answer is asked again.
+  // If the workload did not answer, it is asked again.
   hasDrifted: async ({ baseline }, { straight }) => straight !== undefined && baseline === undefined,
 };
 
-/** What the proxies of a mesh put on each request besides. Who asked, Kubernetes' API adds itself. */
+/** Headers that the proxies of a mesh add to each request. Kubernetes' API adds the headers that name the client. */
 const inClusters = {
   "x-envoy-attempt-count": "1",
   "x-envoy-expected-rq-timeout-ms": "15000",
@@ -93,7 +99,7 @@ const inClusters = {
   "x-envoy-internal": "true",
 };
 
-/** @param before what there was: where nothing would show the filter, that goes on */
+/** @param before the previous outputs, which stay in use if nothing would prove the new filter */
 async function examine(
   inputs: EvidenceInputs,
   before: EvidenceOutputs | undefined,
@@ -108,12 +114,12 @@ async function examine(
   if (problem !== undefined && otherwise === "fail") throw new UserError(problem);
   const baseline: Baseline | undefined = response && { ...response, body: response.body.slice(0, keptBody) };
   const kept = baseline && { baseline };
-  // An output that is missing is unknown to a preview.
+  // A preview treats a missing output as unknown.
   if (problem === undefined) return { expected, attached: subject, problem: "", ...kept };
   return { expected: before?.expected ?? expected, attached: before?.attached ?? null, problem, ...kept };
 }
 
-/** @returns undefined where nobody answers: what is wrong there the proof will tell */
+/** @returns undefined if nobody answers: the proof reports the cause */
 async function ask(request: ProofRequest, straight: Straight, signal: AbortSignal): Promise<HttpResponse | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -125,7 +131,10 @@ async function ask(request: ProofRequest, straight: Straight, signal: AbortSigna
   }
 }
 
-/** As a proxy passes it on, as far as a workload may repeat it: its own headers show nothing of a filter. */
+/**
+ * Sends the request as a proxy passes it on, with the headers that a workload may repeat in its answer: they prove
+ * nothing about a filter.
+ */
 async function send({ method, headers, body }: ProofRequest, straight: Straight): Promise<HttpResponse> {
   const { at, path, host } = straight;
   const envoys = { "x-envoy-original-path": path, ...("service" in at && inClusters) };

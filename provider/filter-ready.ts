@@ -1,9 +1,12 @@
-/** `meshup:kubernetes:FilterReady`: every proxy of Istio's that a filter is for runs it. */
+/** `meshup:kubernetes:FilterReady`: every Istio proxy that a filter is meant for runs it. */
 import { type AwaitedFilter, type AwaitedProxies, istio } from "../components/mesh/inspectors.ts";
 import type { ResourceType } from "./resource.ts";
 
 export interface FilterReadyInputs extends AwaitedFilter {
-  /** Of the resource that attaches it (`uid@generation`): another value means that it was made anew, or changed. */
+  /**
+   * `uid@generation` of the resource that attaches the filter. Another value means that it was created again, or
+   * changed.
+   */
   version: string;
 }
 
@@ -23,6 +26,6 @@ export const filterReadyType: ResourceType<FilterReadyInputs, AwaitedProxies> = 
   id: ({ filter }) => filter,
   create: async (inputs, { signal }) => (await istio()).waitForProxies(inputs, signal),
   update: async (_olds, news, { signal }) => (await istio()).waitForProxies(news, signal),
-  // A proxy that was started while the registry was down goes on without the module, and nothing else would tell.
+  // A proxy that starts while the registry is down runs without the module. Nothing else reports this.
   hasDrifted: async (olds, news) => (await istio()).hasChanged(news, olds.warnings).catch(() => true),
 };

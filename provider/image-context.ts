@@ -12,14 +12,17 @@ import type { ResourceType } from "./resource.ts";
 export interface ImageContextInputs {
   /** Text of the Dockerfile. */
   dockerfile: string;
-  /** What it copies: name in the folder → path of the file. Files are named by their content, so that a change shows. */
+  /**
+   * Files that the image copies: name in the folder → path of the file. Files are named by their content, so that a
+   * change is visible.
+   */
   files: Record<string, string>;
 }
 
 export interface ImageContextOutputs {
   /** Absolute path of the folder, named by its content. */
   directory: string;
-  /** Of all that is in it, hex. */
+  /** sha256 over the folder's content, hex. */
   sha256: string;
 }
 
@@ -35,10 +38,10 @@ export const imageContextType: ResourceType<ImageContextInputs, ImageContextOutp
   update: (_olds, news) => makeContext(news),
   hasDrifted: async ({ directory }) => inThisClone(directory) !== directory || !existsSync(directory),
   read: async (state) => (existsSync(state.directory) ? state : undefined),
-  // No delete: a folder by content may be another stack's as well. `npm run destroy` removes it.
+  // No delete: another stack may use the same folder. `npm run destroy` removes it.
 };
 
-/** Makes the folder, unless it is there: with its Dockerfile, and nothing but the named files. */
+/** Creates the folder if it is missing, with the Dockerfile and only the named files. */
 export async function makeContext(
   { dockerfile, files }: ImageContextInputs,
   parent = images,
@@ -76,7 +79,9 @@ async function read(path: string): Promise<Buffer> {
   }
 }
 
-/** With one time stamp for all: builders put it into the layer, whose digest would tell when and not what. */
+/**
+ * All files get the same time stamp. Builders write it into the layer, whose digest must depend on the content only.
+ */
 async function write(path: string, content: string | Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await withPathAsync(path, () => writeFile(path, content, { mode: 0o644 }));

@@ -1,9 +1,12 @@
-/** `meshup:kind:Node`: the stack's own kind cluster, as Docker has it. A Command makes it, and does not look at it again. */
+/**
+ * `meshup:kind:Node`: the stack's own kind cluster, as Docker reports it. A Command creates it but never checks it
+ * again.
+ */
 import { kindNode, type NodeArgs, type NodeState } from "../components/cluster/inspectors.ts";
 import type { ResourceType } from "./resource.ts";
 
 export const kindNodeType: ResourceType<NodeArgs, NodeState> = {
-  // `settings` and `cluster` change only where there is no cluster: the program sees to that.
+  // `settings` and `cluster` change only if there is no cluster; the program ensures this.
   inputs: { cluster: "update", owner: "update", directory: "update", settings: "update", registries: "update" },
   id: ({ cluster }) => cluster,
   create: async (inputs, context) => (await kindNode()).settle(inputs, undefined, context),

@@ -19,7 +19,7 @@ function contextOf(urn: string, inputs: Properties): Context {
   return { signal: cancelled.signal, env: process.env, secretInputs, say };
 }
 
-/** What goes back to the engine: inputs as they came, as its diffs know outputs only, and outputs. */
+/** The state for the engine: the inputs as received (its diffs know only outputs), and the outputs. */
 function stateOf(type: AnyResourceType, inputs: Properties, outputs: object): Properties {
   const isSecret = Object.keys(type.inputs).some((name) => hasSecret(inputs[name]));
   const reveals = isSecret ? (type.reveals ?? []) : [];
@@ -53,7 +53,7 @@ const provider: Required<Pick<Provider, "check" | "diff" | "create" | "read" | "
         isToBeSealed ||
         hasUnknown(news) ||
         ((await type.hasDrifted?.(olds, news, contextOf(urn, newInputs))) ?? false);
-      // Names, ports and files are taken until the old resource has gone.
+      // Names, ports and files are in use until the old resource is deleted.
       return { changes, replaces, deleteBeforeReplace: true };
     }),
 
@@ -98,7 +98,7 @@ async function typeOf(urn: string): Promise<AnyResourceType> {
 
 let underWay = 0;
 
-/** The engine shows an error's message and nothing else: a defect of ours takes its stack with it. */
+/** The engine shows only an error's message. For an internal error, the stack trace is added to it. */
 async function answer<T>(work: () => Promise<T>): Promise<T> {
   underWay++;
   try {
@@ -110,7 +110,9 @@ async function answer<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The engine ends its providers. One whose engine was killed undoes what is under way, and ends by itself. */
+/**
+ * The engine ends its providers. If the engine is killed, its provider undoes the work in progress and ends by itself.
+ */
 function endWithEngine(): void {
   const engine = process.ppid;
   const look = () => {
@@ -125,8 +127,8 @@ function endWithEngine(): void {
 console.error = () => {};
 
 /**
- * Pulumi's server prints the port that it listens on. The engine reads it from `fd` (see `pulumi-resource-meshup`), and
- * whoever else prints something, prints it to standard output.
+ * Pulumi's server prints the port that it listens on. The engine reads it from `fd` (see `pulumi-resource-meshup`). All
+ * other output goes to standard output.
  */
 function tellPortOn(fd: number, serve: () => Promise<void>): Promise<void> {
   const serving = new AsyncLocalStorage<true>();

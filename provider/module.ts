@@ -7,7 +7,7 @@ import type { ResourceType } from "./resource.ts";
 export interface ModuleInputs {
   /** A folder of source, a .wasm file, or `oci://REFERENCE@sha256:…`. */
   path: string;
-  /** sha256 over all that goes into the module (`resolveModule`). */
+  /** sha256 over everything that goes into the module (`resolveModule`). */
   sourceHash: string;
 }
 
@@ -26,7 +26,7 @@ export const moduleType: ResourceType<ModuleInputs, ModuleOutputs> = {
   update: (_olds, news) => build(news),
   hasDrifted: async ({ file }) => inThisClone(file) !== file || !existsSync(file),
   read: async (state) => (existsSync(state.file) ? state : undefined),
-  // No delete: a file by content may be another filter's as well. `npm run destroy` removes the folder.
+  // No delete: another filter may use the same file. `npm run destroy` removes the folder.
 };
 
 async function build({ path }: ModuleInputs): Promise<ModuleOutputs> {

@@ -3,7 +3,7 @@ import { type AwaitedPolicy, envoyGateway, type PolicyInForce } from "../compone
 import type { ResourceType } from "./resource.ts";
 
 export interface PolicyReadyInputs extends AwaitedPolicy {
-  /** The policy's uid and generation: another value means that it was made anew, or changed. */
+  /** The policy's uid and generation. Another value means that it was created again, or changed. */
   uid: string;
   generation: number;
 }
@@ -11,7 +11,8 @@ export interface PolicyReadyInputs extends AwaitedPolicy {
 export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyInForce> = {
   inputs: {
     kubeconfig: "update",
-    // Of another policy there is nothing to delete: a replacement would only hold up what depends on this.
+    // There is nothing to delete for the previous policy. A replacement would only delay the resources that depend on
+    // this one.
     namespace: "update",
     name: "update",
     gateway: "update",
@@ -24,6 +25,6 @@ export const policyReadyType: ResourceType<PolicyReadyInputs, PolicyInForce> = {
   id: ({ gateway }) => `${gateway.namespace}/${gateway.name}`,
   create: async (inputs, { signal }) => (await envoyGateway()).waitForPolicy(inputs, signal),
   update: async (_olds, news, { signal }) => (await envoyGateway()).waitForPolicy(news, signal),
-  // Envoy Gateway forgets its modules when it is restarted. Where it cannot pull one again, it does not try a second time.
+  // Envoy Gateway loses its modules on a restart. If it cannot pull one again, it does not retry.
   hasDrifted: async (_olds, news) => (await envoyGateway()).isOut(news).catch(() => true),
 };

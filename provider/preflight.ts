@@ -1,4 +1,4 @@
-/** `meshup:index:Preflight`: a module loaded in the host in Node before a proxy gets it. */
+/** `meshup:index:Preflight`: loads a module in the host in Node before a proxy gets it. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, UserError } from "../lib/errors.ts";
@@ -14,29 +14,32 @@ export interface PreflightInputs {
   /** The module's path. */
   file: string;
   rootId: string;
-  /** The plugin configuration as the module reads it; none when left out. */
+  /** The plugin configuration as the module reads it; none if missing. */
   configuration?: string;
   /** Clusters that the proxy knows, for the filter's calls: exact names or `/regex/`. Default: any. */
   clusters?: string[];
-  /** The request that is sent through it, as the proxy gets it; a plain GET when left out. */
+  /** The test request, as the proxy gets it; a plain GET if missing. */
   request?: { method: string; path: string; authority: string; headers: Record<string, string>; body?: string };
 }
 
 export interface PreflightOutputs {
-  /** As given, but known only once the check has passed: what attaches the filter takes it from here. */
+  /**
+   * Same as the input, but known only after the check has passed. The resource that attaches the filter uses this
+   * value.
+   */
   sha256: string;
-  /** As given, likewise. */
+  /** Same as the input, but known only after the check has passed. */
   file: string;
-  /** Response headers that the filter put on the response of a workload that answers 200, or changed. */
+  /** Response headers that the filter adds or changes when the workload answers 200. */
   adds: Record<string, string>;
-  /** Which of them have another value each time. */
+  /** Names of the added headers whose value differs each time. */
   varies: string[];
-  /** The response's status, where the filter has made it another, or has answered by itself. */
+  /** The response's status, if the filter changes it or answers by itself. */
   answers?: number;
-  /** What else it does, in words. */
+  /** Other effects of the filter, in words. */
   notes: string[];
   warnings: string[];
-  /** False when MESHUP_PREFLIGHT=off left the check out. */
+  /** False if the check was skipped (MESHUP_PREFLIGHT=off). */
   checked: boolean;
 }
 
@@ -56,7 +59,7 @@ export const preflightType: ResourceType<PreflightInputs, PreflightOutputs> = {
   id: ({ filter }) => filter,
   create: (inputs, { env }) => check(inputs, env),
   update: (_olds, news, { env }) => check(news, env),
-  // What an `up` with the check switched off let through is checked by the next one.
+  // An `up` that runs with the check switched off leaves the check to the next `up`.
   hasDrifted: async ({ checked }, _news, { env }) => !checked && !isOff(env),
 };
 

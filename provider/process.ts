@@ -1,4 +1,4 @@
-/** `meshup:local:Process`: a process that outlives the `up` which started it. */
+/** `meshup:local:Process`: a process that runs on after the `up` that started it. */
 import { existsSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { cloneId, inThisClone } from "../lib/clone.ts";
@@ -28,9 +28,9 @@ export interface ProcessInputs {
   directory: string;
   /** Program and arguments, run without a shell. */
   command: string[];
-  /** Where it runs. Default: the clone's folder. */
+  /** Working directory. Default: the clone's folder. */
   workingDirectory?: string;
-  /** Added to what is passed on of the environment: what programs are found with, and no secrets. */
+  /** Added to the part of the environment that is passed on, which has search paths but no secrets. */
   env?: Record<string, string>;
   /** Files that the command reads, text by path: written before it starts, deleted with it; a change restarts it. */
   files?: Record<string, string>;
@@ -44,7 +44,10 @@ export interface ProcessInputs {
   readyTimeoutMs?: number;
   /** Milliseconds from SIGTERM to SIGKILL; default 5 000. */
   stopTimeoutMs?: number;
-  /** What it writes into any file beyond this is lost, its log above all, and it goes on; default: no limit. */
+  /**
+   * Limit in bytes for each file that it writes, mainly its log. Anything beyond is lost, and it runs on. Default: no
+   * limit.
+   */
   maxFileBytes?: number;
   /** Any text; a change restarts the process. For what the command reads only once: the digest of a source, a version. */
   triggers?: string[];
@@ -53,10 +56,10 @@ export interface ProcessInputs {
 export interface ProcessOutputs {
   /** 0 when `pulumi refresh` has found it dead. */
   pid: number;
-  /** Tells it from others that had the pid before (see `ProcessIdentity`). */
+  /** Distinguishes it from earlier processes with the same pid (see `ProcessIdentity`). */
   startTime: string;
   bootId: string;
-  /** The clone that has started it: a copy of the clone leaves it alone. Earlier versions noted none. */
+  /** The clone that started it. A copy of the clone does not touch it. Earlier versions recorded none. */
   clone?: string;
   /** Absolute path of the log: standard output and error. */
   log: string;
@@ -90,16 +93,16 @@ export const processType: ResourceType<ProcessInputs, ProcessOutputs> = {
     const { record: path, log } = pathsOf(olds);
     const record = readRecord(path);
     if (!isOurs(olds) || record?.pid !== olds.pid || record.state !== "ready" || needsCare(log)) return true;
-    // One that lives and does not answer is waited for as when it was started, and started anew if that does not help.
+    // A living process that does not answer gets the same time as a new one. It is restarted if it is still not ready.
     return (await missingOf(olds.ready, { timeoutMs: 2000 })) !== undefined;
   },
   read: async (state) => {
     const known = [readRecord(pathsOf(state).record), state];
     const living = known.find((one) => one && isOurs(one));
-    // Dead, but not gone: its record and log are still to be deleted. The next `up` starts it again.
+    // The process has ended, but its record and log must still be deleted. The next `up` starts it again.
     return outputs(living ?? { pid: 0, startTime: "", bootId: "" }, pathsOf(state).log);
   },
-  // A clone that was moved has left nothing at its old place, and nothing is to come there for a lock.
+  // A moved clone has no files at its old path. No lock file must be created there.
   delete: (state) =>
     existsSync(resolve(root, inThisClone(state.directory))) ? locked(state, () => remove(state)) : remove(state),
 };
@@ -114,8 +117,8 @@ async function remove(state: State): Promise<void> {
 
 /**
  * Stops every process that has a record in a folder, and removes the records. For `destroy`: an `up` that was killed
- * half-way may have started one that Pulumi's state knows nothing of.
- * @returns those that ran.
+ * halfway may have started a process that is not in Pulumi's state.
+ * @returns the processes that were running
  */
 export async function stopRecorded(directory: string): Promise<{ name: string; pid: number }[]> {
   const stopped: { name: string; pid: number }[] = [];
@@ -175,7 +178,7 @@ function untilReady(inputs: ProcessInputs, started: Started, { signal, say }: Wa
   return waitReady(name, started, { ready, timeoutMs, signal, say });
 }
 
-/** Whether the living process `recorded` is what `inputs` ask for. Its log, where it is long, begins anew. */
+/** Tells whether the living process `recorded` matches `inputs`. Rotates its log if it is long. */
 async function takeOver(inputs: ProcessInputs, recorded: ProcessRecord, context: Waiting): Promise<boolean> {
   const { record, log } = pathsOf(inputs);
   if (recorded.commandHash !== commandHash(inputs) || isLost(log)) return false;
@@ -221,7 +224,7 @@ async function change(olds: State, news: ProcessInputs, context: Context): Promi
   }
 }
 
-/** What of it commands show, ask, and stop it by. */
+/** The parts that commands show, check, and need to stop the process. */
 const kept = (inputs: ProcessInputs) => ({
   clone: cloneId(),
   stopTimeoutMs: stopTimeout(inputs),

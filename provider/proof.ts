@@ -4,22 +4,22 @@ import { type Provable, prove } from "../proof/prove.ts";
 import type { Context, ResourceType } from "./resource.ts";
 
 export interface ProofInputs extends Provable {
-  /** Why there is no proof: it fails at once, and says so. */
+  /** Why there is no proof. If set, the resource fails at once with this text. */
   problem?: string;
-  /** False: nothing is sent. */
+  /** False: no request is sent. */
   send?: boolean;
-  /** The module's sha256: another module has to prove itself anew. */
+  /** The module's sha256. A new module needs a new proof. */
   digest: string;
-  /** What serves the address (pid and start time): a restarted one has to prove itself anew. */
+  /** The process behind the address (pid and start time). A restarted process needs a new proof. */
   process?: string;
-  /** The cluster whose proxies answer: where the proof fails, their own lines say why. `mesh`: as configured. */
+  /** The cluster whose proxies answer. If the proof fails, their log lines tell why. `mesh`: as configured. */
   cluster?: { kubeconfig: string; mesh: string };
   /** Milliseconds until the expectation must hold; default 15 000. */
   timeoutMs?: number;
 }
 
 export interface ProofOutputs {
-  /** Of the response that held; 0 where nothing was sent. */
+  /** Status of the response that met the expectation; 0 if no request was sent. */
   status: number;
   /** The expected headers, as that response had them. */
   seen: Record<string, string>;
@@ -63,7 +63,7 @@ async function proveOrExplain(inputs: ProofInputs, context: Context): Promise<Pr
   }
 }
 
-/** The proxies' own lines. That they cannot be had is no reason to keep the rest back. */
+/** The proxies' log lines. If they cannot be read, the rest is reported without them. */
 async function explanation({ kubeconfig, mesh }: NonNullable<ProofInputs["cluster"]>, started: number) {
   try {
     const { KubeApi } = await import("../kube/api.ts");

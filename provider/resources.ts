@@ -1,4 +1,4 @@
-/** The provider's resource types for the program. What each takes and gives stands in the type's own file. */
+/** The provider's resource types for the program. The inputs and outputs are documented in each type's own file. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -23,7 +23,7 @@ type ResourceClass<Name extends TypeName> = new (
   opts?: pulumi.CustomResourceOptions,
 ) => Instance<Name>;
 
-/** @param outputs those that are no inputs: Pulumi's SDK has to be told of each before it is known */
+/** @param outputs outputs that are not inputs: Pulumi's SDK must know their names in advance */
 function resource<Name extends TypeName>(
   type: Name,
   outputs: Record<Exclude<keyof OutputsOf<Name>, keyof InputsOf<Name>>, undefined>,
@@ -69,8 +69,8 @@ export class EnvoyBinary extends resource(
 export class Bundle extends resource("meshup:local:Bundle", unknown("sha256", "file")) {}
 
 /**
- * The configuration of a running Envoy: handed over file by file without a restart, and complete when Envoy serves it.
- * What Envoy refuses is taken back, and the error has Envoy's own lines.
+ * The configuration of a running Envoy: sent file by file without a restart, and complete when Envoy serves it. If
+ * Envoy rejects a change, the change is undone, and the error has Envoy's own lines.
  */
 export class EnvoyConfiguration extends resource("meshup:local:EnvoyConfiguration", {}) {}
 
@@ -90,23 +90,26 @@ export class Preflight extends resource(
 ) {}
 
 /**
- * What is to show that a filter runs, and whether it would: the filter's request straight to the workload tells what is
- * there without it. What attaches the filter takes `attached` from here, and so never has one that nothing would show.
+ * Decides what proves that a filter runs, and whether it would: the filter's request goes directly to the workload and
+ * shows the response without the filter. The resource that attaches the filter uses `attached`, so that no filter is
+ * attached whose effect nothing would prove.
  */
 export class Evidence extends resource(
   "meshup:index:Evidence",
   unknown("expected", "attached", "problem", "baseline"),
 ) {}
 
-/** A request through the mesh whose response shows that a filter runs. Fails with what came instead. */
+/**
+ * A request through the mesh whose response proves that a filter runs. If it does not, the error shows the response.
+ */
 export class Proof extends resource("meshup:index:Proof", unknown("status", "seen")) {}
 
-/** What the stack's configuration has had for secrets: no command prints it. */
+/** All secrets that the stack's configuration has ever had: no command prints them. */
 export class Secrets extends resource("meshup:index:Secrets", unknown("known")) {}
 
 /**
- * The stack's own kind cluster on this machine: `generation` names the one that is there, started and answering, or the one
- * that is to be made. A plain `up` notices when it has gone, has stopped, or is another one.
+ * The stack's own kind cluster on this machine. `generation` names the cluster that runs, or the one to create. A plain
+ * `up` notices if it is missing, stopped, or replaced.
  */
 export class KindNode extends resource("meshup:kind:Node", unknown("generation", "environment")) {}
 
@@ -120,13 +123,13 @@ export class PolicyReady extends resource(
 ) {}
 
 /**
- * A filter in force: every proxy of Istio's that it is for runs its very code. Fails with the proxies' own log lines that
- * say why not; no pod for it is a warning.
+ * A filter in force: every Istio proxy that it is meant for runs exactly its code. Fails with the log lines of the
+ * proxies that tell why not. If no pod matches, that is a warning.
  */
 export class FilterReady extends resource("meshup:kubernetes:FilterReady", unknown("proxies", "warnings")) {}
 
 /**
- * The pods of a Deployment, all of them of its current generation and ready. Fails with what the containers say that are
- * not, as soon as it is clear that they never will be.
+ * The pods of a Deployment, all of the current generation and ready. Fails with the messages of the containers that are
+ * not ready, as soon as it is clear that they never will be.
  */
 export class Rollout extends resource("meshup:kubernetes:Rollout", unknown("pods")) {}

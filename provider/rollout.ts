@@ -12,7 +12,7 @@ export interface RolloutInputs {
   /** Of the Deployment. */
   namespace: string;
   name: string;
-  /** Its uid and generation: another value means that it was made anew, or changed. */
+  /** Its uid and generation. Another value means that it was created again, or changed. */
   version: string;
   /** Milliseconds until its pods must be ready; default 300 000. */
   timeoutMs?: number;
@@ -25,7 +25,7 @@ export interface RolloutOutputs {
 
 /** A large image takes its time to be pulled. */
 const defaultTimeoutMs = 300_000;
-/** A container that does not start may yet do so: what it needs comes with the same `up`. */
+/** A container that fails may still start: the things that it needs may come with the same `up`. */
 const graceMs = 3_000;
 
 /** No `hasDrifted`: `npm run status` and `doctor` look, and Kubernetes itself starts what has ended. */
@@ -36,7 +36,7 @@ export const rolloutType: ResourceType<RolloutInputs, RolloutOutputs> = {
   update: (_olds, news, { signal }) => waitForRollout(news, signal),
 };
 
-/** @throws UserError with what the containers say that keep it up, as soon as it is clear that they do */
+/** @throws UserError with the messages of the containers that block the rollout, as soon as this is final */
 export async function waitForRollout(inputs: RolloutInputs, signal?: AbortSignal): Promise<RolloutOutputs> {
   const { namespace, name, timeoutMs = defaultTimeoutMs } = inputs;
   const api = await KubeApi.open(inputs.kubeconfig);
@@ -79,7 +79,7 @@ async function failure(api: KubeApi, { namespace, name }: RolloutInputs, what: s
   );
 }
 
-/** A log that cannot be had is not what is wrong. */
+/** If a log cannot be read, this is not the error to report. */
 async function lastLines(api: KubeApi, namespace: string, { pod, container, log }: Trouble): Promise<string[]> {
   const options = { container, tail: 10, previous: log === "previous" };
   const text = await api.log({ namespace, name: pod }, options).catch(() => "");

@@ -1,6 +1,6 @@
 /**
- * `meshup:index:Secrets`: what the stack's configuration has had for secrets. Commands do not print it: a proxy may have
- * one that an update has brought before it failed, and a log one that is another by now.
+ * `meshup:index:Secrets`: all secrets that the stack's configuration has ever had. Commands do not print them. Old
+ * secrets stay listed: logs still have them, and a proxy may have one from an update that failed later.
  */
 import type { ResourceType } from "./resource.ts";
 
@@ -10,11 +10,11 @@ export interface SecretsInputs {
 }
 
 export interface SecretsOutputs {
-  /** These, then those before them. */
+  /** The current secrets, then the earlier ones. */
   known: string[];
 }
 
-/** Where a secret changes often, the oldest go: logs are put aside in the end, too. */
+/** If secrets change often, the oldest are dropped. Logs are rotated in time, too. */
 export const maxKnown = 500;
 
 export const secretsType: ResourceType<SecretsInputs, SecretsOutputs> = {

@@ -16,7 +16,7 @@ export function unwrap(value: unknown): unknown {
 }
 
 /**
- * A resource's properties as its type reads them. One that was left out comes as null where it was computed from a secret,
+ * A resource's properties as its type reads them. A missing property that was computed from a secret arrives as null
  * and is left out here.
  */
 export function plain(properties: Properties): Properties {
