@@ -1,4 +1,4 @@
-/** Starting and stopping one operating system process that outlives us. */
+/** Starts and stops one operating system process that runs on after its starter ends. */
 import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { connect } from "node:net";
@@ -16,11 +16,14 @@ export interface StartOptions {
   command: string[];
   /** Absolute path of the folder that it runs in. */
   workingDirectory: string;
-  /** Added to what is passed on of our own: `processEnvironment`. */
+  /** Added to the part of our own environment that is passed on: `processEnvironment`. */
   env: Record<string, string>;
   /** Absolute path of the log file. */
   log: string;
-  /** What it writes into any file beyond this is lost, and it goes on; default: no limit. */
+  /**
+   * Limit in bytes for each file that the process writes. Anything beyond is lost, and the process runs on. Default: no
+   * limit.
+   */
   maxFileBytes?: number;
   /** Called when the process exists and before its program runs. */
   onSpawn(identity: ProcessIdentity): void;
@@ -29,13 +32,13 @@ export interface StartOptions {
 export interface Started {
   identity: ProcessIdentity;
   log: LogStart;
-  /** How it ended, once it has; in words. */
+  /** How the process ended, in words; undefined while it runs. */
   exit(): string | undefined;
 }
 
 /**
- * Waits for a line before it becomes the program: the pid is on disk by then. Should we be killed before that, the
- * pipe closes and it ends, so that there is no moment at which an unrecorded process runs.
+ * The shell waits for a line before it becomes the program. By then, the pid is on disk. If we are killed before that,
+ * the pipe closes and the shell ends: an unrecorded process never runs.
  */
 const gate = 'read -r go && exec "$@" </dev/null';
 
@@ -46,7 +49,7 @@ function limit(maxFileBytes: number | undefined): string {
   return `trap "" XFSZ && (${set}) 2>/dev/null && ${set}; `;
 }
 
-/** Starts a program in a session of its own, so that neither our end nor Ctrl-C reaches it. */
+/** Starts a program in its own session, so that neither our end nor Ctrl-C reaches it. */
 export async function start(options: StartOptions): Promise<Started> {
   const { name, command, workingDirectory, env, log, maxFileBytes, onSpawn } = options;
   const { fd, start: logStart } = openLog(log);
@@ -72,7 +75,7 @@ export async function start(options: StartOptions): Promise<Started> {
     try {
       onSpawn(identity);
     } catch (error) {
-      child.stdin?.destroy(); // what could not be recorded is not to run
+      child.stdin?.destroy(); // a process without a record must not run
       throw error;
     }
     child.stdin?.end("\n");
@@ -83,7 +86,7 @@ export async function start(options: StartOptions): Promise<Started> {
   }
 }
 
-/** It answers 2xx at an address, or takes a connection on a port of 127.0.0.1. */
+/** Ready means: the address answers 2xx, or the port of 127.0.0.1 accepts a connection. */
 export type Ready = { url: string } | { port: number };
 
 export interface Readiness {
@@ -91,19 +94,19 @@ export interface Readiness {
   /** Milliseconds that it may take; `asLongAsItLives` for one that is busy, not broken, when it takes long. */
   timeoutMs: number;
   signal: AbortSignal;
-  /** Is told what is waited for, once it takes long. */
+  /** Tells the user what is waited for, if it takes long. */
   say?: (message: string) => void;
 }
 
 export const asLongAsItLives = 2 ** 31 - 1;
-/** After so long the person is told, and again each time as much as `sayAgainMs` has passed. */
+/** The first message comes after `sayAfterMs`, the next ones every `sayAgainMs`. */
 const sayAfterMs = 5_000;
 const sayAgainMs = 60_000;
 
 /**
- * Waits until it is ready.
- * @throws UserError with the process's own last words when it ends first; with where it listens, too, when it is not ready
- * in time.
+ * Waits until the process is ready.
+ * @throws UserError with the last lines of its log: if it ends first, or if it is not ready in time (then also with the
+ * addresses that it listens on)
  */
 export async function waitReady(
   name: string,
@@ -115,7 +118,7 @@ export async function waitReady(
   let missing: Missing | undefined;
   const look = async () => {
     if (!isAlive(identity)) {
-      // Its exit event may take a while on a busy machine; another run's process has none.
+      // On a busy machine the exit event may come late. A process of another run has no exit event here.
       await holds(() => exit() !== undefined, { timeoutMs: 1000, everyMs: 20 });
       throw new UserError(`${name} ${exit() ?? "ended"} before it was ready${quote(log)}`);
     }
@@ -142,7 +145,7 @@ export async function waitReady(
   });
 }
 
-/** What is not yet as it has to be, and whether nobody took the connection. */
+/** The condition that is not met yet, and whether the connection was refused. */
 export interface Missing {
   what: string;
   refused: boolean;
@@ -153,7 +156,7 @@ interface Look {
   signal?: AbortSignal;
 }
 
-/** @returns undefined where it is ready */
+/** @returns undefined if the process is ready */
 export function missingOf(ready: Ready, look: Look): Promise<Missing | undefined> {
   return "url" in ready ? missingAnswer(ready.url, look) : missingListener(ready.port, look);
 }
@@ -182,7 +185,7 @@ function missingListener(port: number, { timeoutMs }: Look): Promise<Missing | u
   });
 }
 
-/** Of a process and its children. */
+/** The addresses that a process and its children listen on. */
 function whereItListens(pid: number): string {
   const listeners = listenersOf(sessionMembers(pid)).map(({ address, port }) =>
     address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
@@ -191,13 +194,13 @@ function whereItListens(pid: number): string {
 }
 
 /**
- * Ends this very process and what it forked into its group: SIGTERM, and SIGKILL after `timeoutMs`.
- * Does nothing when it does not live; whoever has its pid now is none of ours.
+ * Ends this process and the processes in its group: SIGTERM, then SIGKILL after `timeoutMs`. Does nothing if it has
+ * ended: its pid may belong to another process now.
  */
 export async function stop(identity: ProcessIdentity, timeoutMs: number): Promise<void> {
   if (!isAlive(identity)) return;
   const { pid } = identity;
-  // It leads a group since its start (setsid). The number stays taken as long as the group has a member.
+  // The process has led a group since its start (setsid). The number stays in use as long as the group has a member.
   const leads = groupOf(pid) === pid;
   const gone = () => !isAlive(identity) && (!leads || groupMembers(pid).length === 0);
   const signal = (name: NodeJS.Signals) => {

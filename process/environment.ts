@@ -1,4 +1,4 @@
-/** What of people's environments reaches the processes and programs that this project starts. */
+/** Selects the part of the user's environment that is passed to the processes and programs of this project. */
 import { quietChildren } from "../lib/environment.mjs";
 
 /** What an interpreter may need to run at all. Every other PYTHON… variable changes what a program does, or what it prints. */
@@ -13,11 +13,11 @@ const neededByPython = new Set([
   "PYTHONCOERCECLOCALE",
 ]);
 
-/** The engine's, npm's and pip's own, and those of the session that we were started from. */
+/** Variables of the engine, npm and pip, and of the session that we were started from. */
 const foreign =
   /^(PULUMI_|MESHUP_|npm_|NPM_|PIP_|GITHUB_|ACTIONS_|VITEST|SSH_|GPG_|SUDO_|XAUTHORITY$|DBUS_|INIT_CWD$|PWD$|OLDPWD$|SHLVL$|_$|BASH_FUNC_)/;
 
-/** What the demo's own programs are set up by; they are to be the same in every shell. */
+/** Settings of the demo's own programs. These must be the same in every shell. */
 const programs =
   /^(HOST|PORT|LOG_LEVEL|GRACE_MS|MAX_BODY_BYTES|LOAD_.*|MODULES_DIRECTORY|SERVICE_ACCOUNT_DIRECTORY|KUBERNETES_.*|FLASK_.*|WERKZEUG_.*|HTTPBIN_.*|BUGSNAG_.*)$/;
 
@@ -25,8 +25,9 @@ const secretName = /TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE|A
 const secretValue = /:\/\/[^\s/@]*:[^\s/@]+@/; // an address with a password
 
 /**
- * All that a program may have been found with: where its libraries are, which version manager chose it. Ours holds the
- * passphrase of the state, and people's hold more: what looks like a secret stays behind.
+ * Passes on everything that a program may need to be found and to run: library paths, version managers. Our environment
+ * has the passphrase of the state, and users' environments have more secrets. Anything that looks like a secret is left
+ * out.
  */
 export function processEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const all = Object.entries(withoutPythonSettings(env));
@@ -40,7 +41,7 @@ export function processEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return passed;
 }
 
-/** Python as it comes. */
+/** The environment without settings that change what Python does. */
 export function withoutPythonSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const isSetting = (name: string) => /^PYTHON[A-Z0-9_]+$/.test(name) && !neededByPython.has(name);
   return Object.fromEntries(Object.entries(env).filter(([name]) => !isSetting(name)));

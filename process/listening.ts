@@ -1,4 +1,4 @@
-/** Where processes listen: Linux through /proc, macOS through lsof. */
+/** Lists the addresses that processes listen on: on Linux through /proc, on macOS through lsof. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { isOurs } from "./owner.ts";
@@ -6,12 +6,12 @@ import { readRecord, recordsIn } from "./record.ts";
 import { sessionMembers } from "./table.ts";
 
 export interface Listener {
-  /** As people write it: `127.0.0.1`, `::`. */
+  /** In the usual notation: `127.0.0.1`, `::`. */
   address: string;
   port: number;
 }
 
-/** Where the processes listen for TCP; none that may not be seen. */
+/** TCP addresses that the processes listen on. Empty for processes that we may not inspect. */
 export function listenersOf(pids: number[]): Listener[] {
   if (pids.length === 0) return [];
   const found = process.platform === "linux" ? fromProc(pids) : fromLsof(pids);
@@ -19,7 +19,7 @@ export function listenersOf(pids: number[]): Listener[] {
   return [...unique.values()].sort((a, b) => a.port - b.port || a.address.localeCompare(b.address));
 }
 
-/** The ports on which the processes listen that have a record in a folder, their children with them. */
+/** Ports of the processes that have a record in a folder, and of their children. */
 export function portsOfRecorded(directory: string): Set<number> {
   const leaders = recordsIn(directory).flatMap((path) => {
     const record = readRecord(path);
@@ -73,7 +73,7 @@ export function listening(table: string): (Listener & { inode: string })[] {
   });
 }
 
-/** `0100007F` → `127.0.0.1`: words of four bytes, each the wrong way round. */
+/** `0100007F` → `127.0.0.1`: words of four bytes, each in reverse order. */
 function readable(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => [...Buffer.from(word, "hex")].reverse());
   if (bytes.length === 4) return bytes.join(".");
@@ -88,7 +88,7 @@ function fromLsof(pids: number[]): Listener[] {
   return parseLsof(spawnSync("lsof", args, { encoding: "utf8" }).stdout ?? "");
 }
 
-/** Lines such as `n127.0.0.1:3000`, `n*:3000`, `n[::1]:3000`. */
+/** Parses lines like `n127.0.0.1:3000`, `n*:3000`, `n[::1]:3000`. */
 export function parseLsof(text: string): Listener[] {
   return text.split("\n").flatMap((line) => {
     const [, address, port] = /^n(.+):(\d+)$/.exec(line) ?? [];

@@ -9,11 +9,11 @@ import { identify, isAlive, type ProcessIdentity, processSpace } from "./table.t
 
 let taken = 0;
 
-/** Who has a lock, as its file says. */
+/** The holder of a lock, as written in the lock file. */
 export interface Holder extends ProcessIdentity {
-  /** The folder that the file lies in: in another one it is a copy. */
+  /** The folder of the lock file. If it differs from the actual folder, the file is a copy. */
   place?: string;
-  /** The machine and the container that the process is seen in. */
+  /** The machine and the container in which the process runs. */
   host?: string;
   space?: string;
 }
@@ -27,20 +27,20 @@ export function holderOf(path: string): Holder {
 /** The holder may run on another machine, or in another container, that shares the folder. It touches the file while it lives. */
 const [touchMs, staleMs] = [10_000, 60_000];
 
-/** Touches a lock file as long as it is held. @returns a function that ends it */
+/** Touches a lock file as long as it is held. @returns a function that stops this */
 export function keepFresh(path: string): () => void {
   const touch = () => {
     try {
       utimesSync(path, new Date(), new Date());
     } catch {
-      // taken away
+      // someone has removed the file
     }
   };
   const ticker = setInterval(touch, touchMs).unref();
   return () => clearInterval(ticker);
 }
 
-/** Whether the holder of a lock file still has it: not when it has ended, and not where the file is a copy. */
+/** Tells whether the holder still has the lock: not if it has ended, and not if the file is a copy. */
 export function stillHolds(holder: Holder, path: string): boolean {
   const { place, host = hostname(), space } = holder;
   if (place !== undefined && place !== folderId(dirname(path))) return false;
@@ -50,8 +50,8 @@ export function stillHolds(holder: Holder, path: string): boolean {
 }
 
 /**
- * Runs `work` while holding the lock file `path`, so that nobody else does the same at once.
- * A lock whose owner has ended (killed half-way) counts for nothing.
+ * Runs `work` while holding the lock file `path`, so that it never runs twice at the same time. A lock expires if its
+ * holder dies.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, timeoutMs = 120_000): Promise<T> {
   mkdirSync(dirname(path), { recursive: true });
@@ -77,7 +77,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>, timeoutM
   }
 }
 
-/** Writes a file of its own and links it into place, in one step: nobody can read a lock file that is only half-written. */
+/** Writes a file of its own and links it into place in one step, so that nobody reads a half-written lock file. */
 function take(path: string): boolean {
   const own = `${path}.${process.pid}.${taken++}`;
   try {
@@ -101,7 +101,10 @@ function readOwner(path: string): Holder | undefined {
   }
 }
 
-/** Removes a dead owner's lock. Two may try at once: if the file that was moved is a newer lock, it is put back. */
+/**
+ * Removes a dead owner's lock. Two processes may try this at the same time: if the moved file is a newer lock, it is
+ * put back.
+ */
 function breakLock(path: string): void {
   const aside = `${path}.${process.pid}.${taken++}`;
   try {

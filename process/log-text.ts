@@ -3,26 +3,26 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { messageOf, UserError } from "../lib/errors.ts";
 
 const pieceBytes = 1024 * 1024;
-/** A line beyond it is cut: nobody reads on, and a file may be one line of many GB. */
+/** A longer line is cut: a file may be one line of many GB. */
 const lineBytes = 64 * 1024;
-/** Of what was written in between, no more than so much at either end. */
+/** Of the new text, at most this many bytes at each end are read. */
 const endBytes = 32 * 1024 * 1024;
 
-/** @throws UserError that says that it cannot be read, and why */
+/** @throws UserError if the log cannot be read, with the reason */
 export function logSize(path: string): number {
   return withLog(path, (_, size) => size);
 }
 
 /**
- * The lines that were written since a log had `offset` bytes. Of very many, those at the beginning and at the end; a
- * long one is cut.
- * @throws UserError that says that it cannot be read, and why
+ * The lines written after the log's first `offset` bytes. If there are very many, only those at the beginning and at
+ * the end. A long line is cut.
+ * @throws UserError if the log cannot be read, with the reason
  */
 export function* linesSince(path: string, offset: number): Generator<string> {
   const fd = openLogForReading(path);
   try {
     const { size } = fstatSync(fd);
-    const from = size < offset ? 0 : offset; // it was begun anew
+    const from = size < offset ? 0 : offset; // the log was truncated meanwhile
     if (size - from <= 2 * endBytes) yield* linesOf(fd, from, size);
     else {
       yield* linesOf(fd, from, from + endBytes);
@@ -39,13 +39,13 @@ function* linesOf(fd: number, from: number, to: number): Generator<string> {
   yield* lines.end();
 }
 
-/** Makes lines of pieces. */
+/** Splits pieces of text into lines. */
 export class Lines {
   #rest = Buffer.alloc(0);
-  /** The line under way was given already, as far as it is shown. */
+  /** The current line has already been returned, cut to its maximum length. */
   #cut = false;
 
-  /** @returns the lines that are whole now */
+  /** @returns the lines that are complete now */
   add(piece: Buffer): string[] {
     const all = Buffer.concat([this.#rest, piece]);
     const lines: string[] = [];
@@ -64,7 +64,7 @@ export class Lines {
     return lines;
   }
 
-  /** @returns the last line, where no newline ends it */
+  /** @returns the last line, if no newline ends it */
   end(): string[] {
     return this.#rest.length > 0 ? [shown(this.#rest)] : [];
   }
@@ -74,7 +74,7 @@ function shown(line: Buffer): string {
   return line.length <= lineBytes ? line.toString("utf8") : `${line.toString("utf8", 0, lineBytes)} …`;
 }
 
-/** The end of a log, no more than so many bytes of it. @throws UserError when it cannot be read */
+/** The end of a log, at most `bytes` bytes. @throws UserError if the log cannot be read */
 export function endOf(path: string, bytes: number): string {
   return withLog(path, (fd, size) => {
     const from = Math.max(0, size - bytes);
@@ -82,13 +82,13 @@ export function endOf(path: string, bytes: number): string {
   });
 }
 
-/** Of a piece that is no longer there, as the log was begun anew meanwhile, what there is. */
+/** Reads a piece of a log. Returns less than `size` bytes if the log has become shorter meanwhile. */
 export function readPiece(fd: number, from: number, size: number): Buffer {
   const buffer = Buffer.alloc(size);
   return buffer.subarray(0, readSync(fd, buffer, 0, size, from));
 }
 
-/** @throws UserError that says that it cannot be read, and why */
+/** @throws UserError if the log cannot be read, with the reason */
 export function withLog<T>(path: string, work: (fd: number, size: number) => T): T {
   const fd = openLogForReading(path);
   try {

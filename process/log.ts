@@ -1,4 +1,4 @@
-/** The log of a process: where it begins, how it is kept from growing without end, and what was said last. */
+/** The log of a process: where it begins, how its size is limited, and its last lines. */
 import {
   closeSync,
   existsSync,
@@ -14,26 +14,28 @@ import { dirname } from "node:path";
 import { mendable, messageOf, UserError } from "../lib/errors.ts";
 import { endOf, logSize, readPiece, withLog } from "./log-text.ts";
 
-/** A longer log is put aside by the next `up`: its last part, as long as this, is kept as `<path>.1`. */
+/** The next `up` rotates a log that is longer than this. It keeps the last part, of this length, as `<path>.1`. */
 export const longLogBytes = 10 * 1024 * 1024;
-/** For a process that others make log, as filters do Envoy: what comes beyond it is lost until the next `up`. */
+/**
+ * For a process whose log is filled by others, as filters fill Envoy's. Anything beyond is lost until the next `up`.
+ */
 export const maxLogBytes = 100 * 1024 * 1024;
-/** Envoy's and others' marks of the line that says why. */
+/** Marks of the line that tells the reason, in Envoy and in other programs. */
 const fatal = /\[(critical|fatal)\]|\b(fatal|panic)\b/i;
-/** What modules and scripts log through Envoy, whatever it looks like. */
+/** Lines that modules and scripts log through Envoy. They can look like anything. */
 const ofModules = /\] (wasm|script) log\b/;
 
-/** Where one process's log begins in its file, which holds those of earlier processes as well. */
+/** Offset at which a process's log begins in its file. The file also holds the logs of earlier processes. */
 export interface LogStart {
   path: string;
   offset: number;
 }
 
-/** Opens a log for appending; a long one is put aside first. The caller closes `fd`. */
+/** Opens a log for appending. A long log is rotated first. The caller closes `fd`. */
 export function openLog(path: string): { fd: number; start: LogStart } {
   mkdirSync(dirname(path), { recursive: true });
   const found = statSync(path, { throwIfNoEntry: false });
-  // To open a pipe would wait for its reader without end.
+  // Opening a pipe would wait forever for its reader.
   if (found && !found.isFile()) throw new UserError(`the log ${path} cannot be written: it is no file. Remove it.`);
   try {
     putAside(path);
@@ -48,19 +50,19 @@ export function deleteLog(path: string): void {
   for (const one of [path, `${path}.1`, `${path}.1.new`]) rmSync(one, { recursive: true, force: true });
 }
 
-/** Whether the next `up` has something to do for it: it is long, or it is not there though somebody writes to it. */
+/** Tells whether the next `up` must act: the log is long, or its file is missing. */
 export function needsCare(path: string): boolean {
   return isLost(path) || sizeOf(path) > longLogBytes;
 }
 
-/** What is written to it goes nowhere: somebody has removed the file. */
+/** Tells whether someone has removed the file, so that log lines are lost. */
 export function isLost(path: string): boolean {
   return !statSync(path, { throwIfNoEntry: false })?.isFile();
 }
 
 /**
- * Puts a long log aside and begins it anew, while its process goes on writing: what it writes just then is lost. A disk
- * that is full is no reason to keep all of it.
+ * Rotates a long log while its process still writes; lines written at that moment are lost. On a full disk the log is
+ * cut even if its end cannot be kept.
  */
 export function putAside(path: string): void {
   if (!existsSync(path) || sizeOf(path) <= longLogBytes) return;
@@ -86,7 +88,7 @@ function copyEnd(path: string, to: string): void {
   }
 }
 
-/** What a process said last: its last ten lines, after earlier ones that say it failed. */
+/** The last ten lines of a process, after earlier lines that report a failure. */
 export function lastWords({ path, offset }: LogStart): string[] {
   const text = endOf(path, Math.max(0, Math.min(logSize(path) - offset, 256 * 1024)));
   const lines = text
@@ -97,7 +99,7 @@ export function lastWords({ path, offset }: LogStart): string[] {
   return [...lines.filter((line) => fatal.test(line) && !ofModules.test(line)).slice(-3), ...last];
 }
 
-/** The same as a part of a message. */
+/** The last lines, formatted as a part of a message. */
 export function quote(log: LogStart): string {
   try {
     const lines = lastWords(log);

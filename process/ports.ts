@@ -2,14 +2,17 @@ import { connect, createServer } from "node:net";
 import { UserError } from "../lib/errors.ts";
 import { portHolder } from "./table.ts";
 
-/** Ours listen on the first; a program that has the second is where `localhost` may lead as well. */
+/**
+ * Our programs listen on the first address. `localhost` may also lead to the second one, where another program may
+ * listen.
+ */
 const [ours, theirs] = ["127.0.0.1", "::1"] as const;
 
 /**
- * Sees to it that each port can be listened on at 127.0.0.1, and that no other program has it on ::1: people and their
- * programs ask `localhost`, which may be either.
- * @param hints what to say of a port (by its number): the configuration key that chooses it.
- * @throws UserError that names every port in use, and by which process.
+ * Checks that each port is free on 127.0.0.1, and that no other program listens on it at ::1: `localhost` may mean
+ * either.
+ * @param hints by port number: the configuration key that sets the port
+ * @throws UserError that names every port in use, and the process that uses it
  */
 export async function assertPortsFree(ports: number[], hints: Record<string, string> = {}): Promise<void> {
   const problems = await Promise.all(ports.map((port) => problemOf(port, hints[port])));
@@ -27,8 +30,8 @@ async function problemOf(port: number, hint: string | undefined): Promise<string
 }
 
 /**
- * Who else is at `localhost`: a program that has the port on ::1, which none of ours ever takes.
- * @returns undefined where there is none, or no IPv6
+ * Finds another program that `localhost` may lead to: one that has the port on ::1. Our programs never use ::1.
+ * @returns undefined if there is none, or no IPv6
  */
 export async function otherOnLocalhost(port: number): Promise<string | undefined> {
   if ((await reasonAgainst(port, theirs)) !== "EADDRINUSE") return undefined;
@@ -42,7 +45,7 @@ async function reasonAgainst(port: number, host: string): Promise<string | undef
   return (await listenError(port, host)) ?? ((await answers(port, host)) ? "EADDRINUSE" : undefined);
 }
 
-/** The error code of listening on the port; undefined when it is free. */
+/** The error code of listening on the port; undefined if the port is free. */
 function listenError(port: number, host: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -51,7 +54,7 @@ function listenError(port: number, host: string): Promise<string | undefined> {
   });
 }
 
-/** macOS lets us listen on an address of our own beside one who has the port on all addresses. */
+/** macOS allows listening on one address even if another program has the port on all addresses. */
 function answers(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host });

@@ -5,21 +5,21 @@ import { sha256 } from "../lib/sha256.ts";
 import type { OwnedProcess } from "./owner.ts";
 
 /**
- * What is known of a process on disk, from the moment it exists: an `up` that is killed half-way has told Pulumi's
- * state nothing of it, and the next one finds it here.
+ * What is stored on disk about a process, from the moment it exists. An `up` that is killed halfway has not written the
+ * process to Pulumi's state. The next `up` finds it here.
  */
 export interface ProcessRecord extends OwnedProcess {
-  /** {@link commandHash} of what it was started with. */
+  /** {@link commandHash} of the command and settings that the process was started with. */
   commandHash: string;
   state: "starting" | "ready";
   stopTimeoutMs: number;
-  /** That it listens on; records of older versions have none. */
+  /** Ports that the process listens on. Missing in records of older versions. */
   ports?: number[];
-  /** It is ready when this address answers 2xx; likewise. */
+  /** The process is ready when this address answers 2xx. Missing in records of older versions. */
   readyUrl?: string;
 }
 
-/** What a process is started with, as far as it tells two processes apart. */
+/** What a process is started with. Processes that differ in it are different. */
 export interface StartedWith {
   command: string[];
   env?: Record<string, string>;
@@ -31,7 +31,7 @@ export interface StartedWith {
   maxFileBytes?: number;
 }
 
-/** The same for two processes that need not be told apart; a change of anything in it is a restart. */
+/** A hash of everything whose change requires a restart. */
 export function commandHash(started: StartedWith): string {
   const { command, workingDirectory, env, files, ports, ready, triggers = [], maxFileBytes } = started;
   const readiness = "url" in ready ? ready.url : ready.port;
@@ -45,7 +45,7 @@ function sorted(texts: Record<string, string> = {}): [string, string][] {
   return Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Undefined when there is none, or none that can be read (cut short by a crash of the machine). */
+/** Undefined if there is no record, or if it is unreadable (for example, cut short by a crash of the machine). */
 export function readRecord(path: string): ProcessRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(path, "utf8"));
@@ -55,7 +55,7 @@ export function readRecord(path: string): ProcessRecord | undefined {
   }
 }
 
-/** Written beside and renamed: a reader finds the old record or the new one, never half of one. */
+/** Writes a temporary file and renames it: a reader finds the old or the new record, never half of one. */
 export function writeRecord(path: string, record: ProcessRecord): void {
   writeWhole(path, JSON.stringify(record, null, 2), 0o600);
 }
@@ -64,7 +64,7 @@ export function deleteRecord(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** The paths of all records in a folder; none when there is no such folder. */
+/** The paths of all records in a folder; empty if the folder does not exist. */
 export function recordsIn(directory: string): string[] {
   try {
     return readdirSync(directory)

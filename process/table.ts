@@ -1,8 +1,8 @@
-/** Which processes there are, and whether one of them is *the* one: Linux through /proc, macOS through ps and lsof. */
+/** Lists processes and identifies them: on Linux through /proc, on macOS through ps and lsof. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** Names one process for all time: the kernel gives its pid to others once it has ended, and after a reboot. */
+/** Identifies one process uniquely. A pid alone is not enough: the kernel uses it again. */
 export interface ProcessIdentity {
   pid: number;
   /** Linux: clock ticks since boot (field 22 of /proc/<pid>/stat). macOS: `ps -o lstart=`, UTC. */
@@ -27,7 +27,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return entry && isLiving(entry) ? { pid, startTime: entry.startTime, bootId: bootId() } : undefined;
 }
 
-/** Whether this process still lives: the same pid, started at the same time, since the same boot. */
+/** Tells whether this process is still alive: the same pid, start time and boot. */
 export function isAlive(identity: ProcessIdentity): boolean {
   const now = identity.pid > 0 ? identify(identity.pid) : undefined;
   return now !== undefined && now.startTime === identity.startTime && now.bootId === identity.bootId;
@@ -45,7 +45,9 @@ export function groupMembers(group: number): number[] {
     .map((entry) => entry.pid);
 }
 
-/** The living processes of the sessions that these lead, which their children are in, whatever group they make. */
+/**
+ * The living processes of the sessions with these leaders. Children stay in the session, even in a new process group.
+ */
 export function sessionMembers(...leaders: number[]): number[] {
   if (leaders.length === 0) return [];
   if (!linux) return leaders.flatMap(groupMembers);
@@ -58,7 +60,7 @@ export function sessionMembers(...leaders: number[]): number[] {
   });
 }
 
-/** Whether a process lives that was called with all of these texts, in its arguments with a blank between them. */
+/** Tells whether a living process has all these texts in its command line (arguments joined by blanks). */
 export function isRunning(...texts: string[]): boolean {
   return commandLines().some((line) => texts.every((text) => line.includes(text)));
 }
@@ -75,14 +77,15 @@ function commandLines(): string[] {
 }
 
 /**
- * Who listens on a port of this machine; undefined when nobody does, or it may not be seen (another user's process).
- * @param host `::1`: who is reached there. Default: on any address.
+ * The process that listens on a port of this machine. Undefined if there is none, or if it belongs to another user and
+ * cannot be seen.
+ * @param host `::1`: only the process that this address leads to. Default: any address.
  */
 export function portHolder(port: number, host?: "::1"): { pid: number; name: string } | undefined {
   return linux ? portHolderFromProc(port, host) : portHolderFromLsof(port, host);
 }
 
-/** Names what process numbers are counted in: a container has its own. Empty on macOS. */
+/** The pid namespace: a container has its own. Empty on macOS. */
 export function processSpace(): string {
   try {
     return readlinkSync("/proc/self/ns/pid");
@@ -96,7 +99,7 @@ function isLiving(entry: Entry): boolean {
   return entry.state !== "Z" || (linux && hasOtherThreads(entry.pid));
 }
 
-/** Of a process that ends, the first thread may be through before the others, which hold its ports until they are. */
+/** When a process ends, its first thread may end before the others, which hold its ports until they end, too. */
 function hasOtherThreads(pid: number): boolean {
   try {
     return readdirSync(`/proc/${pid}/task`).length > 1;
@@ -129,7 +132,10 @@ function pids(): number[] {
     .map(Number);
 }
 
-/** A line of /proc/<pid>/stat. The second field is the program's name in brackets and may itself hold both. */
+/**
+ * Parses a line of /proc/<pid>/stat. The second field is the program's name in brackets; it may contain blanks and
+ * brackets.
+ */
 export function parseStat(line: string): Entry {
   const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
   return {
@@ -140,7 +146,7 @@ export function parseStat(line: string): Entry {
   };
 }
 
-/** From a line of /proc/<pid>/stat. */
+/** The session, from a line of /proc/<pid>/stat. */
 export function sessionOf(line: string): number {
   return Number(line.slice(line.lastIndexOf(")") + 2).split(" ")[3]);
 }
@@ -153,7 +159,7 @@ function ps(which: string[]): Entry[] {
   return (stdout ?? "").split("\n").flatMap((line) => parsePs(line) ?? []);
 }
 
-/** A line of `ps -o pid=,state=,pgid=,lstart=`; undefined for an empty one. */
+/** Parses a line of `ps -o pid=,state=,pgid=,lstart=`; undefined for an empty line. */
 export function parsePs(line: string): Entry | undefined {
   const match = line.match(/^\s*(\d+)\s+(\S)\S*\s+(\d+)\s+(.+?)\s*$/);
   if (!match) return undefined;
@@ -180,16 +186,16 @@ function portHolderFromProc(port: number, host?: "::1"): { pid: number; name: st
         }
       }
     } catch {
-      // another user's, or it has just ended
+      // another user's process, or it has just ended
     }
   }
   return undefined;
 }
 
-/** `::1` and `::`, as /proc/net/tcp6 has them. */
+/** `::1` and `::`, in the format of /proc/net/tcp6. */
 export const reachedAt6 = ["00000000000000000000000001000000", "00000000000000000000000000000000"];
 
-/** Inodes of the sockets that listen on a port, from the text of /proc/net/tcp. Default: on any address. */
+/** Inodes of the sockets that listen on a port, from the text of /proc/net/tcp. Default: any address. */
 export function listeningInodes(table: string, port: number, addresses?: string[]): string[] {
   const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
   return table.split("\n").flatMap((line) => {
