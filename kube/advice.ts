@@ -1,16 +1,16 @@
-/** What a person can do about what a control plane or a proxy says. */
+/** Advice for users about the messages of a control plane or a proxy. */
 
 /**
- * What is known: how it is said, and what to do. There `STACK` stands for the stack's name, and `KUBECTL` for kubectl with
- * the cluster's own kubeconfig.
+ * A known message (as a pattern), and what to do about it. In the advice, `STACK` stands for the stack's name, and
+ * `KUBECTL` for kubectl with the cluster's own kubeconfig.
  */
 export type Known = [RegExp, string];
 
-/** Nobody answered where a module is fetched from: another try may do. */
+/** The server that a module is fetched from did not answer. A retry may help. */
 export const noAnswer =
   /connection refused|no such host|server misbehaving|i\/o timeout|deadline exceeded|no route to host|connection reset|unexpected EOF|\b50[0234]\b/;
 
-/** The same for every mesh. */
+/** Messages that every mesh has. */
 const known: Known[] = [
   [noAnswer, "Where it is fetched from does not answer inside the cluster: once it runs, run `up` again."],
   [
@@ -25,9 +25,9 @@ const known: Known[] = [
 ];
 
 /**
- * @param said lines, the newest last; the newest that is known counts
- * @param own what only this mesh says
- * @returns what to do; empty where nothing is known
+ * @param said log lines, the newest last; the newest known line decides
+ * @param own messages that only this mesh has
+ * @returns what to do; empty if no line is known
  */
 export function advice(said: string[], own: Known[] = []): string {
   const todo = (line: string) => [...known, ...own].filter(([pattern]) => pattern.test(line)).map(([, todo]) => todo);

@@ -1,4 +1,4 @@
-/** What the provider and the command line ask of a Kubernetes API server, with nothing but a kubeconfig file. */
+/** Client for a Kubernetes API server, used by the provider and the command line. It needs only a kubeconfig file. */
 import http from "node:http";
 import https from "node:https";
 import { createInterface } from "node:readline";
@@ -20,7 +20,7 @@ export class ApiError extends Error {
   }
 }
 
-/** An object as the API server gives it. */
+/** An object as the API server returns it. */
 export interface KubeObject {
   metadata: {
     name: string;
@@ -50,22 +50,22 @@ export interface LogOptions {
   container: string;
   /** RFC 3339, to the second. */
   since?: string;
-  /** How many of the last lines. */
+  /** Number of lines, counted from the end. */
   tail?: number;
-  /** At most so many bytes, counted from the beginning of what is asked for. */
+  /** Largest number of bytes, counted from the beginning of the requested part. */
   mostBytes?: number;
-  /** Of the container before this one, which has ended. */
+  /** The log of the previous, ended container. */
   previous?: boolean;
 }
 
 /**
- * A connection to the cluster that a kubeconfig file names. Credentials are the file's: certificates, tokens, or a
- * program that makes them (GKE, EKS).
+ * A connection to the cluster that a kubeconfig file names. The credentials come from the file: certificates, tokens,
+ * or a program that creates them (GKE, EKS).
  */
 export class KubeApi {
   readonly #config: KubeConfig;
   readonly server: string;
-  /** Its connections are used again: a handshake takes longer than most answers. */
+  /** Connections are reused: a handshake takes longer than most answers. */
   #agent: http.Agent | undefined;
 
   private constructor(config: KubeConfig, server: string) {
@@ -87,7 +87,7 @@ export class KubeApi {
     return new KubeApi(config, server.replace(/\/$/, ""));
   }
 
-  /** An object by its path below the server (`/api/v1/…`); undefined when there is none. */
+  /** Gets an object by its path on the server (`/api/v1/…`); undefined if it does not exist. */
   async get<T extends object>(path: string): Promise<T | undefined> {
     try {
       return JSON.parse(await this.#request("GET", path)) as T;
@@ -97,12 +97,12 @@ export class KubeApi {
     }
   }
 
-  /** The objects of a list; none where the kind itself is unknown. */
+  /** The objects of a list; empty if the kind is unknown. */
   async list<T extends object>(path: string): Promise<T[]> {
     return (await this.get<{ items?: T[] }>(path))?.items ?? [];
   }
 
-  /** What the objects of a list are, without what is in them; undefined where the kind itself is unknown. */
+  /** The metadata of the objects of a list; undefined if the kind is unknown. */
   async listMetadata(path: string): Promise<KubeObject[] | undefined> {
     const accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
     try {
@@ -113,7 +113,7 @@ export class KubeApi {
     }
   }
 
-  /** Puts an object in the place of the one that is there. */
+  /** Replaces an existing object. */
   async put(path: string, object: object): Promise<void> {
     await this.#request("PUT", path, {
       headers: { "content-type": "application/json" },
@@ -121,7 +121,7 @@ export class KubeApi {
     });
   }
 
-  /** Deletes an object; one that is not there is no error. */
+  /** Deletes an object. It is not an error if the object does not exist. */
   async delete(path: string): Promise<void> {
     await this.#request("DELETE", path).catch((error) => {
       if (!(error instanceof ApiError && error.status === 404)) throw error;
@@ -142,7 +142,7 @@ export class KubeApi {
   }
 
   /**
-   * A container's last `tail` lines, or those since a time (RFC 3339), and each that comes after them.
+   * A container's last `tail` lines, or the lines since a time (RFC 3339), and then each new line.
    * @param onLine gets whole lines
    * @returns when the container has ended, or `signal` fires
    */
@@ -167,7 +167,7 @@ export class KubeApi {
     }
   }
 
-  /** GET of a port of a pod that listens on the pod's own loopback only, as `kubectl port-forward` reaches it. */
+  /** GET from a port that a pod opens only on its own loopback, as `kubectl port-forward` does. */
   getFromPod(pod: PodName, port: number, path: string): Promise<string> {
     const headers = { host: "localhost", connection: "close" };
     return this.#throughPod(pod, port, (connection) =>
@@ -175,7 +175,7 @@ export class KubeApi {
     );
   }
 
-  /** Any request of a port of a pod, past all that stands before the pod; whatever comes is the answer. */
+  /** Sends any request to a port of a pod, past all proxies in front of the pod. Returns every answer, also errors. */
   askPod(pod: PodName, port: number, request: PodRequest): Promise<HttpResponse> {
     const { path, ...rest } = request;
     const url = `http://${pod.name}:${port}${path}`;
@@ -213,7 +213,7 @@ export class KubeApi {
         return await answerOf(request, body);
       } catch (error) {
         if (error instanceof ApiError) throw error;
-        // The server closed a kept connection just as it was used again: try once more, on a new one.
+        // The server closed a kept connection just as it was reused: retry.
         if (request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET") continue;
         throw this.#noAnswer(error);
       }
@@ -252,13 +252,13 @@ function logPath({ namespace, name }: PodName, { container, since, tail, mostByt
   return `/api/v1/namespaces/${namespace}/pods/${name}/log?${query}`;
 }
 
-/** What node:http wants of a connection beyond a stream's; there is no socket of ours that could be set. */
+/** Adds the socket methods that node:http calls. They do nothing, because there is no real socket. */
 function asSocket(stream: Duplex): Duplex {
   const nothing = () => stream;
   return Object.assign(stream, { setTimeout: nothing, setNoDelay: nothing, setKeepAlive: nothing });
 }
 
-/** Sends the request and gives the body of a 2xx. */
+/** Sends the request and returns the body of a 2xx answer. */
 function answerOf(request: http.ClientRequest, body?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     request.on("error", reject);

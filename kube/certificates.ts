@@ -1,4 +1,4 @@
-/** Certificates that a release's hooks have made, and the pods that need them. */
+/** Certificates that a release's Helm hooks have created, and the pods that need them. */
 import type { KubeApi, KubeObject } from "./api.ts";
 
 type Secret = KubeObject & { type?: string };
@@ -6,7 +6,7 @@ type Deployment = KubeObject & {
   spec?: { template?: { spec?: { volumes?: { secret?: { secretName?: string; optional?: boolean } }[] } } };
 };
 
-/** Field managers of what people have made, with Pulumi or by hand. */
+/** Field managers of objects that users have created, with Pulumi or by hand. */
 const byPeople = /^(pulumi|kubectl)/;
 
 /**

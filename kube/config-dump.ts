@@ -1,14 +1,14 @@
-/** What a proxy in a cluster says of its own configuration. */
+/** Reads the configuration of a proxy in a cluster from the proxy itself. */
 import { ApiError, type KubeApi } from "./api.ts";
 import type { Pod } from "./pods.ts";
 
-/** Several resources of one `up` ask a proxy the same at the same time: they share the answer. */
+/** Several resources of one `up` ask a proxy the same question at the same time. They share the answer. */
 const asking = new Map<string, Promise<object>>();
 
 /**
- * The parts of `/config_dump` under `resource`, such as `dynamic_listeners`.
- * @param adminPort of Envoy's admin interface, on the pod's loopback
- * @returns an empty object where the proxy has none
+ * The parts of `/config_dump` under `resource`, for example `dynamic_listeners`.
+ * @param adminPort port of Envoy's admin interface, on the pod's loopback
+ * @returns an empty object if the proxy has none
  */
 export function configDump<T extends object>(
   api: KubeApi,

@@ -1,11 +1,11 @@
-/** A cluster's own steps, whoever has made it: its API server, its nodes, the images in its registry. */
+/** Diagnostic steps for any cluster: its API server, its nodes, the images in its registry. */
 import { httpRequest } from "../lib/http.ts";
 import { Broken, type Check, up } from "../lib/steps.ts";
 import { KubeApi, type KubeObject } from "./api.ts";
 
 /**
- * @param needs steps that its API server needs
- * @returns undefined where it does not answer: the step "nodes" is broken then
+ * @param needs the steps that the API server depends on
+ * @returns undefined if the API server does not answer; the step "nodes" is broken then
  */
 export async function diagnoseCluster(kubeconfig: string, needs: string[], check: Check): Promise<KubeApi | undefined> {
   let api: KubeApi | undefined;
@@ -31,16 +31,16 @@ async function nodes(api: KubeApi): Promise<string> {
   return `${all.length} ready`;
 }
 
-/** @param drift what of the stack's objects is gone or changed, a line for each */
+/** @param drift the stack's objects that are missing or changed, one line each */
 export function objectsStep(drift: string[]): string {
   if (drift.length === 0) return "all that the stack has made is there as it was made";
   throw new Broken(drift.join("\n"), "`npm start -- STACK` puts all of it back");
 }
 
 /**
- * Whether an image is in a registry.
- * @param url of the registry as this machine reaches it
- * @param image below the registry, and the manifest's `sha256:…`
+ * Checks whether an image is in a registry.
+ * @param url the registry's address from this machine
+ * @param image repository in the registry, and the manifest's `sha256:…`
  */
 export async function imageIsThere(url: string, image: { repository: string; digest: string }): Promise<string> {
   const { repository, digest } = image;

@@ -1,10 +1,10 @@
-/** In what two objects differ. Pure. */
+/** Finds the difference between two objects. Pure functions. */
 import { isMapping } from "../lib/mapping.ts";
 
-/** A value as JSON has it. */
+/** A JSON value. */
 type Value = unknown;
 
-/** The path of the first field in which two values differ, `spec.rules.0`; undefined where they are the same. */
+/** The path of the first field that differs, for example `spec.rules.0`; undefined if there is none. */
 export function firstDifference(before: Value, now: Value, path = ""): string | undefined {
   if (isMapping(before) && isMapping(now)) {
     for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
@@ -21,8 +21,8 @@ export function firstDifference(before: Value, now: Value, path = ""): string | 
 }
 
 /**
- * The path of the first field that is asked for and is not so. What is not asked for may be as it likes; nor does an
- * empty value ask for anything, since the API server leaves it out, and controllers fill it in.
+ * The path of the first requested field that does not have its requested value. Fields that are not requested may have
+ * any value. Empty values are ignored: the API server omits them, and controllers fill them in.
  */
 export function firstUnmet(asked: Value, now: Value, path = ""): string | undefined {
   if (isEmpty(asked)) return undefined;
@@ -40,7 +40,7 @@ export function firstUnmet(asked: Value, now: Value, path = ""): string | undefi
   return isSame(asked, now) ? undefined : path;
 }
 
-/** Kubernetes writes a quantity in its own way: `1000m` is `1`. */
+/** Kubernetes normalizes quantities: `1000m` becomes `1`. */
 function isSame(a: Value, b: Value): boolean {
   if (a === b) return true;
   if (isEmpty(a) && isEmpty(b)) return true;

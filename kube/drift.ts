@@ -1,4 +1,4 @@
-/** What of a stack is no longer in its cluster as the stack has made it: somebody has deleted it, or changed it by hand. */
+/** Finds the stack's objects that were deleted or changed in the cluster since the stack wrote them. */
 import type { KubeApi, KubeObject } from "./api.ts";
 import { firstDifference, firstUnmet } from "./difference.ts";
 import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
@@ -6,18 +6,18 @@ import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
 type Manifest = Record<string, unknown>;
 type LiveObject = KubeObject & Manifest;
 
-/** An object of the stack, as its state has it. */
+/** An object of the stack, as recorded in its state. */
 export interface RecordedObject extends ObjectRef {
   urn: string;
-  /** What was asked for. */
+  /** The requested object. */
   inputs: Manifest;
-  /** The object as the API server had it when the stack last wrote it. */
+  /** The object on the API server when the stack last wrote it. */
   object: LiveObject;
-  /** It adds to an object that is somebody else's. */
+  /** True if the stack only patches an object that belongs to others. */
   isPatch: boolean;
 }
 
-/** What has become of an object. */
+/** An object that is missing or changed. */
 export interface Drift {
   object: RecordedObject;
   what: "gone" | "changed";
@@ -25,16 +25,16 @@ export interface Drift {
   text: string;
 }
 
-/** How the engine marks a secret in its state: what is in it, nobody can compare. */
+/** How the engine marks a secret in its state. Its value cannot be compared. */
 const secretMark = "4dabf18193072939515e22adb298388d";
 
-/** Looks for each object, by a list or two for each kind of them. */
+/** Looks up each object. One or two lists are requested for each kind. */
 export async function driftOf(api: KubeApi, lists: ObjectLists, objects: RecordedObject[]): Promise<Drift[]> {
   const found = await Promise.all(
     objects.map(async (object): Promise<Drift[]> => {
       const live = await lists.find(object);
       if (!live || live.metadata.deletionTimestamp !== undefined) {
-        // What it was added to is not the stack's to make.
+        // The stack cannot create the object that the patch is applied to.
         return object.isPatch ? [] : [{ object, what: "gone", text: `${nameOf(object)} is gone` }];
       }
       const how = await changeOf(api, lists, object, live);
@@ -46,7 +46,7 @@ export async function driftOf(api: KubeApi, lists: ObjectLists, objects: Recorde
   return found.flat();
 }
 
-/** The first field that differs. The content is asked for only if the metadata do not already show a difference. */
+/** The first field that differs. The content is requested only if the metadata do not show a difference. */
 async function changeOf(
   api: KubeApi,
   lists: ObjectLists,
@@ -69,7 +69,7 @@ async function changeOf(
   return now && firstDifference(contentOf(object, inputs), contentOf(now, inputs));
 }
 
-/** The part of an object that the stack alone decides: without name, status, and what others may set. */
+/** The part of an object that only the stack sets: without name, status, and fields that others may set. */
 function contentOf(object: Manifest, inputs: Manifest): Manifest {
   const content = Object.fromEntries(
     Object.entries(object).filter(
@@ -78,7 +78,7 @@ function contentOf(object: Manifest, inputs: Manifest): Manifest {
   );
   const { replicas, ...spec } = (content.spec ?? {}) as Manifest;
   if (replicas === undefined || typeof spec.template !== "object") return content;
-  // Autoscalers and people may set the number of replicas. But zero replicas is a change: nothing would answer.
+  // Autoscalers and users may set the number of replicas. But zero replicas is a change: nothing would answer.
   const asked = (inputs.spec as Manifest | undefined)?.replicas;
   return {
     ...content,

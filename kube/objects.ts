@@ -15,14 +15,14 @@ export function nameOf({ kind, namespace, name }: ObjectRef): string {
   return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
 }
 
-/** What a group's version has by the name of a kind. */
+/** A kind in one version of an API group. */
 interface Kind {
-  /** As paths have it: `gateways`. */
+  /** The name in paths: `gateways`. */
   plural: string;
   namespaced: boolean;
 }
 
-/** Finds objects by lists without their content, each of which is asked for once. */
+/** Finds objects through metadata lists. Each list is requested once. */
 export class ObjectLists {
   readonly #api: KubeApi;
   readonly #lists = new Map<string, Promise<Map<string, KubeObject>>>();
@@ -32,12 +32,12 @@ export class ObjectLists {
     this.#api = api;
   }
 
-  /** What an object is; undefined when there is none, or its kind is unknown. */
+  /** The metadata of an object; undefined if it does not exist, or if its kind is unknown. */
   async find(ref: ObjectRef): Promise<KubeObject | undefined> {
     return (await this.all(ref)).find(({ metadata }) => metadata.name === ref.name);
   }
 
-  /** All objects of a kind, in one namespace where it is namespaced. */
+  /** All objects of a kind; in one namespace if the kind is namespaced. */
   async all(ref: Omit<ObjectRef, "name">): Promise<KubeObject[]> {
     const path = await this.#listPath(ref);
     if (path === undefined) return [];
@@ -46,7 +46,7 @@ export class ObjectLists {
     return [...(await list).values()];
   }
 
-  /** Where the API server has an object; undefined when it does not know the kind. */
+  /** The path of an object on the API server; undefined if the kind is unknown. */
   async pathOf(ref: ObjectRef): Promise<string | undefined> {
     const list = await this.#listPath(ref);
     return list && `${list}/${ref.name}`;

@@ -1,4 +1,4 @@
-/** Pods, as far as they are looked at here. */
+/** The fields of pods that are used here. */
 import type { KubeApi, KubeObject } from "./api.ts";
 
 export interface Pod extends KubeObject {
@@ -26,7 +26,7 @@ interface ContainerState {
   terminated?: { exitCode: number; reason?: string };
 }
 
-/** The pods with these labels, but those that are on their way out. */
+/** The pods with these labels, except those that are being deleted. */
 export async function podsOf(api: KubeApi, namespace: string, labels: Record<string, string>): Promise<Pod[]> {
   const selector = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   const query = new URLSearchParams({ labelSelector: selector.join(",") });
@@ -38,14 +38,17 @@ export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
-/** RFC 3339; undefined for one that is not ready. */
+/** RFC 3339; undefined if the pod is not ready. */
 export function readySince(pod: Pod): string | undefined {
   return pod.status?.conditions?.find(({ type, status }) => type === "Ready" && status === "True")?.lastTransitionTime;
 }
 
-/** Whether its containers were started after `time` (milliseconds since 1970): what is said of older ones may be outdated. */
+/**
+ * Tells whether all containers started after `time` (milliseconds since 1970). Messages about older ones may be
+ * outdated.
+ */
 export function wasStartedSince({ status }: Pod, time: number): boolean {
-  // Times of Kubernetes are cut to the second.
+  // Kubernetes' times are cut to the second.
   return (status?.containerStatuses ?? []).every(
     ({ state }) => Date.parse(state?.running?.startedAt ?? "") >= time - 1000,
   );

@@ -1,51 +1,51 @@
-/** Waiting until something in a cluster is in force: one loop and one report, whatever the mesh. */
+/** Waits until something in a cluster is in force: one loop and one report for every mesh. */
 import { UserError } from "../lib/errors.ts";
 import { NotYet, poll } from "../lib/poll.ts";
 import { advice, type Known } from "./advice.ts";
 
-/** What one look has found. */
+/** The result of one check. */
 export type Look<T> = { state: "ready"; found: T } | Waiting | Failing;
 
 export interface Waiting {
   state: "waiting";
   why: string;
-  /** Milliseconds that this may take in all, where that is another time than for the rest. */
+  /** Time limit in milliseconds, if it differs from the general one. */
   limitMs?: number;
 }
 
-/** It is refused, or goes wrong. It may still come right, but it gets less time than what is only late. */
+/** It is rejected, or fails. It may still succeed, but it gets less time than something that is only late. */
 export interface Failing {
   state: "failing";
   why: string;
-  /** What is said once it counts; may have more lines than one. Default: the subject's name, and why. */
+  /** First line of the error; may have several lines. Default: the subject's name, and `why`. */
   headline?: string;
-  /** What was said of it, for advice; the newest last. */
+  /** Log lines about it, used for advice; the newest last. */
   said?: string[];
-  /** How many tries it gets in all, the first one included; see `tryAgain`. Default: 1. */
+  /** Number of tries, including the first; see `tryAgain`. Default: 1. */
   tries?: number;
-  /** Milliseconds that it may last. Default: 0. */
+  /** Milliseconds that the failure may last. Default: 0. */
   graceMs?: number;
 }
 
 export interface Subject<T> {
-  /** For people: `policy default/route-one`. */
+  /** For users: `policy default/route-one`. */
   name: string;
   look(): Promise<Look<T>>;
-  /** What the report has of logs, by title, the newest line last. */
+  /** Log lines for the report, by title; the newest last. */
   logs(): Promise<Record<string, string[]>>;
-  /** What only this mesh says, and what to do about it. */
+  /** Messages that only this mesh has, and what to do about them. */
   known?: Known[];
-  /** How kubectl is called for the cluster. */
+  /** The kubectl command for this cluster. */
   kubectl: string;
-  /** Makes the control plane, or the proxy, try again. */
+  /** Makes the control plane, or the proxy, retry. */
   tryAgain?(): Promise<void>;
-  /** Milliseconds before the next try, after so many. */
+  /** Milliseconds until the next try, by the number of tries so far. */
   untilNextTry?(tries: number): number;
-  /** What is said when the time is up. Default: that it is not in force, and why. */
+  /** The error after the time limit. Default: that it is not in force, and why. */
   late?(why: string, seconds: number): string;
 }
 
-/** @throws UserError with what was seen last, the log lines that tell of it, and what to do */
+/** @throws UserError with the last result, the log lines about it, and what to do */
 export async function waitUntilReady<T>(
   subject: Subject<T>,
   { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
@@ -70,7 +70,7 @@ export async function waitUntilReady<T>(
   });
 }
 
-/** How long a failure is borne with. */
+/** Limits how long a failure is tolerated. */
 class Patience {
   readonly #subject: Pick<Subject<unknown>, "tryAgain" | "untilNextTry">;
   #tries = 1;
@@ -82,7 +82,7 @@ class Patience {
     this.#nextTry = Date.now() + (subject.untilNextTry?.(0) ?? 0);
   }
 
-  /** It does not fail now. */
+  /** Called when the subject does not fail at the moment. */
   reset(): void {
     this.#since = undefined;
   }

@@ -1,11 +1,11 @@
-/** Helm's releases: whether all is there that one has made, and as it was made. */
+/** Checks whether all objects of a Helm release exist as Helm created them. */
 import { gunzipSync } from "node:zlib";
 import { parseAllDocuments } from "yaml";
 import type { KubeApi, KubeObject } from "./api.ts";
 import { firstUnmet } from "./difference.ts";
 import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
 
-/** A release, as the stack's state has it. */
+/** A release, as recorded in the stack's state. */
 export interface RecordedRelease {
   urn: string;
   name: string;
@@ -14,13 +14,13 @@ export interface RecordedRelease {
   resourceNames: Record<string, string[]>;
 }
 
-/** What has become of a release. `gone`: Helm knows nothing of it. */
+/** A release that differs from its record. `gone`: Helm has no record of it. */
 export interface ReleaseDrift {
   release: RecordedRelease;
   what: "gone" | "broken";
   /** In words, a line for each object. */
   text: string[];
-  /** What its hooks have made is no longer whole. */
+  /** An object that its hooks created is missing. */
   hooks?: boolean;
 }
 
@@ -43,7 +43,7 @@ export async function releaseDrift(
   return found.flat();
 }
 
-/** What Helm keeps of a release's newest revision. */
+/** Helm's stored record of a release's newest revision. */
 async function storageOf(
   lists: ObjectLists,
   { name, namespace }: RecordedRelease,
@@ -127,10 +127,12 @@ export function objectsOf({
   });
 }
 
-/** Controllers of Kubernetes and of the meshes complete what charts make; Helm's own writes are those of the stack. */
+/**
+ * Controllers of Kubernetes and of the meshes complete the charts' objects. Helm's own writes are those of the stack.
+ */
 const controllers = /^(pulumi|helm|kube-|pilot|istio|envoy-gateway|cluster-|cert|metrics)/;
 
-/** Whether anybody but a controller has written to an object since its release was deployed. */
+/** Tells whether anyone except a controller has written to an object since its release was deployed. */
 function wasTouched({ metadata }: KubeObject, deployedAt: number): boolean {
   return (metadata.managedFields ?? []).some(
     ({ manager = "", time = "", subresource }) =>
@@ -144,7 +146,10 @@ function deploymentTime({ metadata }: KubeObject): number {
   return modified || Date.parse(metadata.creationTimestamp ?? "");
 }
 
-/** What a chart's hooks have made is in no manifest; pods that need it do not start again without it. */
+/**
+ * The manifest does not contain the objects that a chart's hooks create. Pods that need them cannot start again without
+ * them.
+ */
 async function missingMounts(lists: ObjectLists, { metadata, spec }: LiveObject): Promise<string[]> {
   type Source = { name?: string; secretName?: string; optional?: boolean };
   type Volume = { secret?: Source; configMap?: Source };

@@ -1,4 +1,4 @@
-/** Whether a Deployment's pods are the new ones and take requests; and what keeps them from it. */
+/** Tells whether a Deployment's new pods are ready, and what prevents it. */
 import type { KubeApi, KubeObject } from "./api.ts";
 import { isReady, type Pod, podsOf } from "./pods.ts";
 
@@ -7,7 +7,7 @@ export interface Deployment extends KubeObject {
   status?: { observedGeneration?: number; replicas?: number; updatedReplicas?: number; availableReplicas?: number };
 }
 
-/** All its pods are of its current generation, and ready; those before have gone. */
+/** All its pods are of its current generation and ready, and the earlier pods are gone. */
 export function isRolledOut({ metadata, spec, status = {} }: Deployment): boolean {
   const wanted = spec?.replicas ?? 1;
   const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
@@ -36,21 +36,24 @@ export async function newestPods(api: KubeApi, namespace: string, labels: Record
 
 const hashLabel = "pod-template-hash";
 
-/** What a pod is held up by. */
+/** What prevents a pod from being ready. */
 export interface Trouble {
   pod: string;
   container: string;
   what: string;
-  /** Its log has more to say: of the container that runs, or of the one before it. */
+  /** Which log has more details: the running container's, or the previous one's. */
   log?: "current" | "previous";
-  /** It will not pass by itself. */
+  /** True if waiting does not help. */
   isFinal: boolean;
 }
 
-/** What it needs may come up with it, and one that fails for want of it is started again; this often is in vain. */
+/**
+ * A container may fail until the services that it needs are up, and is restarted. After this many restarts the failure
+ * is final.
+ */
 const mostRestarts = 2;
 
-/** Reasons of a container that waits for somebody to mend what its declaration says. */
+/** Waiting reasons that remain until someone corrects the declaration. */
 const final = [
   "InvalidImageName",
   "ErrImageNeverPull",
@@ -59,7 +62,7 @@ const final = [
   "CreateContainerError",
 ];
 
-/** What keeps a pod from being ready; undefined where it is, or only needs time. */
+/** What prevents a pod from being ready; undefined if it is ready or only needs time. */
 export function troubleOf(pod: Pod): Trouble | undefined {
   if (isReady(pod)) return undefined;
   const { name } = pod.metadata;

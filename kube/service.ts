@@ -1,4 +1,4 @@
-/** A Service asked past every proxy: at one of its pods, through the API server. */
+/** Sends requests to a Service past every proxy: to one of its pods, through the API server. */
 import { UserError } from "../lib/errors.ts";
 import type { HttpResponse } from "../lib/http.ts";
 import { KubeApi, type KubeObject, type PodRequest } from "./api.ts";
@@ -20,9 +20,9 @@ interface Service extends KubeObject {
 type Container = { ports?: { name?: string; containerPort: number }[] };
 
 /**
- * Sends a request to a ready pod of a Service. What stands before the pod's own port takes no part: no gateway, and no
- * sidecar, which sees what comes from outside of the pod only.
- * @throws UserError when there is no such Service, port or ready pod
+ * Sends a request to a ready pod of a Service. It passes no gateway, and no sidecar, because a sidecar sees only
+ * traffic from outside the pod.
+ * @throws UserError if there is no such Service, port or ready pod
  */
 export async function askService(kubeconfig: string, at: ServicePort, request: PodRequest): Promise<HttpResponse> {
   const { namespace, service, port } = at;

@@ -1,4 +1,4 @@
-/** Services, as far as somebody is to be sent to them. */
+/** The fields of Services that are used here. */
 import type { KubeApi, KubeObject } from "./api.ts";
 import { type Pod, podsOf } from "./pods.ts";
 
@@ -29,7 +29,7 @@ export async function serviceNames(api: KubeApi, namespace: string): Promise<str
   return (await api.list<Service>(path(namespace))).map(({ metadata }) => metadata.name).sort();
 }
 
-/** Whether any endpoint of a Service takes requests. */
+/** Tells whether any endpoint of a Service accepts requests. */
 export async function hasReadyEndpoint(api: KubeApi, namespace: string, service: string): Promise<boolean> {
   type Slice = KubeObject & { endpoints?: { conditions?: { ready?: boolean } }[] };
   const query = new URLSearchParams({ labelSelector: `kubernetes.io/service-name=${service}` });
@@ -54,7 +54,7 @@ export async function commonOf(
   return { labels: { ...Object.fromEntries(labels), ...selector }, containers };
 }
 
-/** A sidecar may stand among the init containers. */
+/** A sidecar may be one of the init containers. */
 function containersOf({ spec }: Pod): string[] {
   return [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map(({ name }) => name);
 }

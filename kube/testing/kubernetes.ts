@@ -15,7 +15,7 @@ import { type WebSocket, WebSocketServer } from "ws";
  */
 export type Answers = Record<string, (query: URLSearchParams, body: unknown) => unknown>;
 
-/** Anything but 200. */
+/** An answer with a status other than 200. */
 export class Answer {
   readonly status: number;
   readonly message: string;
