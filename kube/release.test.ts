@@ -9,7 +9,14 @@ const manifest = `---
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: controller, namespace: system }
-spec: { replicas: 1, template: { spec: { containers: [{ name: c, resources: { requests: { cpu: 1000m } } }] } } }
+spec:
+  replicas: 1
+  template:
+    spec:
+      containers: [{ name: c, resources: { requests: { cpu: 1000m } } }]
+      volumes:
+        - { name: v, secret: { secretName: certificates } }
+        - { name: w, configMap: { name: not-needed, optional: true } }
 ---
 # nothing but a comment
 ---
@@ -32,7 +39,10 @@ const deployment = (over: object = {}) => ({
   template: {
     spec: {
       containers: [{ name: "c", image: "filled-in", resources: { requests: { cpu: "1" } } }],
-      volumes: [{ secret: { secretName: "certificates" } }, { configMap: { name: "not-needed", optional: true } }],
+      volumes: [
+        { name: "v", secret: { secretName: "certificates" } },
+        { name: "w", configMap: { name: "not-needed", optional: true } },
+      ],
     },
   },
   ...over,
@@ -40,9 +50,16 @@ const deployment = (over: object = {}) => ({
 
 /** All is well, but for what is given. */
 function cluster(
-  over: { deployment?: object; by?: object[]; service?: boolean; secrets?: string[]; storage?: boolean } = {},
+  over: {
+    deployment?: object;
+    by?: object[];
+    secrets?: string[];
+    controller?: boolean;
+    service?: boolean;
+    storage?: boolean;
+  } = {},
 ): Answers {
-  const { by = [], service = true, secrets = ["certificates"], storage = true } = over;
+  const { by = [], controller = true, service = true, secrets = ["certificates"], storage = true } = over;
   const labels = { owner: "helm", name: "eg", version: "2", modifiedAt: String(deployedAt) };
   const stored = (version: string) => ({
     metadata: { name: `sh.helm.release.v1.eg.v${version}`, labels: { ...labels, version } },
@@ -60,7 +77,7 @@ function cluster(
         namespaced: true,
       })),
     }),
-    "GET /apis/apps/v1/namespaces/system/deployments": () => ({ items: [{ metadata }] }),
+    "GET /apis/apps/v1/namespaces/system/deployments": () => ({ items: controller ? [{ metadata }] : [] }),
     "GET /apis/apps/v1/namespaces/system/deployments/controller": () => ({
       ...{ apiVersion: "apps/v1", kind: "Deployment", metadata },
       spec: deployment(over.deployment),
@@ -80,7 +97,7 @@ async function look(answers: Answers) {
   const { kubeconfig, asked } = await fakeCluster(answers);
   const api = await KubeApi.open(kubeconfig);
   const [found] = await releaseDrift(api, new ObjectLists(api), [release]);
-  return { what: found?.what, text: found?.text, asked };
+  return { what: found?.what, text: found?.text, hooks: found?.hooks, asked };
 }
 
 describe("a release", () => {
@@ -121,6 +138,17 @@ describe("a release", () => {
     ],
   ])("%s", async (_what, answers, text) => {
     expect(await look(answers)).toMatchObject({ what: "broken", text: [text] });
+  });
+
+  it("whose controller is gone with what its hooks have made is in need of its hooks", async () => {
+    expect(await look(cluster({ controller: false, secrets: [] }))).toMatchObject({
+      text: ["Deployment system/controller is gone", "Secret system/certificates is gone, which controller needs"],
+      hooks: true,
+    });
+    expect(await look(cluster({ controller: false }))).toMatchObject({
+      text: ["Deployment system/controller is gone"],
+      hooks: false,
+    });
   });
 
   it.each([

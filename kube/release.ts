@@ -73,24 +73,31 @@ async function faultsOf(
 ): Promise<Fault[]> {
   const deployedAt = deploymentTime(storage);
   let manifest: Promise<Map<string, unknown>> | undefined;
+  const asMade = async (ref: ObjectRef) => {
+    manifest ??= manifestOf(api, lists, storage);
+    return (await manifest).get(keyOf(ref)) as LiveObject | undefined;
+  };
   const faults = objectsOf(release).map(async (ref): Promise<Fault[]> => {
-    const gone = [{ text: `${nameOf(ref)} is gone` }];
+    const gone: Fault[] = [{ text: `${nameOf(ref)} is gone` }];
     const live = await lists.find(ref);
     const isPodOwner = ["Deployment", "DaemonSet", "StatefulSet"].includes(ref.kind);
-    if (!live || live.metadata.deletionTimestamp !== undefined) return gone;
+    if (!live || live.metadata.deletionTimestamp !== undefined) {
+      const made = isPodOwner ? await asMade(ref) : undefined;
+      const missing = made ? await missingMounts(lists, ref, made) : [];
+      return [...gone, ...missing.map((text) => ({ text, hooks: true }))];
+    }
     const touched = wasTouched(live, deployedAt);
     if (!isPodOwner && !touched) return [];
     const now = await api.get<LiveObject>((await lists.pathOf(ref)) as string);
     if (!now) return gone;
     if (isPodOwner) {
-      const missing = await missingMounts(lists, now);
+      const missing = await missingMounts(lists, ref, now);
       if (missing.length > 0) return missing.map((text) => ({ text, hooks: true }));
       if ((now.spec as { replicas?: number }).replicas === 0)
         return [{ text: `${nameOf(ref)} has been scaled to nothing` }];
     }
     if (!touched) return [];
-    manifest ??= manifestOf(api, lists, storage);
-    const how = firstUnmet((await manifest).get(keyOf(ref)), now);
+    const how = firstUnmet(await asMade(ref), now);
     return how === undefined ? [] : [{ text: `${nameOf(ref)} has been changed by hand: ${how}` }];
   });
   return (await Promise.all([...faults, faultsBeside(api, lists, release)])).flat();
@@ -107,7 +114,7 @@ async function faultsBeside(api: KubeApi, lists: ObjectLists, release: RecordedR
     .filter((ref) => !own.has(keyOf(ref)))
     .map(async (ref) => {
       const now = await api.get<LiveObject>((await lists.pathOf(ref)) as string);
-      return now ? missingMounts(lists, now) : [];
+      return now ? missingMounts(lists, ref, now) : [];
     });
   return (await Promise.all(found)).flat().map((text) => ({ text, hooks: true }));
 }
@@ -150,7 +157,7 @@ function deploymentTime({ metadata }: KubeObject): number {
  * The manifest does not contain the objects that a chart's hooks create. Pods that need them cannot start again without
  * them.
  */
-async function missingMounts(lists: ObjectLists, { metadata, spec }: LiveObject): Promise<string[]> {
+async function missingMounts(lists: ObjectLists, owner: ObjectRef, { spec }: LiveObject): Promise<string[]> {
   type Source = { name?: string; secretName?: string; optional?: boolean };
   type Volume = { secret?: Source; configMap?: Source };
   const { template } = spec as { template?: { spec?: { volumes?: Volume[] } } };
@@ -159,8 +166,8 @@ async function missingMounts(lists: ObjectLists, { metadata, spec }: LiveObject)
     ...(configMap?.name && !configMap.optional ? [{ kind: "ConfigMap", name: configMap.name }] : []),
   ]);
   const found = refs.map(async ({ kind, name }) => {
-    const ref = { apiVersion: "v1", kind, namespace: metadata.namespace, name };
-    return (await lists.find(ref)) ? [] : [`${nameOf(ref)} is gone, which ${metadata.name} needs`];
+    const ref = { apiVersion: "v1", kind, namespace: owner.namespace, name };
+    return (await lists.find(ref)) ? [] : [`${nameOf(ref)} is gone, which ${owner.name} needs`];
   });
   return (await Promise.all(found)).flat();
 }

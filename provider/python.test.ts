@@ -165,6 +165,12 @@ test("a Python that prints of its own accord is understood; one that needs a var
   await expect(findPython({ ...process.env, PYTHON: wrapper })).rejects.toThrow("cannot open shared object file");
 });
 
+test("a Python that PYTHONHOME leads nowhere says so", async () => {
+  await expect(findPython({ ...process.env, PYTHONHOME: "/nowhere" })).rejects.toThrow(
+    /it does not run: Fatal Python error: .* \(PYTHONHOME is \/nowhere: unset it, or mend it\)$/m,
+  );
+});
+
 test("a wrapper that gives its Python what that needs stays in front of it", async () => {
   const folder = scratch();
   const inner = join(folder, "inner");

@@ -190,7 +190,7 @@ export async function requireInstalled(
 /** What an answer begins with: a wrapper around Python, or what it loads by itself, may print too. */
 const mark = "meshup answers: ";
 
-/** A program in Python has ended without an answer; the message is its last line. */
+/** A program in Python has ended without an answer; the message is the line that says why, by default its last. */
 class NoAnswer extends Error {}
 
 /**
@@ -210,8 +210,15 @@ async function ask<T>(
   const options = { env: { ...plainPython(env), ...variables }, timeoutMs: 60_000 };
   const result = await exec(python, ["-c", whole, ...args], options);
   const line = result.stdout.split("\n").findLast((line) => line.startsWith(mark));
-  if (result.code !== 0 || line === undefined) throw new NoAnswer(lastLine(result));
+  if (result.code !== 0 || line === undefined)
+    throw new NoAnswer(fatalError(result.stderr, options.env) ?? lastLine(result));
   return JSON.parse(line.slice(mark.length)) as T;
+}
+
+/** Why the interpreter itself did not start. */
+function fatalError(stderr: string, { PYTHONHOME }: NodeJS.ProcessEnv): string | undefined {
+  const line = /^Fatal Python error: .*$/m.exec(stderr)?.[0];
+  return line && PYTHONHOME ? `${line} (PYTHONHOME is ${PYTHONHOME}: unset it, or mend it)` : line;
 }
 
 /** What a person without network, or behind a proxy, has to know. */

@@ -1,11 +1,13 @@
 /** `up` and `destroy` through Pulumi's Automation API, with the program of index.ts in this very process. */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineEvent, PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import type { Repair } from "../../components/cluster/repair.ts";
 import { diskProblemIn, diskProblemsSaid, fullDisk } from "../../lib/disk.mjs";
 import { DiskError, UserError } from "../../lib/errors.ts";
+import { stackDir } from "../../lib/paths.ts";
 import { type EngineCommand, openAutomation } from "../../lib/pulumi-insides.ts";
 import { endOf } from "../../process/log-text.ts";
 import { giveConfigItsName } from "../engine/config-name.ts";
@@ -13,6 +15,7 @@ import { Progress } from "../output/progress.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { onSignals } from "../signals.ts";
 import { backendFolder } from "./backend.ts";
+import { removeKubeconfigCopies } from "./left-by-plugins.ts";
 import { engineLocks, heldError } from "./locks.ts";
 import { type Outputs, resolveOutputs } from "./outputs.ts";
 import { engineError, type Stack } from "./stack.ts";
@@ -161,6 +164,7 @@ async function drive(
   } finally {
     clearInterval(ticker);
     engine.dispose();
+    removeKubeconfigCopies(join(stackDir(stack.name), "kubeconfig"), tmpdir());
   }
 }
 

@@ -145,10 +145,15 @@ class OtherCluster {
   }
 }
 
-/** With all that serves the nodes on kind's own network, as a registry that stands for those of the internet. */
+/**
+ * With all that serves the nodes on kind's own network, such as a registry that stands for those of the internet. Where
+ * there is one, nothing may leave the network: a proxy of this machine's own might answer for a Service in the cluster.
+ */
 async function makeNetwork(network: string): Promise<void> {
-  await exec("docker", ["network", "create", network]);
-  for (const container of await servingNodes()) await exec("docker", ["network", "connect", network, container]);
+  const serving = await servingNodes();
+  const closed = serving.length > 0 ? ["--opt", "com.docker.network.bridge.enable_ip_masquerade=false"] : [];
+  await exec("docker", ["network", "create", ...closed, network]);
+  for (const container of serving) await exec("docker", ["network", "connect", network, container]);
 }
 
 async function removeNetwork(network: string): Promise<void> {

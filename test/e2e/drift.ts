@@ -67,7 +67,10 @@ export const envoyGatewayByHand: ByHand[] = [
 /** Of Istio's. */
 export const istioByHand: ByHand[] = [
   { kubectl: remove("wasmplugin", "custom-header"), said: /WasmPlugin default\/custom-header is gone/ },
-  { kubectl: remove("envoyfilter", "two-headers"), said: /EnvoyFilter default\/two-headers is gone/ },
+  {
+    kubectl: remove("-n", "istio-ingress", "envoyfilter", "wasm-custom.routes"),
+    said: /EnvoyFilter istio-ingress\/wasm-custom\.routes is gone/,
+  },
   {
     kubectl: patch("wasmplugin", "load-feedback", { spec: { pluginConfig: { cluster: "nobody" } } }),
     said: /WasmPlugin default\/load-feedback has been changed by hand: spec\.pluginConfig/,
