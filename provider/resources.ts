@@ -104,7 +104,7 @@ export class Evidence extends resource(
  */
 export class Proof extends resource("meshup:index:Proof", unknown("status", "seen")) {}
 
-/** All secrets that the stack's configuration has ever had: no command prints them. */
+/** The current and earlier secrets of the stack's configuration: no command prints them. */
 export class Secrets extends resource("meshup:index:Secrets", unknown("known")) {}
 
 /**

@@ -1,5 +1,5 @@
 /**
- * `meshup:index:Secrets`: all secrets that the stack's configuration has ever had. Commands do not print them. Old
+ * `meshup:index:Secrets`: the current and earlier secrets of the stack's configuration. Commands do not print them. Old
  * secrets stay listed: logs still have them, and a proxy may have one from an update that failed later.
  */
 import type { ResourceType } from "./resource.ts";
