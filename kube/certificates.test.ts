@@ -6,11 +6,13 @@ import { type Answers, fakeCluster } from "./testing/kubernetes.ts";
 const secrets = "/api/v1/namespaces/system/secrets";
 const deployments = "/apis/apps/v1/namespaces/system/deployments";
 
-const secret = (name: string, type: string, manager?: string) => ({
-  ...{ type, metadata: { name, namespace: "system", ...(manager && { managedFields: [{ manager }] }) } },
+const madeBy = (manager: string) => ({ managedFields: [{ manager }] });
+const secret = (name: string, type: string, manager = "controller") => ({
+  ...{ type, metadata: { name, namespace: "system", ...madeBy(manager) } },
 });
-const needing = (name: string, secretName: string, optional?: boolean) => ({
-  metadata: { name, namespace: "system" },
+/** A Deployment, by default one that the release's controller has made. */
+const needing = (name: string, secretName: string, optional?: boolean, manager = "controller") => ({
+  metadata: { name, namespace: "system", ...madeBy(manager) },
   spec: { template: { spec: { volumes: [{ configMap: { name: "c" } }, { secret: { secretName, optional } }] } } },
 });
 
@@ -38,20 +40,28 @@ async function renew(found: object[], pods: object[]): Promise<string[]> {
     };
   }
   const cluster = await fakeCluster(answers);
-  await renewCertificates(await KubeApi.open(cluster.kubeconfig), "system");
+  await renewCertificates(await KubeApi.open(cluster.kubeconfig), "system", ["controller"]);
   return done;
 }
 
 const tls = "kubernetes.io/tls";
 
 it("certificates of hooks go, and the pods that need them are rolled out, also where one was missing before", async () => {
-  const found = [secret("one", tls, "certgen"), secret("two", tls), secret("key", "Opaque")];
+  const found = [secret("one", tls), secret("two", tls), secret("key", "Opaque")];
   const pods = [needing("uses-one", "one"), needing("uses-missing", "gone"), needing("uses-key", "key")];
   expect(await renew(found, pods)).toEqual(["delete one", "delete two", "roll out uses-one", "roll out uses-missing"]);
 });
 
-it.each(["pulumi-resource-kubernetes", "kubectl-create"])("a certificate that %s has made stays", async (manager) => {
-  expect(await renew([secret("mine", tls, manager)], [needing("uses-mine", "mine")])).toEqual([]);
+it.each(["pulumi-resource-kubernetes", "kubectl-create", "cert-manager-certificates-issuing", "helm", "Terraform"])(
+  "a certificate that %s has made stays",
+  async (manager) => {
+    expect(await renew([secret("mine", tls, manager)], [needing("uses-mine", "mine")])).toEqual([]);
+  },
+);
+
+it("other people's deployments in the namespace go on, whatever they lack; the release's own is rolled out", async () => {
+  const pods = [needing("kiali", "gone", false, "helm"), needing("controller", "one", false, "helm")];
+  expect(await renew([secret("one", tls)], pods)).toEqual(["delete one", "roll out controller"]);
 });
 
 it("what can do without a certificate goes on", async () => {

@@ -227,4 +227,30 @@ describe("putting an object back", () => {
     });
     expect(await put(secret, refusing)).not.toContain(`PUT ${routesPath}/one`);
   });
+
+  it("writes again where its controller has written in between", async () => {
+    let writes = 0;
+    const asked = await put(recorded(), {
+      [`GET ${routesPath}/one`]: () => live,
+      [`PUT ${routesPath}/one`]: () => (++writes < 3 ? new Answer(409, "the object has been modified") : {}),
+    });
+    expect(asked.filter((what) => what.startsWith("PUT"))).toHaveLength(3);
+    expect(asked.filter((what) => what.startsWith("DELETE"))).toEqual([]);
+  });
+
+  it.each([
+    ["that a webhook is down for", recorded(), 500],
+    ["that a controller goes on writing to", recorded(), 409],
+    ["that others' objects are in", recorded({ ...route(), apiVersion: "v1", kind: "Namespace" }), 422],
+  ])("never deletes one %s, and says why it cannot be put back", async (_what, object, status) => {
+    const path = object.kind === "Namespace" ? "/api/v1/namespaces/one" : `${routesPath}/one`;
+    const deleted: string[] = [];
+    const refusing = {
+      [`GET ${path}`]: () => live,
+      [`PUT ${path}`]: () => new Answer(status, "no such luck"),
+      [`DELETE ${path}`]: () => deleted.push(path),
+    };
+    await expect(put(object, refusing)).rejects.toThrow(/one has been changed by hand, and cannot be put back: .*luck/);
+    expect(deleted).toEqual([]);
+  });
 });

@@ -1,5 +1,6 @@
 /** Finds the stack's objects that were deleted or changed in the cluster since the stack wrote them. */
-import type { KubeApi, KubeObject } from "./api.ts";
+import { messageOf, UserError } from "../lib/errors.ts";
+import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { firstDifference, firstUnmet } from "./difference.ts";
 import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
 
@@ -97,24 +98,41 @@ function withoutRestart(template: Manifest): Manifest {
   return { ...template, metadata: { ...metadata, annotations } };
 }
 
+/** What others lose with it: never deleted. */
+const neverDeleted = ["CustomResourceDefinition", "Namespace"];
+
+/** How often an object is written when its controller writes to it at the same time. */
+const mostWrites = 5;
+
 /**
  * Puts a changed object back in place: what the stack asks for is so again, and what somebody has added is gone. One that
  * cannot be put back (its fields are immutable, or its content is a secret) is deleted, for the stack to make it anew.
+ * @throws UserError where the API server refuses that for another reason
  */
 export async function putBack(api: KubeApi, lists: ObjectLists, recorded: RecordedObject): Promise<void> {
   const { inputs, isPatch } = recorded;
   const path = await lists.pathOf(recorded);
   if (path === undefined) return;
   if (isPatch) return api.patch(path, { metadata: inputs.metadata });
-  const live = await api.get<LiveObject>(path);
-  if (!live) return;
-  try {
-    if (JSON.stringify(inputs).includes(secretMark)) throw new Error("its content is in the state as a secret");
-    await api.put(path, asAskedFor(live, inputs));
-  } catch {
-    await api.delete(path);
+  if (JSON.stringify(inputs).includes(secretMark)) return api.delete(path);
+  for (let write = 1; ; write++) {
+    const live = await api.get<LiveObject>(path);
+    if (!live) return;
+    try {
+      return await api.put(path, asAskedFor(live, inputs));
+    } catch (error) {
+      const status = error instanceof ApiError ? error.status : undefined;
+      if (status === conflict && write < mostWrites) continue;
+      if (status === invalid && !neverDeleted.includes(recorded.kind)) return api.delete(path);
+      throw new UserError(
+        `${nameOf(recorded)} has been changed by hand, and cannot be put back: ${messageOf(error)}. Put it back by hand, or delete it, and run the command again.`,
+      );
+    }
   }
 }
+
+/** HTTP status codes of the API server: a write in between, and a change that the object's kind does not allow. */
+const [conflict, invalid] = [409, 422];
 
 /** A live object with the content that is asked for, and no other. */
 export function asAskedFor(live: LiveObject, inputs: Manifest): Manifest {

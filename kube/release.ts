@@ -2,6 +2,7 @@
 import { gunzipSync } from "node:zlib";
 import { parseAllDocuments } from "yaml";
 import type { KubeApi, KubeObject } from "./api.ts";
+import { isMadeBy } from "./certificates.ts";
 import { firstUnmet } from "./difference.ts";
 import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
 
@@ -36,7 +37,7 @@ export async function releaseDrift(
       const storage = await storageOf(lists, release);
       if (!storage) return [{ release, what: "gone", text: [`Helm's release ${release.name} is gone`] }];
       const faults = await faultsOf(api, lists, release, storage);
-      const hooks = faults.some((fault) => fault.hooks);
+      const hooks = faults.some((fault) => fault.hooks === true);
       return faults.length > 0 ? [{ release, what: "broken", text: faults.map(({ text }) => text), hooks }] : [];
     }),
   );
@@ -84,7 +85,7 @@ async function faultsOf(
     if (!live || live.metadata.deletionTimestamp !== undefined) {
       const made = isPodOwner ? await asMade(ref) : undefined;
       const missing = made ? await missingMounts(lists, ref, made) : [];
-      return [...gone, ...missing.map((text) => ({ text, hooks: true }))];
+      return [...gone, ...missing];
     }
     const touched = wasTouched(live, deployedAt);
     if (!isPodOwner && !touched) return [];
@@ -92,7 +93,7 @@ async function faultsOf(
     if (!now) return gone;
     if (isPodOwner) {
       const missing = await missingMounts(lists, ref, now);
-      if (missing.length > 0) return missing.map((text) => ({ text, hooks: true }));
+      if (missing.length > 0) return missing;
       if ((now.spec as { replicas?: number }).replicas === 0)
         return [{ text: `${nameOf(ref)} has been scaled to nothing` }];
     }
@@ -103,20 +104,24 @@ async function faultsOf(
   return (await Promise.all([...faults, faultsBeside(api, lists, release)])).flat();
 }
 
-/** In a namespace of its own, a release's controllers make deployments, too; what they need, its hooks have made. */
+/** A release's controllers make deployments, too. The Secrets that these need were made by its hooks. */
 async function faultsBeside(api: KubeApi, lists: ObjectLists, release: RecordedRelease): Promise<Fault[]> {
-  const { namespace } = release;
-  if (/^(default|kube-.*)$/.test(namespace)) return [];
-  const kind = { apiVersion: "apps/v1", kind: "Deployment", namespace };
-  const own = new Set(objectsOf(release).map(keyOf));
-  const others = (await lists.all(kind)).map(({ metadata: { name } }) => ({ ...kind, name }));
-  const found = others
-    .filter((ref) => !own.has(keyOf(ref)))
-    .map(async (ref) => {
-      const now = await api.get<LiveObject>((await lists.pathOf(ref)) as string);
-      return now ? missingMounts(lists, ref, now) : [];
-    });
-  return (await Promise.all(found)).flat().map((text) => ({ text, hooks: true }));
+  const kind = { apiVersion: "apps/v1", kind: "Deployment", namespace: release.namespace };
+  const own = programsOf(release);
+  const made = (await lists.all(kind)).filter(
+    ({ metadata }) => !own.includes(metadata.name) && isMadeBy(own, metadata),
+  );
+  const found = made.map(async ({ metadata: { name } }) => {
+    const ref = { ...kind, name };
+    const now = await api.get<LiveObject>((await lists.pathOf(ref)) as string);
+    return now ? missingMounts(lists, ref, now) : [];
+  });
+  return (await Promise.all(found)).flat().filter(({ hooks }) => hooks);
+}
+
+/** Names of the release's deployments, which their programs have, too. */
+export function programsOf(release: RecordedRelease): string[] {
+  return objectsOf(release).flatMap(({ kind, name }) => (kind === "Deployment" ? [name] : []));
 }
 
 /** `"Deployment.apps/apps/v1": ["ns/name"]`; an object that its chart gives no namespace is in the release's. */
@@ -157,7 +162,7 @@ function deploymentTime({ metadata }: KubeObject): number {
  * The manifest does not contain the objects that a chart's hooks create. Pods that need them cannot start again without
  * them.
  */
-async function missingMounts(lists: ObjectLists, owner: ObjectRef, { spec }: LiveObject): Promise<string[]> {
+async function missingMounts(lists: ObjectLists, owner: ObjectRef, { spec }: LiveObject): Promise<Fault[]> {
   type Source = { name?: string; secretName?: string; optional?: boolean };
   type Volume = { secret?: Source; configMap?: Source };
   const { template } = spec as { template?: { spec?: { volumes?: Volume[] } } };
@@ -167,7 +172,8 @@ async function missingMounts(lists: ObjectLists, owner: ObjectRef, { spec }: Liv
   ]);
   const found = refs.map(async ({ kind, name }) => {
     const ref = { apiVersion: "v1", kind, namespace: owner.namespace, name };
-    return (await lists.find(ref)) ? [] : [`${nameOf(ref)} is gone, which ${owner.name} needs`];
+    if (await lists.find(ref)) return [];
+    return [{ text: `${nameOf(ref)} is gone, which ${owner.name} needs`, hooks: kind === "Secret" }];
   });
   return (await Promise.all(found)).flat();
 }

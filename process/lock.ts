@@ -115,6 +115,8 @@ function breakLock(path: string): void {
   const moved = readOwner(aside);
   try {
     if (moved && stillHolds(moved, aside)) linkSync(aside, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // a third one has taken it meanwhile
   } finally {
     rmSync(aside, { force: true });
   }

@@ -134,14 +134,17 @@ async function nodesComingUp(api: KubeApi): Promise<string[]> {
 
 async function allPods(api: KubeApi, namespace: string): Promise<Pod[]> {
   const pods = await api.list<Pod>(`/api/v1/namespaces/${namespace}/pods`);
-  return pods.filter(({ metadata, status }) => !metadata.deletionTimestamp && status?.phase !== "Succeeded");
+  return pods.filter(({ metadata, status }) => !metadata.deletionTimestamp && !hasEnded(status?.phase));
 }
+
+/** Such a pod does not come up any more: its job is done, or its node has put it out. */
+const hasEnded = (phase: string | undefined) => phase === "Succeeded" || phase === "Failed";
 
 async function partComingUp(
   { name, pods }: Pick<Part, "name" | "pods">,
   { now, freshMs, missing, since }: When,
 ): Promise<string[]> {
-  const all = await pods();
+  const all = (await pods()).filter(({ status }) => !hasEnded(status?.phase));
   const ready = all.filter((pod) => isReady(pod) && wasStartedSince(pod, since));
   if (all.length === 0) return missing ? [`${name} (no pod yet)`] : [];
   if (ready.length < all.length) return [`${name} (${ready.length} of ${all.length} ready)`];

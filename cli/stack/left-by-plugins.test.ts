@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -21,6 +21,13 @@ it("copies of the stack's kubeconfig go, and nothing else", () => {
   mkdirSync(join(folder, "kubeconfig14"));
   removeKubeconfigCopies(join(folder, "original"), folder);
   expect(readdirSync(folder).sort()).toEqual(["kubeconfig", "kubeconfig13", "kubeconfig14", "original"]);
+});
+
+it("nothing is wrong where there is no folder, or a copy goes just now", () => {
+  write("original", original);
+  symlinkSync(join(folder, "gone"), join(folder, "kubeconfig15"));
+  expect(() => removeKubeconfigCopies(join(folder, "original"), folder)).not.toThrow();
+  expect(() => removeKubeconfigCopies(join(folder, "original"), join(folder, "nowhere"))).not.toThrow();
 });
 
 it.each(["missing", "empty"])("where the stack's own is %s, nothing goes", (name) => {

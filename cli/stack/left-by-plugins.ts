@@ -1,5 +1,5 @@
 /** Files that the engine's plugins leave behind. */
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -11,12 +11,19 @@ import { join } from "node:path";
 export function removeKubeconfigCopies(kubeconfig: string, folder: string): void {
   const original = textOf(kubeconfig)?.trim();
   if (!original) return;
+  if (!existsSync(folder)) return;
   for (const name of readdirSync(folder).filter((name) => /^kubeconfig\d+$/.test(name))) {
     const path = join(folder, name);
     if (textOf(path)?.trim() === original) rmSync(path, { force: true });
   }
 }
 
+/** Undefined for what is no file, is somebody else's, or goes just now. */
 function textOf(path: string): string | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ? readFileSync(path, "utf8") : undefined;
+  try {
+    const found = statSync(path);
+    return found.isFile() && found.uid === process.getuid?.() ? readFileSync(path, "utf8") : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { docker } from "../../components/cluster/docker.ts";
+import { localCluster } from "../../components/cluster/index.ts";
 import type { Repair } from "../../components/cluster/repair.ts";
 import type { KubeApi } from "../../kube/api.ts";
-import { renewCertificates } from "../../kube/certificates.ts";
 import type { Drift, RecordedObject } from "../../kube/drift.ts";
 import type { ObjectLists } from "../../kube/objects.ts";
 import type { RecordedRelease, ReleaseDrift } from "../../kube/release.ts";
@@ -38,7 +38,7 @@ const freshMs = 300_000;
 
 /** Mends what can be mended here, brings the state in line, and leaves the rest to the `up`. */
 export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
-  if ((stack.config["meshup:cluster"] ?? "local") === "local") return nothing; // the provider looks at its processes itself
+  if ((stack.config["meshup:cluster"] ?? localCluster) === localCluster) return nothing; // the provider looks at its processes itself
   const deployment = await deploymentOf(stack);
   if (!deployment) return nothing;
   const view = viewOf(stack.name, deployment);
@@ -60,13 +60,20 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   const urns = [...objects.map(({ object }) => object.urn), ...gone];
   if (urns.length > 0) await refresh(stack, terminal, urns);
   const broken = releases.filter(({ what }) => what === "broken").map(({ release }) => release);
-  const withoutHooks = new Set(releases.flatMap(({ release, hooks }) => (hooks ? [release.namespace] : [])));
-  for (const namespace of withoutHooks) await renewCertificates(api, namespace);
+  for (const { release, hooks } of releases) if (hooks) await renewCertificatesOf(api, release);
   return {
     replace: images.map(({ urn }) => urn),
     repair: { releases: broken.map(({ urn }) => urn.split("::").at(-1) as string) },
     found,
   };
+}
+
+async function renewCertificatesOf(api: KubeApi, release: RecordedRelease): Promise<void> {
+  const [{ programsOf }, { renewCertificates }] = await Promise.all([
+    import("../../kube/release.ts"),
+    import("../../kube/certificates.ts"),
+  ]);
+  await renewCertificates(api, release.namespace, programsOf(release));
 }
 
 /** The state, from its file where there is one: the engine takes a second to tell it. */

@@ -53,12 +53,18 @@ export async function dockerHost(env: NodeJS.ProcessEnv = process.env): Promise<
   return env.DOCKER_HOST || (await docker(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])).trim();
 }
 
+/** A look at what is there takes an engine no longer, also a busy one; pulls and pushes take what they take. */
+const lookMs = 60_000;
+
 async function run(args: string[], input?: string) {
-  const result = await exec("docker", args, { input }).catch((error: NodeJS.ErrnoException) => {
+  const timeoutMs = /^(ps|context|container|network)$/.test(args[0] ?? "") ? lookMs : undefined;
+  const result = await exec("docker", args, { input, timeoutMs }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT")
       throw new UserError("docker is not on PATH: a kind cluster runs in Docker (https://docs.docker.com/get-docker/)");
     throw error;
   });
+  if (result.code === null && timeoutMs !== undefined)
+    throw new UserError(`Docker does not answer within ${lookMs / 1000} s (docker ${args[0]}): restart it`);
   const problem = result.code === 0 ? undefined : engineProblem(result.stderr);
   if (problem !== undefined) throw new UserError(problem);
   return result;

@@ -13,7 +13,7 @@ export const localCluster = local.name;
 /** Keys of the stack's configuration that one of them knows. */
 export const clusterKeys: object = Object.assign({}, ...kinds.map(({ keys }) => keys));
 
-/** Each that there is a cluster to look into. */
+/** The inspectors of all kinds, whichever the stack uses. */
 export async function clusterInspectors(): Promise<ClusterInspector[]> {
   return Promise.all(kinds.flatMap(({ inspect }) => (inspect ? [inspect()] : [])));
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UserError } from "../../lib/errors.ts";
 import { root, stackDir } from "../../lib/paths.ts";
+import { localCluster } from "../cluster/index.ts";
 import type { StackConfig } from "../config/config.ts";
 import { problemLine } from "../config/problems.ts";
 import { type Backend, onThisMachine } from "./backend.ts";
@@ -18,7 +19,7 @@ import { KeyError, reach } from "./reach.ts";
  */
 export async function findBackends(config: StackConfig, stack: string): Promise<Backend[]> {
   const { cluster, ports } = config;
-  const isLocal = cluster === "local";
+  const isLocal = cluster === localCluster;
   const demo = isLocal ? demoOnThisMachine(ports) : demoInCluster(namespace);
   const kubeconfig = join(stackDir(stack), "kubeconfig");
   const declared = Object.entries(config.workloads ?? {});

@@ -1,3 +1,4 @@
+import { isMapping } from "../../lib/mapping.ts";
 import type { Problem } from "./checks.ts";
 
 /** A place where a workload names a secret of the stack's configuration. */
@@ -6,13 +7,23 @@ interface Use {
   key: string;
 }
 
-/** Every `{ secret: KEY }` of the workloads, wherever it stands. @param workloads as they are written */
-function secretUses(workloads: unknown, path: PropertyKey[] = ["workloads"]): Use[] {
-  if (typeof workloads !== "object" || workloads === null) return [];
-  if ("secret" in workloads && typeof workloads.secret === "string")
-    return [{ path: [...path, "secret"], key: workloads.secret }];
-  return Object.entries(workloads).flatMap(([key, value]) => secretUses(value, [...path, key]));
+/** Every `{ secret: KEY }` of the workloads: in `env`, and as `pullSecret`. @param workloads as they are written */
+function secretUses(workloads: unknown): Use[] {
+  return entriesOf(workloads).flatMap(([name, workload]) => {
+    const { env, pullSecret } = isMapping(workload) ? workload : {};
+    const places: [PropertyKey[], unknown][] = [
+      ...entriesOf(env).map(([variable, value]): [PropertyKey[], unknown] => [["env", variable], value]),
+      [["pullSecret"], pullSecret],
+    ];
+    return places.flatMap(([place, value]) =>
+      isMapping(value) && typeof value.secret === "string"
+        ? [{ path: ["workloads", name, ...place, "secret"], key: value.secret }]
+        : [],
+    );
+  });
 }
+
+const entriesOf = (value: unknown) => (isMapping(value) ? Object.entries(value) : []);
 
 /** The keys that workloads name, and that are no settings of the stack. */
 export function secretKeys(workloads: unknown, settings: string[]): string[] {

@@ -109,10 +109,15 @@ async function becomesUsable(node: Container, args: NodeArgs, signal?: AbortSign
   );
 }
 
+/** What `docker cp` says, by its version. */
+const noSuchFile = /no such container:path|could not find the file|no such file or directory/i;
+
 /** The registries come last: a node that knows one, as it was named or is now, has everything else. Stopped, it tells too. */
 async function isFinished({ name }: Container, { registries }: NodeArgs): Promise<boolean> {
   const files = Object.keys(registries).map((registry) => `${hostsDirectory(registry)}/hosts.toml`);
   const results = await Promise.all(files.map((file) => exec("docker", ["cp", `${name}:${file}`, "-"])));
+  const failure = results.find(({ code, stderr }) => code !== 0 && !noSuchFile.test(stderr));
+  if (failure) throw new UserError(`docker cp from ${name} failed: ${failure.stderr.trim()}`); // it may be finished
   return results.some(({ code }) => code === 0);
 }
 

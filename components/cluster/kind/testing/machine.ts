@@ -19,8 +19,8 @@ export function fakeMachine({ ready = true } = {}) {
     // With the filter that Docker has for where something is mounted.
     `  ps*volume=*) [ ! -e ${node} ] || case "$(cat ${node})" in *'"Destination":"'"\${5#volume=}"'"'*) echo 1;; esac;;`,
     `  "container inspect"*) [ -e ${node} ] && cat ${node} || { echo "Error: No such container" >&2; exit 1; };;`,
-    `  cp*/registry.localhost:5000/*) [ -e ${bin}/finished ];;`,
-    `  cp*) exit 1;;`,
+    `  cp*) case "$*" in */registry.localhost:5000/*) [ -e ${bin}/finished ] && exit; esac`,
+    `    echo "Error: No such container:path: $2" >&2; exit 1;;`,
     `  *tee*) cat | tee ${bin}/finished;;`,
     `  start*) sed -i 's/"Running":false/"Running":true/' ${node}; echo started;;`,
     `  *kubectl*) echo condition met; ${ready ? "true" : "false"};;`,
