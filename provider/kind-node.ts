@@ -2,7 +2,7 @@
  * `meshup:kind:Node`: the stack's own kind cluster, as Docker reports it. A Command creates it but never checks it
  * again.
  */
-import { kindNode, type NodeArgs, type NodeState } from "../components/cluster/inspectors.ts";
+import { kindNode, type NodeArgs, type NodeState } from "../components/cluster/resources.ts";
 import type { ResourceType } from "./resource.ts";
 
 export const kindNodeType: ResourceType<NodeArgs, NodeState> = {

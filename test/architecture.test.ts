@@ -5,6 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import { meshNames } from "../components/mesh/index.ts";
+import { inspector } from "../components/mesh/inspectors.ts";
 import { root } from "../lib/paths.ts";
 
 /** Each room, and the rooms whose files its own may import. What a person runs is above what it is made of. */
@@ -30,7 +31,7 @@ const forDevelopers = ["bench", "test", "vitest.config.ts"];
 /** Sets whose members are folders, each with its registries beside them. */
 const sets = {
   "components/mesh": ["index.ts", "inspectors.ts"],
-  "components/cluster": ["index.ts", "inspectors.ts", "kind-command.ts"],
+  "components/cluster": ["index.ts", "resources.ts", "kind-command.ts"],
   toolchain: ["index.ts"],
 };
 
@@ -122,6 +123,10 @@ test("each folder of a set is in its registry", () => {
     return [...members].filter((member) => !listed.includes(member)).map((member) => `${set}/${member}`);
   });
   expect(left).toEqual([]);
+});
+
+test("each mesh can be looked into", async () => {
+  for (const name of meshNames) expect(typeof (await inspector(name)).diagnose).toBe("function");
 });
 
 test("no mesh's name stands outside of its folder", () => {

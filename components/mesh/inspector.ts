@@ -14,7 +14,7 @@ export interface Inspector {
 }
 
 /** The same of a mesh in a cluster. */
-export interface ClusterInspector extends Inspector {
+export interface MeshInCluster extends Inspector {
   /** Gateway and control plane. */
   parts(api: KubeApi): Part[];
   /** What its proxies said of Wasm, Lua and refused configuration before `time` (RFC 3339) and since, each line once. */

@@ -1,7 +1,7 @@
 /** The registry of what looks into running meshes. Each is loaded when it is asked for. */
 import { UserError } from "../../lib/errors.ts";
 import { name as envoyGatewayName } from "./envoy-gateway/names.ts";
-import type { ClusterInspector, Inspector } from "./inspector.ts";
+import type { Inspector, MeshInCluster } from "./inspector.ts";
 import { name as istioName } from "./istio/names.ts";
 import { name as standaloneName } from "./standalone/names.ts";
 
@@ -12,7 +12,7 @@ export const standalone = () => import("./standalone/inspect.ts");
 export const envoyGateway = () => import("./envoy-gateway/inspect/index.ts");
 export const istio = () => import("./istio/inspect/index.ts");
 
-const inCluster: Record<string, () => Promise<{ inspector: ClusterInspector }>> = {
+const inCluster: Record<string, () => Promise<{ inspector: MeshInCluster }>> = {
   [envoyGatewayName]: envoyGateway,
   [istioName]: istio,
 };
@@ -29,7 +29,7 @@ export function inspector(mesh: string): Promise<Inspector> {
 }
 
 /** @throws UserError for a mesh that runs in no cluster */
-export function clusterInspector(mesh: string): Promise<ClusterInspector> {
+export function clusterInspector(mesh: string): Promise<MeshInCluster> {
   return find(inCluster, mesh, "there is no mesh for a cluster named");
 }
 

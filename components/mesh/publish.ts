@@ -6,7 +6,7 @@ import type { Module } from "../filter/code.ts";
 import type { Filter, ModuleFilter } from "../filter/filter.ts";
 import { filterImage } from "../registry/image.ts";
 import type { Registry } from "../registry/registry.ts";
-import { nodeImage, ServiceCode } from "../workloads/kubernetes/service-code.ts";
+import { nodejsImage, ServiceCode } from "../workloads/kubernetes/service-code.ts";
 import { namespace } from "./manifest.ts";
 import type { MeshSettings } from "./mesh.ts";
 import { ModuleServer } from "./module-server.ts";
@@ -39,7 +39,7 @@ export function publishModules(args: PublishArgs, opts: pulumi.ComponentResource
 
   const image = perModule(({ module }) => filterImage(registry, module.slug, module, opts));
   const serverCode = once((name: "modules") => {
-    return new ServiceCode(name, { namespace, image: imageReference(config, nodeImage) }, opts);
+    return new ServiceCode(name, { namespace, image: imageReference(config, nodejsImage) }, opts);
   });
   const server = perModule(({ declaration, module: { slug, file, digest } }) => {
     const { program } = serverCode("modules");

@@ -10,7 +10,7 @@ import { echo, echoAutoscaler } from "./kubernetes/echo.ts";
 import { httpbin, httpbinImage } from "./kubernetes/httpbin.ts";
 import { metricsServerImage, metricsServerValues } from "./kubernetes/metrics-server.ts";
 import { deployment, type PodArgs, service, serviceAccount } from "./kubernetes/pod.ts";
-import { nodeImage, type Program, ServiceCode, type ServiceName } from "./kubernetes/service-code.ts";
+import { nodejsImage, type Program, ServiceCode, type ServiceName } from "./kubernetes/service-code.ts";
 import type { Workloads } from "./workloads.ts";
 
 export interface ClusterWorkloadsArgs {
@@ -81,7 +81,7 @@ export class ClusterWorkloads extends pulumi.ComponentResource implements Worklo
     }
 
     function createProgram(name: ServiceName): Program {
-      return new ServiceCode(name, { namespace, image: image(nodeImage) }, { parent }).program;
+      return new ServiceCode(name, { namespace, image: image(nodejsImage) }, { parent }).program;
     }
 
     function createBurstingMetrics(): kubernetes.apps.v1.Deployment {

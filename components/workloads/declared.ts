@@ -87,7 +87,7 @@ const build = z.strictObject({
 const kinds = { command, service, image, build, url };
 export type Kind = keyof typeof kinds;
 
-/** A person's own workload: what it is says the one of its keys that names a kind. */
+/** A person's own workload. Exactly one of its keys names its kind. */
 export type DeclaredWorkload = { [K in Kind]: { kind: K } & z.infer<(typeof kinds)[K]> }[Kind];
 export type Declaration<K extends Kind> = Extract<DeclaredWorkload, { kind: K }>;
 

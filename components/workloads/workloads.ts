@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-/** The workloads that every stack has, wherever they run. */
+/** A group of workloads once it is made: the demo's, or one of a person's own. */
 export interface Workloads {
   /** What has to be there before a route to a workload answers. */
   resources: pulumi.Resource[];

@@ -18,7 +18,7 @@ export interface ServiceCodeArgs {
 export type Program = Required<Pick<PodArgs, "image" | "command" | "mounts">>;
 
 /** The image that the project's own services run in, as it comes: nothing of theirs is built into one. */
-export const nodeImage = "docker.io/library/node:22-slim";
+export const nodejsImage = "docker.io/library/node:22-slim";
 
 /** Of all that is in a ConfigMap, as the API server has it, with some room for its other fields. */
 export const mostBytes = 1_000_000;

@@ -1,6 +1,6 @@
 import { complaintsOf, together } from "../../../../kube/complaints.ts";
 import { apiOf, dumpProxies } from "../../cluster-proxies.ts";
-import type { ClusterInspector } from "../../inspector.ts";
+import type { MeshInCluster } from "../../inspector.ts";
 import { name } from "../names.ts";
 import { controllerPods } from "./controller.ts";
 import { diagnose } from "./doctor.ts";
@@ -8,7 +8,7 @@ import { adminPort, complaints, digestInForce, gatewayPods, proxyContainer } fro
 
 export { isOut, waitForPolicy } from "./ready.ts";
 
-export const inspector: ClusterInspector = {
+export const inspector: MeshInCluster = {
   running: (mesh) =>
     Promise.all(
       mesh.filters.map(async ({ name: filter, digest }) => {

@@ -2,7 +2,7 @@ import type { KubeApi } from "../../../../kube/api.ts";
 import { complaintsOf, together } from "../../../../kube/complaints.ts";
 import { type Pod, podsOf } from "../../../../kube/pods.ts";
 import { apiOf, dumpProxies, type MeshProxy } from "../../cluster-proxies.ts";
-import type { ClusterInspector } from "../../inspector.ts";
+import type { MeshInCluster } from "../../inspector.ts";
 import { rootNamespace } from "../names.ts";
 import { diagnose } from "./doctor.ts";
 import { adminPort, complaintLines, gatewayPods, type PodPlace, proxyContainer, sidecarPods } from "./proxies.ts";
@@ -11,7 +11,7 @@ import { elsewhere, wantedOf } from "./wanted.ts";
 
 export { hasChanged, waitForProxies } from "./ready.ts";
 
-export const inspector: ClusterInspector = {
+export const inspector: MeshInCluster = {
   running: (mesh) =>
     Promise.all(
       mesh.filters.map(async ({ name: filter, digest }) => {
