@@ -183,10 +183,10 @@ describe("an addition to somebody else's object", () => {
   });
 });
 
-async function put(object: RecordedObject, answers: Answers) {
+async function put(object: RecordedObject, answers: Answers, controllersBroken?: boolean) {
   const { kubeconfig, asked } = await fakeCluster({ ...discovery, ...answers });
   const api = await KubeApi.open(kubeconfig);
-  await putBack(api, new ObjectLists(api), object);
+  await putBack(api, new ObjectLists(api), object, controllersBroken);
   return asked;
 }
 
@@ -226,6 +226,15 @@ describe("putting an object back", () => {
       data: { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" },
     });
     expect(await put(secret, refusing)).not.toContain(`PUT ${routesPath}/one`);
+  });
+
+  it("deletes one that a broken controller's webhook keeps from being written: the stack makes it anew after that", async () => {
+    const refusing = {
+      [`GET ${routesPath}/one`]: () => live,
+      [`PUT ${routesPath}/one`]: () => new Answer(500, "failed calling webhook"),
+      [`DELETE ${routesPath}/one`]: () => ({}),
+    };
+    expect(await put(recorded(), refusing, true)).toContain(`DELETE ${routesPath}/one`);
   });
 
   it("writes again where its controller has written in between", async () => {

@@ -107,9 +107,16 @@ const mostWrites = 5;
 /**
  * Puts a changed object back in place: what the stack asks for is so again, and what somebody has added is gone. One that
  * cannot be put back (its fields are immutable, or its content is a secret) is deleted, for the stack to make it anew.
+ * @param controllersBroken a release of the stack is broken, too: its webhook may be what refuses the change. The `up` that
+ * follows mends the release first
  * @throws UserError where the API server refuses that for another reason
  */
-export async function putBack(api: KubeApi, lists: ObjectLists, recorded: RecordedObject): Promise<void> {
+export async function putBack(
+  api: KubeApi,
+  lists: ObjectLists,
+  recorded: RecordedObject,
+  controllersBroken = false,
+): Promise<void> {
   const { inputs, isPatch } = recorded;
   const path = await lists.pathOf(recorded);
   if (path === undefined) return;
@@ -123,7 +130,8 @@ export async function putBack(api: KubeApi, lists: ObjectLists, recorded: Record
     } catch (error) {
       const status = error instanceof ApiError ? error.status : undefined;
       if (status === conflict && write < mostWrites) continue;
-      if (status === invalid && !neverDeleted.includes(recorded.kind)) return api.delete(path);
+      const anew = status === invalid || (controllersBroken && status !== undefined && status >= 500);
+      if (anew && !neverDeleted.includes(recorded.kind)) return api.delete(path);
       throw new UserError(
         `${nameOf(recorded)} has been changed by hand, and cannot be put back: ${messageOf(error)}. Put it back by hand, or delete it, and run the command again.`,
       );

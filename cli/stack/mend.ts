@@ -55,7 +55,7 @@ export async function mend(stack: Stack, terminal: Terminal): Promise<Mending> {
   const found = [...textsOf({ objects, releases }), ...images.map(({ text }) => text)];
   if (found.length === 0) return nothing;
   terminal.note(["In the cluster, but not as this stack has made it:", ...found.map((text) => `  ${text}`)].join("\n"));
-  await putAllBack(api, lists, objects);
+  await putAllBack(api, lists, objects, releases.length > 0);
   const gone = releases.filter(({ what }) => what === "gone").map(({ release }) => release.urn);
   const urns = [...objects.map(({ object }) => object.urn), ...gone];
   if (urns.length > 0) await refresh(stack, terminal, urns);
@@ -211,9 +211,14 @@ async function missingImages(
   return (await Promise.all(looked)).flat();
 }
 
-async function putAllBack(api: KubeApi, lists: ObjectLists, drifted: Drift[]): Promise<void> {
+async function putAllBack(
+  api: KubeApi,
+  lists: ObjectLists,
+  drifted: Drift[],
+  controllersBroken: boolean,
+): Promise<void> {
   const { putBack } = await import("../../kube/drift.ts");
-  for (const { object, what } of drifted) if (what === "changed") await putBack(api, lists, object);
+  for (const { object, what } of drifted) if (what === "changed") await putBack(api, lists, object, controllersBroken);
   await Promise.all(drifted.map(({ object }) => awaitDeletion(api, lists, object)));
 }
 
