@@ -3,6 +3,7 @@ import { createServer, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { UserError } from "./errors.ts";
+import { UnendedResponse } from "./http.ts";
 import { http2Request } from "./http2.ts";
 
 async function serve(answer: (stream: ServerHttp2Stream, socket: Socket) => void): Promise<string> {
@@ -77,4 +78,14 @@ test("the error says so, and for which request", async () => {
 
 test("nor where the server closes each connection at once", async () => {
   await expect(http2Request({ url: await listen(createTcp((socket) => socket.end())) })).rejects.toThrow();
+});
+
+test("nor is a stream that does not end in time", async () => {
+  const endless = await serve((stream) => {
+    stream.respond({ ":status": 200 });
+    stream.write("the beginning");
+  });
+  await expect(http2Request({ url: endless, timeoutMs: 200 })).rejects.toThrow(UnendedResponse);
+  const silent = await serve(() => {});
+  await expect(http2Request({ url: silent, timeoutMs: 200 })).rejects.toThrow("no answer within 200 ms");
 });

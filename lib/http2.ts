@@ -1,17 +1,17 @@
 import { connect, constants } from "node:http2";
 import { UserError } from "./errors.ts";
 import { headerRecord, inHeaderBytes } from "./header-text.ts";
-import { type HttpRequest, type HttpResponse, tlsOptions } from "./http.ts";
+import { type HttpRequest, type HttpResponse, tlsOptions, tooLate } from "./http.ts";
 
 /** One exchange in HTTP/2, as `httpRequest` has it: for servers that speak nothing else. */
-export function http2Request(request: Omit<HttpRequest, "agent" | "signal" | "connection">): Promise<HttpResponse> {
-  const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, tls = {} } = request;
+export function http2Request(request: Omit<HttpRequest, "agent" | "signal">): Promise<HttpResponse> {
+  const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, connection, tls = {} } = request;
   const { origin, pathname, search } = new URL(url);
   const { host, ...others } = headers;
-  const session = connect(origin, tlsOptions(tls));
+  const session = connect(origin, { ...tlsOptions(tls), ...(connection && { createConnection: () => connection }) });
   return new Promise<HttpResponse>((resolve, reject) => {
     const response = { status: 0, headers: {} as Record<string, string> };
-    const late = () => reject(new UserError(`${method} ${url}: no answer within ${timeoutMs} ms`));
+    const late = () => reject(tooLate(request, timeoutMs, response.status !== 0));
     const timer = setTimeout(late, timeoutMs);
     session.on("close", () => clearTimeout(timer)).on("error", reject);
     const pseudo = { ":method": method, ":path": pathname + search, ...(host && { ":authority": host }) };
