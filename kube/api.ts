@@ -44,6 +44,8 @@ export interface PodName {
 
 export interface PodRequest extends Pick<HttpRequest, "method" | "headers" | "body"> {
   path: string;
+  /** Default: HTTP/1. */
+  http?: 1 | 2;
 }
 
 export interface LogOptions {
@@ -176,10 +178,11 @@ export class KubeApi {
   }
 
   /** Sends any request to a port of a pod, past all proxies in front of the pod. Returns every answer, also errors. */
-  askPod(pod: PodName, port: number, request: PodRequest): Promise<HttpResponse> {
-    const { path, ...rest } = request;
+  async askPod(pod: PodName, port: number, request: PodRequest): Promise<HttpResponse> {
+    const { path, http = 1, ...rest } = request;
+    const send = http === 2 ? (await import("../lib/http2.ts")).http2Request : httpRequest;
     const url = `http://${pod.name}:${port}${path}`;
-    return this.#throughPod(pod, port, (connection) => httpRequest({ url, timeoutMs, ...rest, connection }));
+    return this.#throughPod(pod, port, (connection) => send({ url, timeoutMs, ...rest, connection }));
   }
 
   async #throughPod<T>(pod: PodName, port: number, use: (connection: Duplex) => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 /** Sends requests to a Service past every proxy: to one of its pods, through the API server. */
-import { UserError } from "../lib/errors.ts";
+import { LastingError, UserError } from "../lib/errors.ts";
 import type { HttpResponse } from "../lib/http.ts";
 import { KubeApi, type KubeObject, type PodRequest } from "./api.ts";
 import { isReady, type Pod, podsOf } from "./pods.ts";
@@ -22,7 +22,7 @@ type Container = { ports?: { name?: string; containerPort: number }[] };
 /**
  * Sends a request to a ready pod of a Service. It passes no gateway, and no sidecar, because a sidecar sees only
  * traffic from outside the pod.
- * @throws UserError if there is no such Service, port or ready pod
+ * @throws UserError if there is no such Service, port or ready pod; LastingError if the Service has no pods by design
  */
 export async function askService(kubeconfig: string, at: ServicePort, request: PodRequest): Promise<HttpResponse> {
   const { namespace, service, port } = at;
@@ -31,7 +31,7 @@ export async function askService(kubeconfig: string, at: ServicePort, request: P
   if (!found) throw new UserError(`there is no Service ${service} in the namespace ${namespace}`);
   const target = found.spec.ports?.find((one) => one.port === port);
   if (!target) throw new UserError(`the Service ${namespace}/${service} has no port ${port}`);
-  if (!found.spec.selector) throw new UserError(`the Service ${namespace}/${service} selects no pods`);
+  if (!found.spec.selector) throw new LastingError(`the Service ${namespace}/${service} selects no pods`);
   const pod = (await podsOf(api, namespace, found.spec.selector)).find((one) => isReady(one));
   if (!pod) throw new UserError(`the Service ${namespace}/${service} has no pod that is ready`);
   return api.askPod({ namespace, name: pod.metadata.name }, podPort(pod, target), request);

@@ -10,6 +10,9 @@ export class UserError extends Error {
   readonly __pulumiRunError = true;
 }
 
+/** It is no matter of time: whoever asks again with the same inputs fails again. */
+export class LastingError extends UserError {}
+
 /** A disk that is full, or that is not to be written to. */
 export class DiskError extends UserError {}
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Agent } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { httpRequest } from "./http.ts";
+import { httpRequest, UnendedResponse } from "./http.ts";
 
 /** A server that gives these bytes to whoever asks. @returns its address, and what it was sent */
 async function serve(response: string): Promise<{ url: string; asked: () => Buffer }> {
@@ -60,4 +60,21 @@ test.each(["localhost", "LOCALHOST", "one.localhost"])("%s is 127.0.0.1, whateve
   }
   await httpRequest({ url: `http://${name}:${port}/`, headers: { host: "www.example.com" } });
   expect(asked().toString()).toContain("host: www.example.com\r\n");
+});
+
+test("too late is told apart: no answer at all, and one that does not end", async () => {
+  const serveAnd = async (begin: (socket: Socket) => void): Promise<string> => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {}).once("data", () => begin(socket));
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    return `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+  };
+  const silent = await serveAnd(() => {});
+  await expect(httpRequest({ url: silent, timeoutMs: 100 })).rejects.toThrow(`GET ${silent}: no answer within 100 ms`);
+  const endless = await serveAnd((socket) => socket.write("HTTP/1.1 200 OK\r\n\r\nthe beginning"));
+  const late = httpRequest({ url: endless, timeoutMs: 100 });
+  await expect(late).rejects.toThrow(`GET ${endless}: the response has begun, and has not ended within 100 ms`);
+  await expect(late).rejects.toThrow(UnendedResponse);
 });

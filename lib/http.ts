@@ -39,10 +39,14 @@ export interface HttpResponse {
   body: string;
 }
 
+/** A response began in time, and did not end in time: it may be a stream without an end. */
+export class UnendedResponse extends UserError {}
+
 /** One HTTP exchange. `fetch` cannot send a Host header of the caller's choice, so this is node:http. */
 export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const { url, method = "GET", headers = {}, body, timeoutMs = 10_000, agent = false, connection, tls = {} } = request;
   return new Promise((resolve, reject) => {
+    let hasBegun = false;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout;
     const { hostname, protocol } = new URL(url);
@@ -51,9 +55,10 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
     const own = connection && { createConnection: () => connection, agent: undefined };
     const module = protocol === "https:" ? https : http;
     const req = module.request(url, { ...options, ...own, ...tlsOptions(tls) }, (res) => {
+      hasBegun = true;
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
-      res.on("error", reject);
+      res.on("error", fail);
       res.on("end", () => {
         resolve({
           status: res.statusCode ?? 0,
@@ -62,18 +67,21 @@ export function httpRequest(request: HttpRequest): Promise<HttpResponse> {
         });
       });
     });
-    req.on("error", (error) => {
-      if (request.signal?.aborted) return reject(request.signal.reason);
-      reject(
-        error.name === "AbortError" || error.name === "TimeoutError"
-          ? new UserError(`${method} ${url}: no answer within ${timeoutMs} ms`)
-          : error,
-      );
-    });
+    req.on("error", fail);
     req.maxHeadersCount = 0; // those beyond would be dropped without a word
     // As bytes: Node would send a text and the headers before it in one encoding.
     req.end(body ? Buffer.from(body) : undefined);
+
+    function fail(error: Error): void {
+      if (request.signal?.aborted) reject(request.signal.reason);
+      else reject(timeout.aborted ? tooLate(request, timeoutMs, hasBegun) : error);
+    }
   });
+}
+
+export function tooLate({ method = "GET", url }: HttpRequest, timeoutMs: number, hasBegun: boolean): UserError {
+  if (!hasBegun) return new UserError(`${method} ${url}: no answer within ${timeoutMs} ms`);
+  return new UnendedResponse(`${method} ${url}: the response has begun, and has not ended within ${timeoutMs} ms`);
 }
 
 /** As Node's TLS wants it: an address is never asked for, and the certificate has to have it all the same. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { createServer as createHttp2 } from "node:http2";
 import { createServer as createHttps } from "node:https";
 import type { AddressInfo, Server } from "node:net";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Answer, fakeCluster } from "../kube/testing/kubernetes.ts";
 import { UserError } from "../lib/errors.ts";
 import { proofRequest } from "../proof/request.ts";
@@ -49,6 +49,25 @@ const inputs = (more: Partial<EvidenceInputs>): EvidenceInputs => ({
   otherwise: "keep",
   ...more,
 });
+
+/** A Service with two pods, of which the second is ready. */
+async function cart(selector: Record<string, string> | undefined, ports: Record<string, () => unknown> = {}) {
+  const pod = (name: string, status: string) => ({
+    metadata: { name, namespace: "shop" },
+    spec: { containers: [{ name: "a", ports: [{ name: "http", containerPort: 8080 }] }] },
+    status: { conditions: [{ type: "Ready", status }] },
+  });
+  const answers = {
+    "GET /api/v1/namespaces/shop/services/cart": () => ({
+      metadata: { name: "cart" },
+      spec: { selector, ports: [{ port: 80, targetPort: "http" }] },
+    }),
+    "GET /api/v1/namespaces/shop/pods": (query: URLSearchParams) =>
+      query.get("labelSelector") === "app=cart" ? { items: [pod("one", "False"), pod("two", "True")] } : undefined,
+  };
+  const { kubeconfig } = await fakeCluster(answers, ports);
+  return { kubeconfig, namespace: "shop", service: "cart", port: 80 };
+}
 
 const create = (more: Partial<EvidenceInputs>) => evidenceType.create(inputs(more), context);
 
@@ -104,27 +123,20 @@ describe("the workload's own answer", () => {
   });
 
   test("of a Service: at a ready pod's own port", async () => {
-    const pod = (name: string, status: string) => ({
-      metadata: { name, namespace: "shop" },
-      spec: { containers: [{ name: "a", ports: [{ name: "http", containerPort: 8080 }] }] },
-      status: { conditions: [{ type: "Ready", status }] },
-    });
-    const { kubeconfig } = await fakeCluster(
-      {
-        "GET /api/v1/namespaces/shop/services/cart": () => ({
-          metadata: { name: "cart" },
-          spec: { selector: { app: "cart" }, ports: [{ port: 80, targetPort: "http" }] },
-        }),
-        "GET /api/v1/namespaces/shop/pods": (query) =>
-          query.get("labelSelector") === "app=cart" ? { items: [pod("one", "False"), pod("two", "True")] } : undefined,
-      },
-      { "two:8080 /get": () => new Answer(418, "a teapot") },
-    );
-    const at = { kubeconfig, namespace: "shop", service: "cart", port: 80 };
+    const at = await cart({ app: "cart" }, { "two:8080 /get": () => new Answer(418, "a teapot") });
     const { baseline } = await create({ straight: straightTo(0, { at }), expect: { "x-a": "1" } });
     expect(baseline).toMatchObject({ status: 418, body: "a teapot" });
     const none = await create({ straight: straightTo(0, { at: { ...at, port: 81 } }), expect: { "x-a": "1" } });
     expect(none.baseline).toBeUndefined();
+  });
+
+  test("of a Service: in HTTP/2, where its pods speak nothing else", async () => {
+    const port = await listen(
+      createHttp2((request, response) => void response.end(`${request.method} ${request.url}`)),
+    );
+    const at = await cart({ app: "cart" }, { "two:8080": () => port });
+    const { baseline } = await create({ straight: straightTo(0, { at: { ...at, http: 2 } }), expect: { "x-a": "1" } });
+    expect(baseline).toMatchObject({ status: 200, body: "GET /get" });
   });
 
   test("is not asked for where nothing is to be sent, or the workload is not there yet", async () => {
@@ -152,6 +164,68 @@ describe("the workload's own answer", () => {
     expect(await drifted(outputs, inputs({ expect: { a: "1" } }))).toBe(false);
     const baseline = { status: 200, headers: {}, body: "" };
     expect(await drifted({ ...outputs, baseline }, inputs({ straight, expect: { a: "1" } }))).toBe(false);
+  });
+});
+
+describe("a workload that can never be asked is asked once", () => {
+  const request = proofRequest({ path: "/the-secret-path", headers: { "x-key": "the-secret-key" } });
+
+  async function settles(at: Straight["at"], why: string): Promise<void> {
+    const news = inputs({ request, straight: straightTo(0, { path: request.path, at }), expect: { "x-a": "1" } });
+    const outputs = await evidenceType.create(news, context);
+    expect(outputs).toMatchObject({ attached: { digest: "new" }, problem: "", unaskable: expect.any(String) });
+    expect(outputs.unaskable).toContain('filter "mine": the workload httpbin cannot be asked');
+    expect(outputs.unaskable).toContain(why);
+    expect(outputs.unaskable).not.toContain("the-secret");
+    expect(await evidenceType.hasDrifted?.({ ...news, ...outputs }, news, context)).toBe(false);
+  }
+
+  const local = (port: number, http: 1 | 2) => ({ host: "127.0.0.1", port, http });
+  /** Exchanges are given up after this many milliseconds. */
+  const hurry = (milliseconds: number) => {
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    const spy = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => timeout(milliseconds));
+    onTestFinished(() => spy.mockRestore());
+  };
+  const endless: RequestListener = (_, response) => void response.writeHead(200).write("the beginning");
+
+  test("a Service without a selector", async () => {
+    await settles(await cart(undefined), "the Service shop/cart selects no pods");
+  });
+
+  test("a stream without an end", async () => {
+    hurry(200);
+    const port = await listen(createServer(endless));
+    await settles(local(port, 1), "its response does not end");
+    await settles(await cart({ app: "cart" }, { "two:8080": () => port }), "its response does not end");
+  });
+
+  test("one that speaks the other HTTP than was declared", async () => {
+    await settles(local(await listen(createHttp2(() => {})), 1), "what it answers is not HTTP/1");
+    await settles(local(await listen(createServer(workload)), 2), "what it answers is not HTTP/2");
+  });
+
+  test("but one that is silent, or breaks off, is asked again", async () => {
+    hurry(200);
+    const silent = await listen(createServer(() => {}));
+    const broken = await listen(
+      createServer((_, response) => void response.writeHead(200).write("", () => response.destroy())),
+    );
+    const drifts = [silent, broken].map(async (port) => {
+      const news = inputs({ straight: straightTo(port), expect: { "x-a": "1" } });
+      const outputs = await evidenceType.create(news, context);
+      expect(outputs).not.toHaveProperty("unaskable");
+      return evidenceType.hasDrifted?.({ ...news, ...outputs }, news, context);
+    });
+    expect(await Promise.all(drifts)).toEqual([true, true]);
+  });
+
+  test("and can be asked after all, once its inputs have changed", async () => {
+    const news = inputs({ straight: straightTo(await listen(createServer(workload))), expect: { "x-a": "1" } });
+    const before = { ...news, expected: {}, attached: null, unaskable: "why" };
+    const outputs = await evidenceType.update(before, news, context);
+    expect(outputs).toMatchObject({ baseline: { status: 200 } });
+    expect(outputs).not.toHaveProperty("unaskable");
   });
 });
 

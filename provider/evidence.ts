@@ -5,8 +5,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "../lib/errors.ts";
-import { type HttpResponse, httpRequest } from "../lib/http.ts";
+import { LastingError, UserError } from "../lib/errors.ts";
+import { type HttpResponse, httpRequest, UnendedResponse } from "../lib/http.ts";
 import type { Found } from "../proof/evidence.ts";
 import { evidence } from "../proof/evidence.ts";
 import type { Expectation } from "../proof/expectation.ts";
@@ -24,7 +24,7 @@ export interface Straight {
   host: string;
   at:
     | { host: string; port: number; tls?: { serverName: string; authorities?: string }; http: 1 | 2 | "both" }
-    | { kubeconfig: string; namespace: string; service: string; port: number };
+    | { kubeconfig: string; namespace: string; service: string; port: number; http?: 2 };
 }
 
 export interface EvidenceInputs {
@@ -66,6 +66,8 @@ export interface EvidenceOutputs {
   problem?: string;
   /** Missing if the workload does not answer. */
   baseline?: Baseline;
+  /** Why the workload can never be asked with these inputs, as a warning. */
+  unaskable?: string;
 }
 
 /** Number of characters of a body that are kept. The expectation is compared with the whole body. */
@@ -83,12 +85,13 @@ export const evidenceType: ResourceType<EvidenceInputs, EvidenceOutputs> = {
     subject: "update",
     otherwise: "update",
   },
-  reveals: ["expected", "attached", "problem", "baseline"],
+  reveals: ["expected", "attached", "problem", "baseline", "unaskable"],
   id: ({ filter }) => filter,
   create: (inputs, context) => examine(inputs, undefined, context),
   update: (olds, news, context) => examine(news, olds, context),
   // If the workload did not answer, it is asked again.
-  hasDrifted: async ({ baseline }, { straight }) => straight !== undefined && baseline === undefined,
+  hasDrifted: async ({ baseline, unaskable }, { straight }) =>
+    straight !== undefined && baseline === undefined && unaskable === undefined,
 };
 
 /** Headers that the proxies of a mesh add to each request. Kubernetes' API adds the headers that name the client. */
@@ -106,29 +109,56 @@ async function examine(
   { signal, secretInputs }: Context,
 ): Promise<EvidenceOutputs> {
   const { filter, request, expect, found, straight, subject, otherwise } = inputs;
-  const response = request && straight ? await ask(request, straight, signal) : undefined;
+  const { response, lasting }: Asked = request && straight ? await ask(request, straight, signal) : {};
   const secret = ["expect", "found", "request"].some((name) => secretInputs?.has(name));
   const shown = straight && `${straight.path} of ${straight.workload}`;
   const args = { filter, request, expect, found, address: shown, straight: response, isSecret: secret };
   const { expect: expected, problem } = evidence(args);
   if (problem !== undefined && otherwise === "fail") throw new UserError(problem);
   const baseline: Baseline | undefined = response && { ...response, body: response.body.slice(0, keptBody) };
-  const kept = baseline && { baseline };
+  const unaskable = lasting && unaskableText(filter, straight?.workload, lasting);
+  const kept = { ...(baseline && { baseline }), ...(unaskable && { unaskable }) };
   // A preview treats a missing output as unknown.
   if (problem === undefined) return { expected, attached: subject, problem: "", ...kept };
   return { expected: before?.expected ?? expected, attached: before?.attached ?? null, problem, ...kept };
 }
 
-/** @returns undefined if nobody answers: the proof reports the cause */
-async function ask(request: ProofRequest, straight: Straight, signal: AbortSignal): Promise<HttpResponse | undefined> {
+/** Empty if nobody answers yet: the proof reports the cause. */
+interface Asked {
+  response?: HttpResponse;
+  /** Why there never will be one. */
+  lasting?: string;
+}
+
+async function ask(request: ProofRequest, straight: Straight, signal: AbortSignal): Promise<Asked> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await send(request, straight);
-    } catch {
-      if (attempt === attempts || signal.aborted) return undefined;
+      return { response: await send(request, straight) };
+    } catch (error) {
+      const lasting = lastingReason(error);
+      if (lasting !== undefined) return { lasting };
+      if (attempt === attempts || signal.aborted) return {};
       await sleep(200 * attempt);
     }
   }
+}
+
+/** Why it is no use to ask again, without a value of the request; undefined for what may pass. */
+function lastingReason(error: unknown): string | undefined {
+  if (error instanceof LastingError) return error.message;
+  if (error instanceof UnendedResponse) return "its response does not end";
+  const { code = "" } = error as NodeJS.ErrnoException;
+  // A connection that ends within the headers is one that breaks off.
+  if (code.startsWith("HPE_") && code !== "HPE_INVALID_EOF_STATE") return "what it answers is not HTTP/1";
+  if (code === "ERR_HTTP2_ERROR") return "what it answers is not HTTP/2";
+  return undefined;
+}
+
+function unaskableText(filter: string, workload: string | undefined, why: string): string {
+  return [
+    `filter "${filter}": the workload ${workload} cannot be asked what it answers without the filter: ${why}.`,
+    "  So it is not known whether what is expected is there without the filter. In meshup:filters, `expect` what only the filter sets, or send another `request`.",
+  ].join("\n");
 }
 
 /**
@@ -142,7 +172,7 @@ async function send({ method, headers, body }: ProofRequest, straight: Straight)
   const request = { method, headers: { ...sentHeaders(headers), ...passed }, body };
   if ("service" in at) {
     const { askService } = await import("../kube/service.ts");
-    return askService(at.kubeconfig, at, { ...request, path });
+    return askService(at.kubeconfig, at, { ...request, path, http: at.http });
   }
   const { tls } = at;
   const name = at.host.includes(":") ? `[${at.host}]` : at.host;

@@ -96,7 +96,7 @@ export class Preflight extends resource(
  */
 export class Evidence extends resource(
   "meshup:index:Evidence",
-  unknown("expected", "attached", "problem", "baseline"),
+  unknown("expected", "attached", "problem", "baseline", "unaskable"),
 ) {}
 
 /**

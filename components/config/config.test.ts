@@ -32,6 +32,12 @@ describe("a stack's configuration", () => {
     expect(config.logLevels).toEqual({ wasm: "info" });
   });
 
+  it("takes one path for each host, and for all others", () => {
+    const hosts = ["a.example.com", "b.example.com", undefined];
+    const routes = hosts.map((host, i) => ({ ...route, name: `r${i}`, path: "/", host }));
+    expect(read({ routes }).routes.map(({ host }) => host)).toEqual(hosts);
+  });
+
   it("takes one port and leaves the others at their defaults", () => {
     expect(read({ ports: { gateway: 12000 } }).ports).toMatchObject({ gateway: 12000, admin: 9901 });
   });
@@ -119,6 +125,11 @@ describe("a wrong configuration", () => {
       "two routes of one path",
       { routes: [route, { ...route, name: "b" }] },
       'meshup:routes[1].path: "/one" is taken by routes[0]',
+    ],
+    [
+      "two routes of one host and path",
+      { routes: ["a", "b", "a"].map((host, i) => ({ ...route, name: `r${i}`, host: `${host}.example.com` })) },
+      'meshup:routes[2].path: "/one" of "a.example.com" is taken by routes[0]',
     ],
     ["two users of a port", { ports: { echo: 8100 } }, "meshup:ports.echo: 8100 is the port of httpbin already"],
     [

@@ -96,11 +96,11 @@ const stackConfig = z
       "name",
       config.routes.map((r) => r.name),
     );
-    unique(
-      "routes",
-      "path",
-      config.routes.map((r) => r.path),
-    );
+    const places = config.routes.map(({ path, host }) => `"${path}"${host === undefined ? "" : ` of "${host}"`}`);
+    places.forEach((place, i) => {
+      const first = places.indexOf(place);
+      if (first < i) problem(["routes", i, "path"], `${place} is taken by routes[${first}]`);
+    });
     unique(
       "filters",
       "name",

@@ -63,6 +63,7 @@ export function show<T extends Attachable>(
     },
     opts,
   );
+  evidence.unaskable.apply((why) => why && pulumi.log.warn(why, evidence));
   // The provider gives back a subject as it has got it, of whatever shape.
   const attached = evidence.attached as pulumi.Output<T | null>;
   return { filter, request, attached, evidence };
@@ -75,11 +76,13 @@ function straightTo({ straight }: Request, kubeconfig: pulumi.Input<string> | un
     const { host: address, port, tls, http } = at;
     return { workload, path, host, at: { host: address, port, http, ...(tls && { tls }) } };
   }
-  const { namespace, service, port } = at;
+  const { namespace, service, port, http } = at;
+  // Only where it matters: a new input would be a change to every other stack.
+  const spoken = http === 2 && { http };
   if (kubeconfig === undefined) throw new Error(`${workload} is a Service, and the mesh is in no cluster`);
   return pulumi
     .output(kubeconfig)
-    .apply((kubeconfig) => ({ workload, path, host, at: { kubeconfig, namespace, service, port } }));
+    .apply((kubeconfig) => ({ workload, path, host, at: { kubeconfig, namespace, service, port, ...spoken } }));
 }
 
 /** Sends its request through the mesh. @returns what the stack tells of the filter */

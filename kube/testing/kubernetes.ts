@@ -1,7 +1,7 @@
 /** A Kubernetes API server for tests, with pods whose ports can be forwarded. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -36,7 +36,7 @@ export interface FakeCluster {
 
 /**
  * Plain HTTP: the library takes it where the kubeconfig asks for no certificates.
- * @param ports what pods answer on their own loopback: by `pod:port path`
+ * @param ports what pods answer on their own loopback: by `pod:port path`; or by `pod:port` the real port that they have
  */
 export async function fakeCluster(answers: Answers, ports: Record<string, () => unknown> = {}): Promise<FakeCluster> {
   const asked: string[] = [];
@@ -67,6 +67,11 @@ function forwardPort(socket: WebSocket, url: string, ports: Record<string, () =>
   const number = Buffer.alloc(2);
   number.writeUInt16LE(Number(port));
   for (const stream of [0, 1]) socket.send(Buffer.concat([Buffer.of(stream), number]));
+  const real = ports[`${pod}:${port}`]?.();
+  if (typeof real === "number") {
+    joinPort(socket, real);
+    return;
+  }
   socket.on("message", (data: Buffer) => {
     const [, path = ""] = /^GET (\S+)/.exec(data.subarray(1).toString()) ?? [];
     const answer = ports[`${pod}:${port} ${path}`];
@@ -77,6 +82,14 @@ function forwardPort(socket: WebSocket, url: string, ports: Record<string, () =>
     const head = `HTTP/1.1 ${status}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
     return socket.send(Buffer.concat([Buffer.of(0), Buffer.from(head + body)]));
   });
+}
+
+function joinPort(socket: WebSocket, port: number): void {
+  const tcp = net.connect(port, "127.0.0.1").on("error", () => socket.close());
+  tcp.on("data", (data) => socket.send(Buffer.concat([Buffer.of(0), data])));
+  tcp.on("end", () => socket.close());
+  socket.on("message", (data: Buffer) => tcp.write(data.subarray(1)));
+  socket.on("close", () => tcp.destroy());
 }
 
 export function kubeconfig(server: string): string {

@@ -49,6 +49,18 @@ test("a route: its path and all below it, the prefix rewritten; the host and the
   expect(httpRoute(plain).spec.hostnames).toEqual(["www.example.com"]);
 });
 
+test("routes of one path are kept apart by host, each as an object of its own", () => {
+  const all = ["a.example.com", "b.example.com", undefined].map((host, i) =>
+    httpRoute({ ...route, name: `r${i}`, path: "/", host }),
+  );
+  expect(all.map(({ metadata, spec }) => [metadata.name, spec.hostnames])).toEqual([
+    ["r0", ["a.example.com"]],
+    ["r1", ["b.example.com"]],
+    ["r2", undefined],
+  ]);
+  expect(all.flatMap(crdProblems)).toEqual([]);
+});
+
 test("the proxy: log levels in Envoy Gateway's words, a fixed node port, and every workload as a cluster to call", () => {
   const { spec } = envoyProxy({ exposure, backends, config });
   expect(spec.logging).toEqual({ level: { default: "warn", wasm: "info", upstream: "warn", lua: "off" } });

@@ -137,6 +137,21 @@ describe("routing", () => {
     expect(JSON.stringify(www)).not.toContain("rewrite");
   });
 
+  test("routes of one path are kept apart by host", () => {
+    const [one, deep, www] = routes.map((route) => ({ ...route, path: "/" })) as [
+      BackendRoute,
+      BackendRoute,
+      BackendRoute,
+    ];
+    const made = virtualServices([one, { ...deep, host: "a.example.com" }, www]);
+    expect(made).toMatchObject([
+      { metadata: { name: "routes" }, spec: { hosts: ["*"], http: [{ name: "one" }] } },
+      { metadata: { name: "a.example.com" }, spec: { hosts: ["a.example.com"], http: [{ name: "deep" }] } },
+      { metadata: { name: "www.example.com" }, spec: { hosts: ["www.example.com"], http: [{ name: "www" }] } },
+    ]);
+    expect(made.flatMap(crdProblems)).toEqual([]);
+  });
+
   test("as Istio's schemas have them", () => {
     expect([gateway(), ...virtualServices(routes)].flatMap(crdProblems)).toEqual([]);
   });

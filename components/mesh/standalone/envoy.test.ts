@@ -39,6 +39,28 @@ describe("the listener", () => {
     expect(path.replace(new RegExp(pattern.regex), substitution)).toBe(rewritten);
   });
 
+  it("keeps routes of one path apart by host; the route without one answers for all others", () => {
+    const [one, deep, dotted] = routes as [BackendRoute, BackendRoute, BackendRoute];
+    const { virtual_hosts } = manager(
+      listenerOf([
+        { ...dotted, path: "/" },
+        { ...one, path: "/", host: "a.example.com" },
+        { ...deep, path: "/", host: "b.example.com" },
+      ]),
+    ).route_config;
+    const led = virtual_hosts.map(({ domains, routes }: { domains: string[]; routes: { name: string }[] }) => [
+      domains,
+      routes.map(({ name }) => name),
+    ]);
+    expect(led).toEqual([
+      [["*"], ["dotted"]],
+      [["a.example.com"], ["one"]],
+      [["b.example.com"], ["deep"]],
+    ]);
+    const names = virtual_hosts.map(({ name }: { name: string }) => name);
+    expect(new Set(names).size).toBe(3);
+  });
+
   it("takes all paths for the route of /", () => {
     const all = routeOf(manager(listenerOf([{ ...(routes[0] as BackendRoute), path: "/" }])), "one");
     expect(all.match).toEqual({ prefix: "/" });
