@@ -88,9 +88,15 @@ async function spokenInTls(place: TlsPlace): Promise<HttpVersions> {
   if (first.alpnProtocol !== "h2") return 1;
   return handshake(place, ["http/1.1"]).then(
     () => "both",
-    () => 2,
+    (error) => {
+      if (refuses(error.cause)) return 2;
+      throw error; // it is busy, say: that tells nothing of what it speaks
+    },
   );
 }
+
+/** By an alert of TLS, or by closing the connection. */
+const refuses = ({ code = "" }: NodeJS.ErrnoException) => code.startsWith("ERR_SSL") || code === "ECONNRESET";
 
 async function handshake(place: TlsPlace, protocols: string[]): Promise<{ alpnProtocol: string | false | null }> {
   const { host, port, serverName } = place;
@@ -106,7 +112,7 @@ async function handshake(place: TlsPlace, protocols: string[]): Promise<{ alpnPr
     const { alpnProtocol } = await connected<TLSSocket>(socket, "secureConnect");
     return { alpnProtocol };
   } catch (error) {
-    throw tlsError(place, error as NodeJS.ErrnoException);
+    throw Object.assign(tlsError(place, error as NodeJS.ErrnoException), { cause: error });
   } finally {
     socket.destroy();
   }
