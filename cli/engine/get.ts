@@ -17,6 +17,9 @@ import { builtPath, type EngineWorld, engineVersion, pulumiHome } from "./world.
 /** What pulumi's go.mod asks for. */
 const oldestGo = "1.25.11";
 
+/** What `go build -v` compiles where its cache is empty, the standard library with it. */
+const allPackages = 1700;
+
 /**
  * Through npm's `pulumi` package, a launcher that downloads the engine from Pulumi's site into
  * `~/.pulumi/versions/VERSION`.
@@ -61,7 +64,10 @@ export async function buildFromGo(world: EngineWorld): Promise<string> {
         if (line.startsWith("go: downloading ")) modules++;
         else if (/^[\w.-]+(\/[\w.~-]+)*$/.test(line)) packages++;
       },
-      progress: (elapsed) => note(`  go build: ${elapsed}, ${modules} modules fetched, ${packages} packages compiled`),
+      progress: (elapsed) =>
+        note(
+          `  go build: ${elapsed}, ${modules} modules fetched, ${packages} of about ${allPackages} packages compiled`,
+        ),
     });
     const full = result.code === 0 ? undefined : diskProblemIn(result.output, [folder, ...goFolders(env, world.home)]);
     if (full !== undefined) throw new UserError(full);
