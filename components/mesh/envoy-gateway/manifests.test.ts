@@ -71,6 +71,10 @@ test("the proxy: log levels in Envoy Gateway's words, a fixed node port, and eve
     patch: { type: "StrategicMerge", value: { spec: { ports: [{ port: 80, nodePort: 30000 }] } } },
   });
   expect(kubernetes.envoyDeployment?.container).not.toHaveProperty("image");
+  // Looked at each second, and with Envoy Gateway's own patience.
+  const startupProbe = { periodSeconds: 1, failureThreshold: 300 };
+  const containers = ["envoy", "shutdown-manager"].map((name) => ({ name, startupProbe }));
+  expect(kubernetes.envoyDeployment?.patch).toMatchObject({ value: { spec: { template: { spec: { containers } } } } });
   const { value } = spec.bootstrap as { value: string };
   for (const name of ["httpbin", "httpbin-two", "echo", "bursting-metrics"]) {
     expect(value).toContain(`name: ${name}\n`);

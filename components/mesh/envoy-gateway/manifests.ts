@@ -55,6 +55,7 @@ export function envoyProxy({ image, exposure, backends, config }: EnvoyProxyArgs
               ...(image !== undefined && { image }),
               resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "1Gi" } },
             },
+            patch: { type: "StrategicMerge", value: { spec: { template: { spec: { containers: quickToStart } } } } },
           },
           envoyService: service(exposure),
         },
@@ -62,6 +63,12 @@ export function envoyProxy({ image, exposure, backends, config }: EnvoyProxyArgs
     },
   };
 }
+
+/** Envoy Gateway looks every 10 s whether a proxy has started, which takes about 2 s. The time that it may take stays. */
+const quickToStart = ["envoy", "shutdown-manager"].map((name) => ({
+  name,
+  startupProbe: { periodSeconds: 1, failureThreshold: 300 },
+}));
 
 /** Envoy says `warning`, Envoy Gateway `warn`. */
 function logLevels(levels: MeshSettings["logLevels"]): Record<string, string> {
