@@ -203,8 +203,9 @@ describe("a secret", () => {
     await pulumi("config", "set", "--secret", "--path", key, second);
     await pulumi("config", "rm", "--path", "meshup:filters[1].expect.x-from-rust");
     await pulumi("config", "set", "--path", "meshup:filters[1].expect.content-type", "true"); // is there without it, too
-    const args = ["up", "--yes", "--non-interactive", "--skip-preview", "-s", "local"];
-    expect((await exec("pulumi", args, { cwd: clone.folder, env })).code).not.toBe(0);
+    const { code, stdout, stderr } = await clone.run(["start"]);
+    expect(code, stdout + stderr).toBe(1);
+    expect(stdout + stderr).not.toContain("hush");
     await clone.write("Pulumi.local.yaml", good);
     expect((await clone.get("/one")).headers["x-key"]).toBe(second);
     appendFileSync(join(clone.folder, ".meshup/stacks/local/echo.log"), `before ${secret}, now ${second}\n`);
