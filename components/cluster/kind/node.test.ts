@@ -9,7 +9,7 @@ import { kubeconfigIn, ownerId } from "./config.ts";
 import { hasChanged, isAnswering, type NodeArgs, remove, settle } from "./node.ts";
 import { fakeMachine, kubeconfigText } from "./testing/machine.ts";
 
-function machine(options?: { ready?: boolean }) {
+function machine(options?: { ready?: boolean; copyError?: string }) {
   const m = fakeMachine(options);
   const { owner, registries } = m;
   const args: NodeArgs = {
@@ -72,6 +72,13 @@ it("half of one, left by an interrupted run, goes", async () => {
   addOwn(false);
   expect((await settle(args)).generation).not.toBe("g1");
   expect(asked(/kind delete cluster --name c /)).toBe(true);
+});
+
+it("one that Docker cannot look into just now is left alone", async () => {
+  const { args, addOwn, asked } = machine({ copyError: "Error response from daemon: no space left on device" });
+  addOwn(false);
+  await expect(settle(args)).rejects.toThrow(/docker cp from c-control-plane failed: .*no space left/);
+  expect(asked(/kind delete/)).toBe(false);
 });
 
 it.each(["/data", "/etc/meshup/dev-000000000000/g1"])("somebody else's, with %s, is refused", async (mount) => {

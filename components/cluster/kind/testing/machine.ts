@@ -8,7 +8,7 @@ import { markOf, ownerId } from "../config.ts";
 export const kubeconfigText = "clusters: []\n";
 
 /** A machine whose docker and kind are scripts that write down what they are asked; the node is a file. */
-export function fakeMachine({ ready = true } = {}) {
+export function fakeMachine({ ready = true, copyError = "Error: No such container:path: $2" } = {}) {
   const bin = scratch();
   const [node, log] = [join(bin, "node.json"), join(bin, "log")];
   const owner = { stack: "dev", directory: join(bin, "stack") };
@@ -20,7 +20,7 @@ export function fakeMachine({ ready = true } = {}) {
     `  ps*volume=*) [ ! -e ${node} ] || case "$(cat ${node})" in *'"Destination":"'"\${5#volume=}"'"'*) echo 1;; esac;;`,
     `  "container inspect"*) [ -e ${node} ] && cat ${node} || { echo "Error: No such container" >&2; exit 1; };;`,
     `  cp*) case "$*" in */registry.localhost:5000/*) [ -e ${bin}/finished ] && exit; esac`,
-    `    echo "Error: No such container:path: $2" >&2; exit 1;;`,
+    `    echo "${copyError}" >&2; exit 1;;`,
     `  *tee*) cat | tee ${bin}/finished;;`,
     `  start*) sed -i 's/"Running":false/"Running":true/' ${node}; echo started;;`,
     `  *kubectl*) echo condition met; ${ready ? "true" : "false"};;`,
