@@ -1,5 +1,6 @@
 /** Certificates that a release's Helm hooks have created, and the pods that need them. */
 import type { KubeApi, KubeObject } from "./api.ts";
+import { restart } from "./rollout.ts";
 
 type Secret = KubeObject & { type?: string };
 type Deployment = KubeObject & {
@@ -19,12 +20,11 @@ export async function renewCertificates(api: KubeApi, namespace: string, makers:
     if (type === "kubernetes.io/tls" && isMadeBy(makers, metadata)) await api.delete(`${secrets}/${metadata.name}`);
     else left.add(metadata.name);
   const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
-  const annotations = { "kubectl.kubernetes.io/restartedAt": new Date().toISOString() };
   for (const { metadata, spec } of await api.list<Deployment>(deployments)) {
     const needed = (spec?.template?.spec?.volumes ?? []).flatMap(({ secret }) => secret ?? []);
     const lacks = needed.some(({ secretName = "", optional }) => !optional && !left.has(secretName));
     if (lacks && (makers.includes(metadata.name) || isMadeBy(makers, metadata)))
-      await api.patch(`${deployments}/${metadata.name}`, { spec: { template: { metadata: { annotations } } } });
+      await restart(api, `${deployments}/${metadata.name}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { messageOf, UserError } from "../lib/errors.ts";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { firstDifference, firstUnmet } from "./difference.ts";
 import { nameOf, type ObjectLists, type ObjectRef } from "./objects.ts";
+import { restartedAt } from "./rollout.ts";
 
 type Manifest = Record<string, unknown>;
 type LiveObject = KubeObject & Manifest;
@@ -94,7 +95,7 @@ function contentOf(object: Manifest, inputs: Manifest): Manifest {
 /** Without the annotation of `kubectl rollout restart`: a restart by hand is no change of the object. */
 function withoutRestart(template: Manifest): Manifest {
   const { metadata } = template as { metadata?: KubeObject["metadata"] };
-  const { "kubectl.kubernetes.io/restartedAt": _, ...annotations } = metadata?.annotations ?? {};
+  const { [restartedAt]: _, ...annotations } = metadata?.annotations ?? {};
   return { ...template, metadata: { ...metadata, annotations } };
 }
 

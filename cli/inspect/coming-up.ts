@@ -134,7 +134,7 @@ async function nodesComingUp(api: KubeApi): Promise<string[]> {
 
 async function allPods(api: KubeApi, namespace: string): Promise<Pod[]> {
   const pods = await api.list<Pod>(`/api/v1/namespaces/${namespace}/pods`);
-  return pods.filter(({ metadata, status }) => !metadata.deletionTimestamp && !hasEnded(status?.phase));
+  return pods.filter(({ metadata }) => !metadata.deletionTimestamp);
 }
 
 /** Such a pod does not come up any more: its job is done, or its node has put it out. */

@@ -10,8 +10,7 @@ import { join } from "node:path";
  */
 export function removeKubeconfigCopies(kubeconfig: string, folder: string): void {
   const original = textOf(kubeconfig)?.trim();
-  if (!original) return;
-  if (!existsSync(folder)) return;
+  if (!original || !existsSync(folder)) return;
   for (const name of readdirSync(folder).filter((name) => /^kubeconfig\d+$/.test(name))) {
     const path = join(folder, name);
     if (textOf(path)?.trim() === original) rmSync(path, { force: true });

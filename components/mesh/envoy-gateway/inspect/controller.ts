@@ -1,7 +1,7 @@
 /** Envoy Gateway itself: its pods and its log. */
 import type { KubeApi } from "../../../../kube/api.ts";
 import { type Pod, podsOf } from "../../../../kube/pods.ts";
-import { type Deployment, isRolledOut } from "../../../../kube/rollout.ts";
+import { type Deployment, isRolledOut, restart } from "../../../../kube/rollout.ts";
 import { holds } from "../../../../lib/poll.ts";
 import { controllerNamespace, name } from "../names.ts";
 
@@ -39,8 +39,7 @@ export async function restartController(api: KubeApi, timeoutMs = 60_000): Promi
   const path = `/apis/apps/v1/namespaces/${controllerNamespace}/deployments/${name}`;
   const before = await api.get<Deployment>(path);
   if (!before?.metadata.managedFields?.some(({ manager = "" }) => manager.startsWith("pulumi"))) return false;
-  const annotations = { "kubectl.kubernetes.io/restartedAt": new Date().toISOString() };
-  await api.patch(path, { spec: { template: { metadata: { annotations } } } });
+  await restart(api, path);
   const isReady = async () => {
     const now = await api.get<Deployment>(path);
     return now !== undefined && isRolledOut(now);
